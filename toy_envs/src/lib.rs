@@ -1,0 +1,1 @@
+//! Binary-reward arithmetic, small enough to enumerate.
