@@ -103,7 +103,12 @@ pub trait Backbone {
     fn read(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Signals>;
     /// Forward, hand the signals to `loss`, send back the cotangents it returns (same signals, same lengths).
     /// Gradients accumulate until [`Backbone::step`].
-    fn backward(&mut self, batch: &[Sequence<'_>], want: &Want, loss: &mut dyn FnMut(&Signals) -> Signals) -> Result<()>;
+    fn backward(
+        &mut self,
+        batch: &[Sequence<'_>],
+        want: &Want,
+        loss: &mut dyn FnMut(&Signals) -> Signals,
+    ) -> Result<()>;
     /// One optimiser step at this learning rate with the gradient accumulated so far, which is then cleared.
     fn step(&mut self, rate: f64) -> Result<Step>;
 }

@@ -1,11 +1,28 @@
 //! Policies, critics and reward models behind one contract: a [`Sampler`] draws completions, a [`Backbone`] reports
 //! per-token signals and takes a cotangent for each. An objective never sees a tensor.
 //!
-//! In reading order: the contract ([`Backbone`], [`Sampler`], [`Model`]), the exact [`Table`], the [`Transformer`] and
-//! what serves it.
+//! In reading order: the contract ([`Backbone`], [`Sampler`], [`Model`]), the mathematics of its two halves ([`head`],
+//! [`sampling`]), the exact [`Table`], and what learns and speaks ([`Optimiser`], [`Schedule`],
+//! [`Tokenizer`]).
 
 mod contract;
-mod error;
+pub mod head;
+pub mod sampling;
+mod table;
 
-pub use contract::{Backbone, Completion, Ending, Key, Model, Sampler, Sampling, Sequence, Signal, Signals, Step, Token, Want};
+mod optim;
+mod tokenizer;
+
+mod check;
+mod error;
+mod file;
+mod real;
+
+pub use contract::{
+    Backbone, Completion, Ending, Head, Key, Model, Sampler, Sampling, Sequence, Signal, Signals, Step, Token, Want,
+};
 pub use error::{Error, Result};
+pub use optim::{Clip, Optimiser, Schedule};
+pub use real::Real;
+pub use table::{Row, State, Table};
+pub use tokenizer::{END, Tokenizer};

@@ -1,0 +1,316 @@
+//! Optimisers and the learning-rate schedule.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::real::Real;
+
+/// How a step turns the accumulated gradient into a change of the weights.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Optimiser {
+    /// Adam with decoupled weight decay (arXiv:1711.05101). Norms and biases are not decayed.
+    AdamW {
+        #[serde(default = "defaults::beta1")]
+        beta1: f64,
+        #[serde(default = "defaults::beta2")]
+        beta2: f64,
+        #[serde(default = "defaults::epsilon")]
+        epsilon: f64,
+        #[serde(default = "defaults::weight_decay")]
+        weight_decay: f64,
+        #[serde(default)]
+        clip: Clip,
+    },
+    /// Plain gradient descent, for experiments that are computed exactly.
+    Sgd {
+        #[serde(default)]
+        clip: Clip,
+    },
+}
+
+/// Longest gradient a step follows; a longer one is scaled down to it. Written as a number, or as `"off"`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum Clip {
+    /// Euclidean norm of the whole gradient.
+    Norm(f64),
+    Off,
+}
+
+/// Linear warm-up to `peak`, then a cosine down to `floor * peak` at step `total`, which is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Highest learning rate.
+    pub peak: f64,
+    /// Steps of warm-up; the peak is reached at the last of them.
+    pub warmup: u64,
+    /// Steps of the whole run.
+    pub total: u64,
+    /// Share of the peak that is left at the end; 1 is a constant rate after warm-up.
+    pub floor: f64,
+}
+
+impl Optimiser {
+    /// Gradient descent, not clipped.
+    pub const EXACT: Self = Self::Sgd { clip: Clip::Off };
+
+    fn clip(&self) -> Clip {
+        match *self {
+            Self::AdamW { clip, .. } | Self::Sgd { clip } => clip,
+        }
+    }
+}
+
+impl Default for Optimiser {
+    fn default() -> Self {
+        Self::AdamW {
+            beta1: defaults::beta1(),
+            beta2: defaults::beta2(),
+            epsilon: defaults::epsilon(),
+            weight_decay: defaults::weight_decay(),
+            clip: Clip::default(),
+        }
+    }
+}
+
+impl Default for Clip {
+    fn default() -> Self {
+        Self::Norm(1.0)
+    }
+}
+
+impl Schedule {
+    /// Learning rate of the step with this number, counted from 0.
+    pub fn rate(&self, step: u64) -> f64 {
+        if step < self.warmup {
+            return self.peak * (step + 1) as f64 / self.warmup as f64;
+        }
+        let span = self.total.saturating_sub(self.warmup).max(1) as f64;
+        let progress = ((step - self.warmup) as f64 / span).min(1.0);
+        let cosine = (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0;
+        self.peak * (self.floor + (1.0 - self.floor) * cosine)
+    }
+}
+
+/// Running moments of one parameter; empty until the first step.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Moments<E> {
+    first: Vec<E>,
+    second: Vec<E>,
+}
+
+/// Whether weight decay applies to a parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Decay {
+    Yes,
+    No,
+}
+
+/// The numbers of one step that all parameters share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Update {
+    rule: Optimiser,
+    rate: f64,
+    /// What the gradient is multiplied by, to clip it.
+    scale: f64,
+    /// `1 - beta^t` of both moments.
+    corrections: [f64; 2],
+}
+
+impl Update {
+    /// `step` is counted from 1.
+    pub(crate) fn new(rule: Optimiser, rate: f64, gradient_norm: f64, step: u64) -> Self {
+        let scale = match rule.clip() {
+            Clip::Norm(longest) if gradient_norm > longest => longest / gradient_norm,
+            _ => 1.0,
+        };
+        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
+        let corrections = match rule {
+            Optimiser::AdamW { beta1, beta2, .. } => [correction(beta1), correction(beta2)],
+            Optimiser::Sgd { .. } => [1.0; 2],
+        };
+        Self { rule, rate, scale, corrections }
+    }
+
+    /// Changes one parameter in place.
+    pub(crate) fn apply<E: Real>(&self, decay: Decay, values: &mut [E], gradient: &[E], moments: &mut Moments<E>) {
+        let Optimiser::AdamW { weight_decay, .. } = self.rule else {
+            let factor = E::of(self.rate * self.scale);
+            values.iter_mut().zip(gradient).for_each(|(x, g)| *x -= factor * *g);
+            return;
+        };
+        let shrink = match decay {
+            Decay::Yes => 1.0 - self.rate * weight_decay,
+            Decay::No => 1.0,
+        };
+        moments.first.resize(values.len(), E::ZERO);
+        moments.second.resize(values.len(), E::ZERO);
+        values
+            .par_chunks_mut(CHUNK)
+            .zip(gradient.par_chunks(CHUNK))
+            .zip(moments.first.par_chunks_mut(CHUNK).zip(moments.second.par_chunks_mut(CHUNK)))
+            .for_each(|((values, gradient), (first, second))| {
+                self.adam(shrink, values, gradient, first, second);
+            });
+    }
+
+    fn adam<E: Real>(&self, shrink: f64, values: &mut [E], gradient: &[E], first: &mut [E], second: &mut [E]) {
+        let Optimiser::AdamW { beta1, beta2, epsilon, .. } = self.rule else {
+            return;
+        };
+        let [scale, shrink, epsilon] = [self.scale, shrink, epsilon].map(E::of);
+        let ([keep1, take1], [keep2, take2]) = ([beta1, 1.0 - beta1].map(E::of), [beta2, 1.0 - beta2].map(E::of));
+        let rate = E::of(self.rate / self.corrections[0]);
+        let unbias = E::of(1.0 / self.corrections[1]);
+        let moments = first.iter_mut().zip(second);
+        for ((x, g), (m, v)) in values.iter_mut().zip(gradient).zip(moments) {
+            let g = *g * scale;
+            *m = keep1 * *m + take1 * g;
+            *v = keep2 * *v + take2 * g * g;
+            *x = shrink * *x - rate * *m / ((*v * unbias).sqrt() + epsilon);
+        }
+    }
+}
+
+/// Sum of squares in a fixed order, whatever the number of threads; an error names the parameter that is not finite.
+pub(crate) fn squared_norm<E: Real>(name: &str, gradient: &[E]) -> Result<f64> {
+    let squares = |chunk: &[E]| chunk.iter().map(|g| g.wide() * g.wide()).sum::<f64>();
+    let parts: Vec<f64> = gradient.par_chunks(CHUNK).map(squares).collect();
+    let sum: f64 = parts.iter().sum();
+    if sum.is_finite() { Ok(sum) } else { Err(Error::NotFinite { what: format!("the gradient of {name}") }) }
+}
+
+const CHUNK: usize = 1 << 14;
+
+mod defaults {
+    pub(super) fn beta1() -> f64 {
+        0.9
+    }
+
+    pub(super) fn beta2() -> f64 {
+        0.999
+    }
+
+    pub(super) fn epsilon() -> f64 {
+        1e-8
+    }
+
+    pub(super) fn weight_decay() -> f64 {
+        0.01
+    }
+}
+
+/// [`Clip`] in a configuration file.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Norm(f64),
+    Word(String),
+}
+
+impl TryFrom<Written> for Clip {
+    type Error = String;
+
+    fn try_from(written: Written) -> std::result::Result<Self, String> {
+        match written {
+            Written::Norm(norm) if norm > 0.0 && norm.is_finite() => Ok(Self::Norm(norm)),
+            Written::Norm(norm) => Err(format!("clip {norm} is not a positive number; write \"off\" for none")),
+            Written::Word(word) if word == "off" => Ok(Self::Off),
+            Written::Word(word) => Err(format!("clip {word:?} is neither a number nor \"off\"")),
+        }
+    }
+}
+
+impl From<Clip> for Written {
+    fn from(clip: Clip) -> Self {
+        match clip {
+            Clip::Norm(norm) => Self::Norm(norm),
+            Clip::Off => Self::Word("off".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedule_warms_up_then_falls() {
+        let schedule = Schedule { peak: 2.0, warmup: 4, total: 24, floor: 0.1 };
+        let rates: Vec<f64> = (0..30).map(|step| schedule.rate(step)).collect();
+        assert_eq!(rates[..5], [0.5, 1.0, 1.5, 2.0, 2.0]);
+        assert!(rates[4..25].windows(2).all(|pair| pair[1] < pair[0]));
+        assert!((rates[14] - 1.1).abs() < 1e-12, "half way is the middle of peak and floor");
+        assert!(rates[24..].iter().all(|rate| (rate - 0.2).abs() < 1e-12));
+        let flat = Schedule { peak: 3.0, warmup: 0, total: 0, floor: 1.0 };
+        assert_eq!([flat.rate(0), flat.rate(7)], [3.0, 3.0]);
+    }
+
+    /// Adam as Algorithm 2 of arXiv:1711.05101 writes it, one number, in order.
+    #[test]
+    fn adam_is_the_paper() {
+        let (rate, beta1, beta2, epsilon, lambda) = (0.1, 0.9, 0.999, 1e-8, 0.01);
+        let (mut theta, mut m, mut v) = (1.5f64, 0.0f64, 0.0f64);
+        let mut values = [1.5];
+        let mut moments = Moments::default();
+        for (t, gradient) in [0.3, -0.2, 0.9, 0.0, -5.0].into_iter().enumerate() {
+            let t = t as i32 + 1;
+            let clipped = if f64::abs(gradient) > 1.0 { gradient / f64::abs(gradient) } else { gradient };
+            m = beta1 * m + (1.0 - beta1) * clipped;
+            v = beta2 * v + (1.0 - beta2) * clipped * clipped;
+            let m_hat = m / (1.0 - f64::powi(beta1, t));
+            let v_hat = v / (1.0 - f64::powi(beta2, t));
+            theta -= rate * (m_hat / (v_hat.sqrt() + epsilon) + lambda * theta);
+            let update = Update::new(Optimiser::default(), rate, f64::abs(gradient), t as u64);
+            update.apply(Decay::Yes, &mut values, &[gradient], &mut moments);
+            assert!((values[0] - theta).abs() < 1e-13, "step {t}: {} is not {theta}", values[0]);
+        }
+    }
+
+    #[test]
+    fn only_what_should_decay_decays() {
+        let mut values = [2.0, 2.0];
+        let update = Update::new(Optimiser::default(), 0.5, 0.0, 1);
+        let [matrix, bias] = &mut values;
+        update.apply(Decay::Yes, std::slice::from_mut(matrix), &[0.0], &mut Moments::default());
+        update.apply(Decay::No, std::slice::from_mut(bias), &[0.0], &mut Moments::default());
+        assert_eq!(values, [2.0 * (1.0 - 0.5 * 0.01), 2.0]);
+    }
+
+    #[test]
+    fn sgd_descends() {
+        let mut values = [1.0, -1.0];
+        Update::new(Optimiser::EXACT, 0.5, 9.0, 1).apply(Decay::Yes, &mut values, &[2.0, 4.0], &mut Moments::default());
+        assert_eq!(values, [0.0, -3.0]);
+    }
+
+    #[test]
+    fn settings_parse_or_say_why() {
+        let read = |text: &str| serde_json::from_str::<Optimiser>(text);
+        assert_eq!(read(r#"{"rule":"adamw"}"#).unwrap(), Optimiser::default());
+        assert_eq!(read(r#"{"rule":"sgd","clip":"off"}"#).unwrap(), Optimiser::EXACT);
+        for optimiser in [Optimiser::default(), Optimiser::EXACT] {
+            let text = serde_json::to_string(&optimiser).unwrap();
+            assert_eq!(read(&text).unwrap(), optimiser);
+        }
+        for (wrong, named) in [
+            (r#"{"rule":"sgd","beta1":0.9}"#, "beta1"),
+            (r#"{"rule":"adamw","beta":0.9}"#, "beta"),
+            (r#"{"rule":"adamw","clip":-1}"#, "positive"),
+            (r#"{"rule":"adamw","clip":"none"}"#, "off"),
+            (r#"{"rule":"adam"}"#, "adamw"),
+        ] {
+            let message = read(wrong).unwrap_err().to_string();
+            assert!(message.contains(named), "{wrong}: {message}");
+        }
+    }
+
+    #[test]
+    fn infinite_gradients_are_named() {
+        let message = squared_norm("model.norm.weight", &[1.0, f32::INFINITY]).unwrap_err().to_string();
+        assert!(message.contains("model.norm.weight"), "{message}");
+    }
+}

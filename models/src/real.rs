@@ -1,0 +1,123 @@
+//! The two number types a model can be made of.
+
+use dfdx::dtypes::Dtype;
+
+/// `f32` for work, `f64` for checks.
+pub trait Real: Dtype + std::iter::Sum + std::ops::Neg<Output = Self> {
+    /// How safetensors calls this type.
+    const STORED: safetensors::Dtype;
+    const ZERO: Self;
+    /// Rounds to this type.
+    fn of(x: f64) -> Self;
+    /// Exact.
+    fn wide(self) -> f64;
+    fn sqrt(self) -> Self;
+    /// Relative error below 2e-7 in `f32`; branch-free there, so that loops over it vectorise.
+    fn exp(self) -> Self;
+    fn max(self, other: Self) -> Self;
+    fn is_finite(self) -> bool;
+    /// Little-endian bytes, appended.
+    fn store(self, bytes: &mut Vec<u8>);
+}
+
+impl Real for f32 {
+    const STORED: safetensors::Dtype = safetensors::Dtype::F32;
+    const ZERO: Self = 0.0;
+
+    fn of(x: f64) -> Self {
+        x as f32
+    }
+
+    fn wide(self) -> f64 {
+        self.into()
+    }
+
+    fn sqrt(self) -> Self {
+        f32::sqrt(self)
+    }
+
+    #[inline(always)]
+    fn exp(self) -> Self {
+        fast_exp(self)
+    }
+
+    fn max(self, other: Self) -> Self {
+        f32::max(self, other)
+    }
+
+    fn is_finite(self) -> bool {
+        f32::is_finite(self)
+    }
+
+    fn store(self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.to_le_bytes());
+    }
+}
+
+impl Real for f64 {
+    const STORED: safetensors::Dtype = safetensors::Dtype::F64;
+    const ZERO: Self = 0.0;
+
+    fn of(x: f64) -> Self {
+        x
+    }
+
+    fn wide(self) -> f64 {
+        self
+    }
+
+    fn sqrt(self) -> Self {
+        f64::sqrt(self)
+    }
+
+    fn exp(self) -> Self {
+        f64::exp(self)
+    }
+
+    fn max(self, other: Self) -> Self {
+        f64::max(self, other)
+    }
+
+    fn is_finite(self) -> bool {
+        f64::is_finite(self)
+    }
+
+    fn store(self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.to_le_bytes());
+    }
+}
+
+/// `2^n * e^r` with `|r| <= ln 2 / 2`; `e^r` by the minimax polynomial of Cephes `expf`. Saturates at e^±87.
+#[inline(always)]
+fn fast_exp(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
+    let x = x.clamp(-87.0, 88.0);
+    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
+    let mut p = 1.987_569_1e-4;
+    p = p * r + 1.398_2e-3;
+    p = p * r + 8.333_452e-3;
+    p = p * r + 4.166_579_6e-2;
+    p = p * r + 1.666_666_5e-1;
+    p = p * r + 0.5;
+    let e_r = p * r * r + r + 1.0;
+    let scale = f32::from_bits((((n as i32) + 127) << 23) as u32);
+    if x.is_nan() { x } else { e_r * scale }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fast_exp_is_exp() {
+        for i in -8600..8700 {
+            let x = i as f32 / 100.0;
+            let exact = f64::from(x).exp();
+            let error = (f64::from(fast_exp(x)) - exact).abs() / exact;
+            assert!(error < 2e-7, "exp({x}) is off by {error:e}");
+        }
+        assert_eq!(fast_exp(0.0), 1.0);
+        assert!(fast_exp(f32::NAN).is_nan());
+    }
+}
