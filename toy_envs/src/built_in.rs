@@ -1,0 +1,62 @@
+//! The environments of this crate as one setting: `name` says which, and the other keys are its settings.
+
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+
+use crate::env::Env;
+
+/// From the environments' modules, types and one-line descriptions: the enumeration, its names, and the way to each.
+macro_rules! environments {
+    ($($module:ident::$Env:ident: $about:literal,)+) => {
+        /// One of the environments of this crate, with its settings.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "name", rename_all = "lowercase")]
+        pub enum BuiltIn {
+            $(#[doc = $about] $Env(crate::$module::$Env),)+
+        }
+
+        impl BuiltIn {
+            /// As in configuration files.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($module)),+];
+
+            /// Each environment with its default settings, in the order of the names.
+            pub fn all() -> Vec<Self> {
+                vec![$(Self::$Env(Default::default())),+]
+            }
+
+            /// One line on what is asked.
+            pub fn about(&self) -> &'static str {
+                match self {
+                    $(Self::$Env(_) => $about,)+
+                }
+            }
+        }
+
+        impl Deref for BuiltIn {
+            type Target = dyn Env;
+
+            fn deref(&self) -> &Self::Target {
+                match self {
+                    $(Self::$Env(env) => env,)+
+                }
+            }
+        }
+
+        $(
+            impl From<crate::$module::$Env> for BuiltIn {
+                fn from(env: crate::$module::$Env) -> Self {
+                    Self::$Env(env)
+                }
+            }
+        )+
+    };
+}
+
+environments! {
+    bandit::Bandit: "one choice among six arms, right with a known probability",
+    addition::Addition: "the sum of two numbers, 34+57=",
+    modular::Modular: "a sum, difference or product modulo a number, 3+5%7=",
+    chain::Chain: "a running sum with every partial sum written out, 3+4+5=",
+    countdown::Countdown: "an expression of given numbers that hits a target, 2,3,7>13:",
+}
