@@ -1,0 +1,68 @@
+//! The algorithms of this crate, as a list. Adding one is its file and its line here.
+
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+
+use crate::algorithm::Algorithm;
+use crate::{Grpo, Oreal, Ppo, Reinforce, Rft, Rloo};
+
+macro_rules! algorithms {
+    ($($name:literal $variant:ident $about:literal { $($preset:literal $make:expr),+ })+) => {
+        /// An algorithm of this crate with its settings, as a configuration file says them.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "name")]
+        pub enum BuiltIn {
+            $(#[serde(rename = $name)] $variant($variant),)+
+        }
+
+        impl BuiltIn {
+            /// Every algorithm, by name.
+            pub const NAMES: &[&str] = &[$($name),+];
+
+            /// The named settings of an algorithm, the default first; none for an unknown name.
+            pub fn presets(name: &str) -> Vec<(&'static str, BuiltIn)> {
+                match name {
+                    $($name => vec![$(($preset, BuiltIn::$variant($make))),+],)+
+                    _ => Vec::new(),
+                }
+            }
+
+            /// What it is, in a line.
+            pub fn about(&self) -> &'static str {
+                match self { $(BuiltIn::$variant(_) => $about,)+ }
+            }
+        }
+
+        impl Deref for BuiltIn {
+            type Target = dyn Algorithm;
+            fn deref(&self) -> &(dyn Algorithm + 'static) {
+                match self { $(BuiltIn::$variant(algorithm) => algorithm,)+ }
+            }
+        }
+    };
+}
+
+algorithms! {
+    "oreal" Oreal "clones right answers, pushes wrong ones down, weighed by a token-level reward model" {
+        "released" Oreal::default(), "paper" Oreal::paper(), "outcome" Oreal::outcome()
+    }
+    "grpo" Grpo "clipped surrogate on rewards normalised in their group" {
+        "deepseek" Grpo::default(), "dapo" Grpo::dapo(), "dr_grpo" Grpo::dr_grpo()
+    }
+    "ppo" Ppo "clipped surrogate on advantages estimated with a critic" { "default" Ppo::default() }
+    "rft" Rft "clones right answers" { "default" Rft::default() }
+    "rloo" Rloo "policy gradient with the mean of the others as baseline" { "default" Rloo::default() }
+    "reinforce" Reinforce "policy gradient with the mean reward as baseline" { "default" Reinforce::default() }
+}
+
+impl BuiltIn {
+    /// Every algorithm with every preset: (algorithm, preset, settings).
+    pub fn all() -> Vec<(&'static str, &'static str, BuiltIn)> {
+        let mut all = Vec::new();
+        for name in Self::NAMES {
+            all.extend(Self::presets(name).into_iter().map(|(preset, algorithm)| (*name, preset, algorithm)));
+        }
+        all
+    }
+}
