@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::env::{Ending, Env, Problem, Split, Verdict};
 use crate::mistakes;
 use crate::numeral;
-use crate::settings::{IllegalSetting, within};
+use crate::settings::{IllegalSetting, settings, within};
 use crate::split::{Catalogue, Pairs};
 
 /// Sums of two numbers of up to `digits` digits.
@@ -126,12 +126,7 @@ fn carry_forgotten(prompt: &str) -> Vec<u64> {
     carried.filter_map(|power| a.checked_add(b)?.checked_sub(power)).collect()
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Settings {
-    digits: i64,
-    order: Order,
-}
+settings! { Settings { digits: i64, order: Order } }
 
 impl Default for Settings {
     fn default() -> Self {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::env::{Ending, Env, Problem, Split, Verdict};
 use crate::mistakes;
-use crate::settings::IllegalSetting;
+use crate::settings::{IllegalSetting, settings};
 
 /// Questions whose probability of a right answer is known at the start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,11 +110,7 @@ const RIGHT: [char; 3] = ['a', 'b', 'c'];
 const WRONG: [char; 3] = ['x', 'y', 'z'];
 const SHARES: [f64; 3] = [1.0 / 2.0, 1.0 / 3.0, 1.0 / 6.0];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Settings {
-    probabilities: Vec<f64>,
-}
+settings! { Settings { probabilities: Vec<f64> } }
 
 impl Default for Settings {
     fn default() -> Self {

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::env::{Ending, Env, Problem, Split, Verdict};
 use crate::mistakes;
 use crate::numeral;
-use crate::settings::{IllegalSetting, within};
+use crate::settings::{IllegalSetting, settings, within};
 use crate::split::{Catalogue, Numbered};
 
 /// Sums of `terms` numbers of up to `digits` digits, with the partial sums.
@@ -149,12 +149,7 @@ fn join<T: ToString>(numbers: &[T], between: &str) -> String {
     numbers.iter().map(T::to_string).collect::<Vec<_>>().join(between)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Settings {
-    terms: i64,
-    digits: i64,
-}
+settings! { Settings { terms: i64, digits: i64 } }
 
 impl Default for Settings {
     fn default() -> Self {

@@ -24,7 +24,7 @@ use self::reachable::{LARGEST_TARGET, reachable};
 use crate::env::{Ending, Env, Problem, Split, Verdict};
 use crate::mistakes;
 use crate::numeral;
-use crate::settings::{IllegalSetting, within};
+use crate::settings::{IllegalSetting, settings, within};
 use crate::split::{Catalogue, Numbered};
 
 /// Expressions of `numbers` given numbers, each from 1 to `largest`.
@@ -158,12 +158,7 @@ fn choices(from: u32, count: u32) -> u64 {
 
 const MOST_NUMBERS: u32 = 4;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Settings {
-    numbers: i64,
-    largest: i64,
-}
+settings! { Settings { numbers: i64, largest: i64 } }
 
 impl Default for Settings {
     fn default() -> Self {

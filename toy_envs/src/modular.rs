@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::env::{Ending, Env, Problem, Split, Verdict};
 use crate::mistakes;
 use crate::numeral;
-use crate::settings::{IllegalSetting, within};
+use crate::settings::{IllegalSetting, settings, within};
 use crate::split::{Catalogue, Pairs};
 
 /// One operation on the residues of a modulus.
@@ -118,12 +118,7 @@ impl Operation {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Settings {
-    modulus: i64,
-    operation: Operation,
-}
+settings! { Settings { modulus: i64, operation: Operation } }
 
 impl Default for Settings {
     fn default() -> Self {
