@@ -36,7 +36,7 @@ pub struct Countdown {
 }
 
 impl Countdown {
-    /// From 2 to 4 numbers of up to 2 to 99.
+    /// From 2 to 4 numbers, the largest that may be given being from 2 to 99.
     pub fn new(numbers: u32, largest: u32) -> Result<Self, IllegalSetting> {
         Settings { numbers: numbers.into(), largest: largest.into() }.try_into()
     }

@@ -1,7 +1,7 @@
 //! Binary-reward arithmetic, small enough to enumerate.
 //!
 //! In reading order:
-//! - [`env`]: what an environment is. A [`Problem`] has a prompt and a known answer; the judge's word on a completion is a
+//! - [`mod@env`]: what an environment is. A [`Problem`] has a prompt and a known answer; the judge's word on a completion is a
 //!   [`Verdict`]; a teacher demonstrates, imperfectly if asked to.
 //! - The environments, from the one without structure to the one without a procedure: [`bandit`], [`addition`], [`modular`],
 //!   [`chain`], [`countdown`].
