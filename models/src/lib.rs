@@ -2,13 +2,14 @@
 //! per-token signals and takes a cotangent for each. An objective never sees a tensor.
 //!
 //! In reading order: the contract ([`Backbone`], [`Sampler`], [`Model`]), the mathematics of its two halves ([`head`],
-//! [`sampling`]), the exact [`Table`], and what learns and speaks ([`Optimiser`], [`Schedule`],
+//! [`sampling`]), the exact [`Table`], the [`Transformer`], and what learns and speaks ([`Optimiser`], [`Schedule`],
 //! [`Tokenizer`]).
 
 mod contract;
 pub mod head;
 pub mod sampling;
 mod table;
+pub mod transformer;
 
 mod optim;
 mod tokenizer;
@@ -26,3 +27,4 @@ pub use optim::{Clip, Optimiser, Schedule};
 pub use real::Real;
 pub use table::{Row, State, Table};
 pub use tokenizer::{END, Tokenizer};
+pub use transformer::Transformer;

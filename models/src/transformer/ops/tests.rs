@@ -1,0 +1,122 @@
+//! Each fused kernel against the composition it replaces: values and all gradients, in both number types.
+
+use std::sync::Arc;
+
+use dfdx::prelude::{Tensor, TensorFromVec, Trace};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+
+type Taped<E> = Matrix<E, Cpu, OwnedTape<E, Cpu>>;
+
+/// Runs an operation on random inputs and sends a random cotangent back; the result and every gradient.
+fn run<E: Real>(shapes: &[(usize, usize)], operation: &dyn Fn(&[Matrix<E, Cpu>]) -> Taped<E>) -> Vec<Vec<f64>>
+where
+    Cpu: Device<E>,
+{
+    let mut stream = ChaCha8Rng::seed_from_u64(3);
+    let device = Cpu::default();
+    let mut random = |(rows, columns): (usize, usize)| -> Matrix<E, Cpu> {
+        let numbers = (0..rows * columns).map(|_| E::of(stream.random::<f64>() * 3.0 - 1.5)).collect();
+        device.tensor_from_vec(numbers, (rows, columns))
+    };
+    let inputs: Vec<_> = shapes.iter().map(|&shape| random(shape)).collect();
+    let out = operation(&inputs);
+    let cotangent = random(*dfdx::prelude::HasShape::shape(&out));
+    let mut all = vec![out.as_vec()];
+    let mut gradients = (out * cotangent).sum::<(), _>().backward();
+    all.extend(inputs.iter().map(|x| Cpu::gradient(&mut gradients, x)));
+    all.into_iter().map(|numbers| numbers.into_iter().map(Real::wide).collect()).collect()
+}
+
+fn compare<E: Real>(
+    shapes: &[(usize, usize)],
+    tolerance: f64,
+    stock: &dyn Fn(&[Matrix<E, Cpu>]) -> Taped<E>,
+    fused: &dyn Fn(&[Matrix<E, Cpu>]) -> Taped<E>,
+) where
+    Cpu: Device<E>,
+{
+    let (expected, found) = (run(shapes, stock), run(shapes, fused));
+    for (which, (expected, found)) in expected.iter().zip(&found).enumerate() {
+        assert_eq!(expected.len(), found.len());
+        let size = expected.iter().fold(1e-3, |max: f64, x| max.max(x.abs()));
+        assert!(size > 1e-3, "number list {which} is all zero, so the test shows nothing");
+        for (i, (a, b)) in expected.iter().zip(found).enumerate() {
+            let error = (a - b).abs() / size;
+            assert!(error < tolerance, "list {which} (0 is the value), number {i}: {b} for {a}");
+        }
+    }
+}
+
+fn trace<E: Real>(x: &Matrix<E, Cpu>) -> Taped<E>
+where
+    Cpu: Device<E>,
+{
+    x.leaky_trace()
+}
+
+fn all<E: Real>(tolerance: f64)
+where
+    Cpu: Device<E>,
+{
+    let tokens = [3, 0, 3, 1];
+    compare::<E>(&[(5, 7)], tolerance, &|x| embedding::stock(&x[0], &tokens), &|x| embedding::fused(&x[0], &tokens));
+    compare::<E>(&[(9, 7), (5, 7), (1, 5)], tolerance, &|x| linear::stock(trace(&x[0]), &x[1], Some(&x[2])), &|x| {
+        linear::fused(trace(&x[0]), &x[1], Some(&x[2]))
+    });
+    compare::<E>(&[(300, 13), (1, 13)], tolerance, &|x| rms_norm::stock(trace(&x[0]), &x[1], 1e-3), &|x| {
+        rms_norm::fused(trace(&x[0]), &x[1], 1e-3)
+    });
+    compare::<E>(&[(9, 7), (9, 7)], tolerance, &|x| swiglu::stock(trace(&x[0]), trace(&x[1])), &|x| {
+        swiglu::fused(trace(&x[0]), trace(&x[1]))
+    });
+    compare::<E>(&[(9, 7), (9, 7)], tolerance, &|x| trace(&x[0]) + trace(&x[1]), &|x| {
+        residual::fused(trace(&x[0]), trace(&x[1]))
+    });
+    for (heads, kv_heads, head_dim) in [(4, 2, 6), (2, 2, 4), (3, 1, 2)] {
+        let how = Arc::new(Causal {
+            starts: vec![0, 5, 6, 13],
+            heads,
+            kv_heads,
+            head_dim,
+            rotary: Rotary::new(8, head_dim, 100.0),
+        });
+        let kv = (13, kv_heads * head_dim);
+        compare::<E>(
+            &[(13, heads * head_dim), kv, kv],
+            tolerance,
+            &|x| attention::stock([0, 1, 2].map(|i| trace(&x[i])), &how),
+            &|x| attention::fused([0, 1, 2].map(|i| trace(&x[i])), &how),
+        );
+    }
+}
+
+#[test]
+fn fused_is_stock_in_f64() {
+    all::<f64>(1e-13);
+}
+
+#[test]
+fn fused_is_stock_in_f32() {
+    all::<f32>(2e-6);
+}
+
+#[test]
+fn pulling_back_from_a_cotangent_is_the_linear_surrogate() {
+    let device = Cpu::default();
+    let x: Tensor<(usize, usize), f64, Cpu> = device.tensor_from_vec(vec![1.0, 2.0, 3.0, 4.0], (2, 2));
+    let cotangent = || device.tensor_from_vec(vec![0.5, -1.0, 0.0, 2.0], (2, 2));
+    let mut surrogate = (trace(&x).square() * cotangent()).sum::<(), _>().backward();
+    let mut seeded = Cpu::pull_back(trace(&x).square(), cotangent());
+    assert_eq!(Cpu::gradient(&mut surrogate, &x), Cpu::gradient(&mut seeded, &x));
+}
+
+#[test]
+fn updates_reach_the_tensor_and_not_its_clones() {
+    let mut x: Matrix<f32, Cpu> = Cpu::default().tensor_from_vec(vec![1.0, 2.0], (1, 2));
+    let clone = x.clone();
+    Cpu::update(&mut x, |numbers| numbers[1] = 5.0);
+    assert_eq!((x.as_vec(), clone.as_vec()), (vec![1.0, 5.0], vec![1.0, 2.0]));
+}

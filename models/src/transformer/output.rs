@@ -1,0 +1,136 @@
+//! The head: from hidden states to signals and back, some rows at a time, so that the logits of a whole batch never
+//! exist at once when they are large.
+
+use dfdx::prelude::{Axes2, PermuteTo, TryMatMul};
+use rayon::prelude::*;
+
+use super::pack::Packed;
+use super::{Matrix, Ops, Transformer};
+use crate::contract::{Head, Signal, Signals, Want};
+use crate::head;
+use crate::real::Real;
+
+/// Most logits that exist at once.
+const LOGITS: usize = 1 << 25;
+
+/// What the head sends back.
+pub(super) struct Slopes<E> {
+    /// Of the hidden states, one row per token of the batch.
+    pub(super) hidden: Vec<E>,
+    /// Of the head's weight.
+    pub(super) weight: Vec<E>,
+}
+
+/// The hidden states that the head reads, and its outputs where they are few enough to be kept for the way back.
+pub(super) struct Outputs<E> {
+    hidden: Vec<E>,
+    kept: Option<Vec<E>>,
+}
+
+impl<E: Real, D: Ops<E>> Transformer<E, D> {
+    /// Signals of the packed tokens.
+    pub(super) fn signals(&self, hidden: &Matrix<E, D>, packed: &Packed, want: &Want) -> (Signals, Outputs<E>) {
+        let hidden = self.gather(&D::host(hidden), &packed.read);
+        let width = self.outputs();
+        let mut kept = None;
+        let mut rows = Vec::with_capacity(packed.read.len());
+        for (first, chunk) in self.chunks(&hidden) {
+            let outputs = self.project(chunk);
+            match self.head {
+                Head::Scalar => rows.extend(outputs.iter().map(|x| (x.wide(), 0.0))),
+                Head::Vocabulary => {
+                    let targets = packed.targets[first..].par_iter();
+                    let value = |(logits, &token): (&[E], _)| {
+                        let row = head::value(logits, token as usize, want.temperature);
+                        (row.logp, row.entropy)
+                    };
+                    rows.par_extend(outputs.par_chunks(width).zip(targets).map(value));
+                }
+            }
+            if chunk.len() == hidden.len() {
+                kept = Some(outputs);
+            }
+        }
+        let column = |&signal: &Signal| {
+            let of = |&row: &usize| match signal {
+                Signal::Logp | Signal::Scalar => rows[row].0,
+                Signal::Entropy => rows[row].1,
+                Signal::ScalarAfter => rows[row + 1].0,
+            };
+            (signal, packed.before.iter().map(of).collect())
+        };
+        (Signals(want.signals.iter().map(column).collect()), Outputs { hidden, kept })
+    }
+
+    /// The closed form of the way back.
+    pub(super) fn slopes(&self, outputs: Outputs<E>, packed: &Packed, want: &Want, cotangents: &Signals) -> Slopes<E> {
+        let (width, hidden_size) = (self.outputs(), self.config.hidden_size);
+        let weight = &self.weights[self.head_index()];
+        let scalars = self.scalar_slopes(packed, cotangents);
+        let Outputs { hidden, mut kept } = outputs;
+        let mut slopes = Slopes {
+            hidden: vec![E::ZERO; packed.tokens.len() * hidden_size],
+            weight: vec![E::ZERO; width * hidden_size],
+        };
+        for (first, chunk) in self.chunks(&hidden) {
+            let rows = chunk.len() / hidden_size;
+            let mut d = kept.take().unwrap_or_else(|| self.project(chunk));
+            match self.head {
+                Head::Scalar => d.copy_from_slice(&scalars[first..first + rows]),
+                Head::Vocabulary => d.par_chunks_mut(width).enumerate().for_each(|(i, logits)| {
+                    let at = |signal| cotangents.0.get(&signal).map_or(0.0, |column| column[first + i]);
+                    let cotangent = head::Row { logp: at(Signal::Logp), entropy: at(Signal::Entropy) };
+                    head::vjp(logits, packed.targets[first + i] as usize, want.temperature, cotangent);
+                }),
+            }
+            let d = self.device.tensor_from_vec(d, (rows, width));
+            let h = self.device.tensor_from_vec(chunk.to_vec(), (rows, hidden_size));
+            let d_hidden = d.clone().matmul(weight.clone());
+            let d_weight = d.permute::<(usize, usize), Axes2<1, 0>>().matmul(h);
+            let read = &packed.read[first..first + rows];
+            for (row, d) in read.iter().zip(D::host(&d_hidden).chunks_exact(hidden_size)) {
+                slopes.hidden[row * hidden_size..][..hidden_size].copy_from_slice(d);
+            }
+            slopes.weight.iter_mut().zip(&*D::host(&d_weight)).for_each(|(sum, d)| *sum += *d);
+        }
+        slopes
+    }
+
+    /// Logits, or the scalar, of rows of hidden states.
+    pub(super) fn project(&self, hidden: &[E]) -> Vec<E> {
+        let shape = (hidden.len() / self.config.hidden_size, self.config.hidden_size);
+        let hidden = self.device.tensor_from_vec(hidden.to_vec(), shape);
+        D::host(&D::linear(hidden, &self.weights[self.head_index()], None)).into_owned()
+    }
+
+    /// Numbers the head gives per row.
+    pub(super) fn outputs(&self) -> usize {
+        match self.head {
+            Head::Vocabulary => self.config.vocab_size,
+            Head::Scalar => 1,
+        }
+    }
+
+    /// The rows of these numbers.
+    pub(super) fn gather(&self, hidden: &[E], rows: &[usize]) -> Vec<E> {
+        let width = self.config.hidden_size;
+        rows.iter().flat_map(|row| &hidden[row * width..][..width]).copied().collect()
+    }
+
+    /// Runs of rows with the number of the first one.
+    fn chunks<'a>(&self, hidden: &'a [E]) -> impl Iterator<Item = (usize, &'a [E])> + use<'a, E, D> {
+        let rows = (LOGITS / self.outputs()).max(1);
+        let chunks = hidden.chunks(rows * self.config.hidden_size).enumerate();
+        chunks.map(move |(i, chunk)| (i * rows, chunk))
+    }
+
+    /// Cotangent of the scalar at each read row: it may be before one token and after another.
+    fn scalar_slopes(&self, packed: &Packed, cotangents: &Signals) -> Vec<E> {
+        let mut slopes = vec![0.0; packed.read.len()];
+        for (signal, shift) in [(Signal::Scalar, 0), (Signal::ScalarAfter, 1)] {
+            let column = cotangents.0.get(&signal).into_iter().flatten();
+            packed.before.iter().zip(column).for_each(|(row, d)| slopes[row + shift] += d);
+        }
+        slopes.into_iter().map(E::of).collect()
+    }
+}

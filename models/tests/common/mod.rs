@@ -1,0 +1,65 @@
+//! A small model, a ragged batch, and sums over signals.
+
+use std::ops::Range;
+
+use dfdx::prelude::Cpu;
+use oreal_models::transformer::Config;
+use oreal_models::{Sequence, Signal, Signals, Transformer, Want};
+
+pub const ALL: [Signal; 4] = [Signal::Logp, Signal::Entropy, Signal::Scalar, Signal::ScalarAfter];
+
+/// Two layers, two query heads for each key head.
+pub fn config(tied: bool) -> Config {
+    Config {
+        vocab_size: 7,
+        hidden_size: 16,
+        num_hidden_layers: 2,
+        num_attention_heads: 4,
+        num_key_value_heads: 2,
+        intermediate_size: 20,
+        rope_theta: 100.0,
+        rms_norm_eps: 1e-5,
+        tie_word_embeddings: tied,
+    }
+}
+
+/// Ragged, with a prompt and a completion of one token.
+pub fn batch() -> [Sequence<'static>; 4] {
+    [
+        Sequence { prompt: &[1, 2, 3], completion: &[4, 0] },
+        Sequence { prompt: &[5], completion: &[6] },
+        Sequence { prompt: &[2], completion: &[3, 3, 1, 6, 0] },
+        Sequence { prompt: &[1, 4, 4, 2, 6], completion: &[2] },
+    ]
+}
+
+pub fn want(signals: &[Signal], temperature: f64) -> Want {
+    Want { signals: signals.to_vec(), temperature }
+}
+
+/// Different for every signal and token.
+pub fn cotangents(signals: &Signals) -> Signals {
+    let column = |(signal, column): (&Signal, &Vec<f64>)| {
+        let number = |t: usize| (1.0 + t as f64 * 2.3 + *signal as usize as f64).cos();
+        (*signal, (0..column.len()).map(number).collect())
+    };
+    Signals(signals.0.iter().map(column).collect())
+}
+
+pub fn inner(a: &Signals, b: &Signals) -> f64 {
+    a.0.iter().map(|(signal, column)| column.iter().zip(&b.0[signal]).map(|(x, y)| x * y).sum::<f64>()).sum()
+}
+
+pub fn rows(signals: &Signals, rows: Range<usize>) -> Signals {
+    Signals(signals.0.iter().map(|(signal, column)| (*signal, column[rows.clone()].to_vec())).collect())
+}
+
+/// The same gradients.
+pub fn close(a: &Transformer<f64, Cpu>, b: &Transformer<f64, Cpu>, tolerance: f64) {
+    assert!(a.gradient().count() > 0);
+    for ((name, a), (_, b)) in a.gradient().zip(b.gradient()) {
+        for (i, (a, b)) in a.iter().zip(b).enumerate() {
+            assert!((a - b).abs() < tolerance, "{name}[{i}]: {a} and {b}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The gradient of every signal, through the whole transformer, against central differences in f64.
+
+mod common;
+
+use common::{ALL, batch, config, cotangents, inner, want};
+use dfdx::prelude::Cpu;
+use oreal_models::transformer::Config;
+use oreal_models::{Backbone, Head, Optimiser, Signal, Transformer};
+
+type Exact = Transformer<f64, Cpu>;
+
+fn model(config: &Config, head: Head) -> Exact {
+    let mut model = Exact::new(config.clone(), head, &Optimiser::EXACT, 5).unwrap();
+    // Biases and norms start equal and scalar heads at zero: move everything, so that nothing is right by symmetry.
+    let all: Vec<(String, usize)> = model.weights().map(|(name, w)| (name.to_string(), w.len())).collect();
+    for (name, length) in all {
+        for entry in 0..length {
+            model.nudge(&name, entry, 0.3 * ((entry * 7 + name.len()) as f64).sin());
+        }
+    }
+    model
+}
+
+fn check(config: &Config, head: Head, signal: Signal, temperature: f64) {
+    let mut model = model(config, head);
+    let want = want(&[signal], temperature);
+    let mut g = Default::default();
+    model
+        .backward(&batch(), &want, &mut |signals| {
+            g = cotangents(signals);
+            g.clone()
+        })
+        .unwrap();
+    let gradient: Vec<(String, Vec<f64>)> = model.gradient().map(|(n, g)| (n.to_string(), g.to_vec())).collect();
+    assert_eq!(gradient.len(), model.weights().count(), "every weight has a gradient");
+    for (name, slopes) in gradient {
+        let entries = [0, slopes.len() / 3, slopes.len() / 2, slopes.len() - 1];
+        for entry in entries {
+            let mut at = |change: f64| {
+                model.nudge(&name, entry, change);
+                let value = inner(&model.read(&batch(), &want).unwrap(), &g);
+                model.nudge(&name, entry, -change);
+                value
+            };
+            let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+            let error = (slopes[entry] - difference).abs() / (1.0 + difference.abs());
+            assert!(error < 1e-7, "{signal:?} {name}[{entry}]: {} but {difference}", slopes[entry]);
+        }
+    }
+}
+
+#[test]
+fn untied() {
+    check(&config(false), Head::Vocabulary, Signal::Logp, 1.0);
+    check(&config(false), Head::Vocabulary, Signal::Entropy, 1.7);
+}
+
+#[test]
+fn tied() {
+    check(&config(true), Head::Vocabulary, Signal::Logp, 0.6);
+    check(&config(true), Head::Vocabulary, Signal::Entropy, 1.0);
+}
+
+#[test]
+fn scalar() {
+    check(&config(false), Head::Scalar, Signal::Scalar, 1.0);
+    check(&config(true), Head::Scalar, Signal::ScalarAfter, 1.0);
+}
+
+#[test]
+fn signals_add_up() {
+    for (head, signals) in [(Head::Vocabulary, &ALL[..2]), (Head::Scalar, &ALL[2..])] {
+        let (mut joint, mut apart) = (model(&config(true), head), model(&config(true), head));
+        joint.backward(&batch(), &want(signals, 1.3), &mut |s| cotangents(s)).unwrap();
+        for signal in signals {
+            let of = |s: &_| cotangents(s);
+            apart.backward(&batch(), &want(&[*signal], 1.3), &mut |s| of(s)).unwrap();
+        }
+        common::close(&joint, &apart, 1e-12);
+    }
+}
+
+#[test]
+fn batches_add_up_and_padding_is_nothing() {
+    let (mut whole, mut parts) = (model(&config(true), Head::Vocabulary), model(&config(true), Head::Vocabulary));
+    let want = want(&ALL[..2], 0.9);
+    let signals = whole.read(&batch(), &want).unwrap();
+    let mut all = Default::default();
+    let keep = &mut all;
+    whole
+        .backward(&batch(), &want, &mut |s| {
+            *keep = cotangents(s);
+            keep.clone()
+        })
+        .unwrap();
+    let mut first = 0;
+    for sequence in batch() {
+        let end = first + sequence.completion.len();
+        let alone = parts.read(&[sequence], &want).unwrap();
+        for (signal, column) in &alone.0 {
+            for (a, b) in column.iter().zip(&signals.0[signal][first..end]) {
+                assert!((a - b).abs() < 1e-13, "{signal:?} alone {a}, in a batch {b}");
+            }
+        }
+        let part = common::rows(&all, first..end);
+        parts.backward(&[sequence], &want, &mut |_| part.clone()).unwrap();
+        first = end;
+    }
+    common::close(&whole, &parts, 1e-12);
+}
