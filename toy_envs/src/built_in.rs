@@ -43,6 +43,14 @@ macro_rules! environments {
             }
         }
 
+        impl From<BuiltIn> for Box<dyn Env> {
+            fn from(built_in: BuiltIn) -> Self {
+                match built_in {
+                    $(BuiltIn::$Env(env) => Box::new(env),)+
+                }
+            }
+        }
+
         $(
             impl From<crate::$module::$Env> for BuiltIn {
                 fn from(env: crate::$module::$Env) -> Self {
