@@ -40,6 +40,12 @@ macro_rules! algorithms {
                 match self { $(BuiltIn::$variant(algorithm) => algorithm,)+ }
             }
         }
+
+        impl From<BuiltIn> for Box<dyn Algorithm> {
+            fn from(built_in: BuiltIn) -> Box<dyn Algorithm> {
+                match built_in { $(BuiltIn::$variant(algorithm) => Box::new(algorithm),)+ }
+            }
+        }
     };
 }
 

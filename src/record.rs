@@ -1,0 +1,245 @@
+//! What a run leaves behind: `manifest.json`, `config.toml`, `metrics.jsonl`, `transcripts.jsonl`, `report.json`, weights.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use oreal_algos::{Column, Experience, Level};
+use oreal_models::Tokenizer;
+use oreal_toy_envs::Verdict;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Report};
+use crate::rollout::{Group, Trajectory};
+use crate::run::Run;
+use crate::train::Learnt;
+
+/// One step's experience, before and after selection.
+pub struct Batch<'a> {
+    pub groups: &'a [Group],
+    pub full: &'a Experience,
+    pub kept: &'a [bool],
+    pub learnt: &'a Experience,
+}
+
+/// A line of `metrics.jsonl`. Rates and means of the batch are over all its trajectories; those of signals are over the
+/// tokens learnt from, before the step's first update, and absent when nothing was learnt.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct StepRecord {
+    /// Counted from 0.
+    pub step: usize,
+    /// Mean outcome reward.
+    pub reward: f64,
+    /// Share of completions judged right.
+    pub pass_rate: f64,
+    /// Share of completions cut at the token limit.
+    pub truncated: f64,
+    /// Share of completions not in the form the environment asks for.
+    pub unparsable: f64,
+    /// Share of groups with both right and wrong answers.
+    pub mixed_groups: f64,
+    /// Trajectories drawn.
+    pub trajectories: usize,
+    /// Trajectories learnt from.
+    pub kept: usize,
+    /// Mean tokens of a completion, end token included.
+    pub length: f64,
+    /// The objective's value.
+    pub loss: Option<f64>,
+    /// Mean of every named node of the formula.
+    pub terms: BTreeMap<String, f64>,
+    /// Gradient norm of each role before clipping, mean over the step's updates.
+    pub gradient_norm: BTreeMap<&'static str, f64>,
+    /// Learning rate of each role.
+    pub rate: BTreeMap<&'static str, f64>,
+    /// Divergence of the policy from the reference, nats a token, estimated by k3; absent without a reference.
+    pub kl_to_reference: Option<f64>,
+    /// Mean entropy of the policy, nats a token.
+    pub entropy: Option<f64>,
+    /// Mean of the policy's probability over the sampler's at the first update: 1 when both agree.
+    pub first_update_ratio: Option<f64>,
+    /// Optimiser steps.
+    pub updates: usize,
+    /// Wall time of each stage.
+    pub seconds: Seconds,
+}
+
+/// Seconds of a step's stages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Seconds {
+    pub sample: f64,
+    pub judge: f64,
+    /// Reading the columns that models provide, credit and selection.
+    pub fill: f64,
+    /// Objective, gradients and optimisers.
+    pub update: f64,
+}
+
+impl StepRecord {
+    pub(crate) fn new(step: usize, batch: &Batch<'_>, learnt: &Learnt, seconds: [f64; 4]) -> StepRecord {
+        let all: Vec<&Trajectory> = batch.groups.iter().flat_map(|group| &group.trajectories).collect();
+        let share = |verdict| mean(all.iter().map(|t| f64::from(t.verdict == verdict)));
+        let first = learnt.first.as_ref();
+        let [sample, judge, fill, update] = seconds;
+        StepRecord {
+            step,
+            reward: mean(all.iter().map(|t| t.verdict.reward())),
+            pass_rate: share(Verdict::Right),
+            truncated: share(Verdict::Truncated),
+            unparsable: share(Verdict::Unparsable),
+            mixed_groups: mean(batch.groups.iter().map(|group| f64::from(mixed(group)))),
+            trajectories: all.len(),
+            kept: batch.kept.iter().filter(|&&kept| kept).count(),
+            length: mean(all.iter().map(|t| t.completion.tokens.len() as f64)),
+            loss: first.map(|first| first.loss.value),
+            terms: first.map(|first| first.loss.metrics.clone()).unwrap_or_default(),
+            gradient_norm: learnt.roles.iter().map(|&(role, norm, _)| (role, norm)).collect(),
+            rate: learnt.roles.iter().map(|&(role, _, rate)| (role, rate)).collect(),
+            kl_to_reference: first.and_then(|first| divergence(&first.batch)),
+            entropy: first.and_then(|first| Some(mean(first.batch.column(Column::Entropy)?.iter().copied()))),
+            first_update_ratio: first.and_then(|first| {
+                let columns = pairs(&first.batch, Column::Logp, Column::SampledLogp)?;
+                Some(mean(columns.map(|(new, sampled)| (new - sampled).exp())))
+            }),
+            updates: learnt.updates,
+            seconds: Seconds { sample, judge, fill, update },
+        }
+    }
+}
+
+/// Writes a run's folder; does nothing for a run without one.
+pub(crate) struct Recorder {
+    folder: Option<Folder>,
+    transcripts_every: usize,
+}
+
+struct Folder {
+    path: PathBuf,
+    metrics: File,
+    transcripts: File,
+}
+
+impl Recorder {
+    /// Makes the folder, which must not exist, and writes what is known before the first step.
+    pub(crate) fn new(path: Option<&Path>, experiment: &Experiment, run: &Run<'_>) -> Result<Recorder> {
+        let transcripts_every = experiment.settings.record.transcripts_every;
+        let Some(path) = path else {
+            return Ok(Recorder { folder: None, transcripts_every });
+        };
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|problem| Error::file(parent, problem))?;
+        }
+        fs::create_dir(path).map_err(|problem| {
+            Error::file(path, format!("{problem}: a run is recorded in a new folder, so that none is overwritten"))
+        })?;
+        write(&path.join("manifest.json"), &pretty(&manifest(experiment, run)))?;
+        if let Some(config) = experiment.config() {
+            write(&path.join("config.toml"), config.to_toml().as_bytes())?;
+        }
+        let create = |name: &str| File::create(path.join(name)).map_err(|problem| Error::file(&path.join(name), problem));
+        let (metrics, transcripts) = (create("metrics.jsonl")?, create("transcripts.jsonl")?);
+        Ok(Recorder { folder: Some(Folder { path: path.to_owned(), metrics, transcripts }), transcripts_every })
+    }
+
+    /// One line of metrics, and the step's first group when it is time for one.
+    pub(crate) fn step(&mut self, record: &StepRecord, batch: &Batch<'_>) -> Result<()> {
+        let Some(folder) = &mut self.folder else {
+            return Ok(());
+        };
+        line(&mut folder.metrics, &folder.path.join("metrics.jsonl"), record)?;
+        if self.transcripts_every > 0 && record.step.is_multiple_of(self.transcripts_every) {
+            for transcript in transcripts(record.step, batch) {
+                line(&mut folder.transcripts, &folder.path.join("transcripts.jsonl"), &transcript)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The result, and the weights of everything that learnt.
+    pub(crate) fn finish(&mut self, report: &Report, run: &Run<'_>, tokenizer: &Tokenizer) -> Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        tokenizer.save(&folder.path.join("tokenizer.json")).map_err(Error::model("tokenizer"))?;
+        for (role, model) in run.roles.iter().filter(|(role, _)| *role != oreal_algos::Role::Reference) {
+            let path = folder.path.join(role.name());
+            fs::create_dir_all(&path).map_err(|problem| Error::file(&path, problem))?;
+            model.save(&path.join("model.safetensors")).map_err(Error::model(role.name()))?;
+        }
+        write(&folder.path.join("report.json"), &pretty(report))
+    }
+}
+
+fn manifest(experiment: &Experiment, run: &Run<'_>) -> serde_json::Value {
+    let reads: Vec<&str> = run.credit.reads().into_iter().chain(run.objective.reads()).map(Column::name).collect();
+    let roles: BTreeMap<&str, usize> = run.roles.iter().map(|(role, model)| (role.name(), model.parameters())).collect();
+    json!({
+        "versions": { "oreal": env!("CARGO_PKG_VERSION"), "dfdx": "0.13.0" },
+        "machine": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH },
+        "seed": experiment.settings.seed,
+        "settings": experiment.settings,
+        "env": format!("{:?}", experiment.env),
+        "algorithm": format!("{:?}", experiment.algorithm),
+        "credit": run.credit.formula().lines().collect::<Vec<_>>(),
+        "objective": run.objective.formula().lines().collect::<Vec<_>>(),
+        "selection": format!("{:?}", experiment.algorithm.select()),
+        "columns": reads,
+        "coupling": run.objective.coupling(),
+        "parameters": roles,
+    })
+}
+
+/// The first group of the batch, a line for each completion.
+fn transcripts(step: usize, batch: &Batch<'_>) -> Vec<serde_json::Value> {
+    let credit = batch.full.column(Column::Advantage).unwrap_or_default();
+    let tokens = batch.full.layout().spans(Level::Token, Level::Trajectory);
+    let Some(group) = batch.groups.first() else {
+        return Vec::new();
+    };
+    let of = |(i, t): (usize, &Trajectory)| {
+        json!({
+            "step": step, "prompt": group.problem.prompt, "answer": group.problem.answer, "completion": t.text,
+            "verdict": format!("{:?}", t.verdict), "reward": t.verdict.reward(), "kept": batch.kept[i],
+            "tokens": t.completion.tokens, "sampled_logp": t.completion.sampled_logp, "advantage": credit[tokens[i].clone()],
+        })
+    };
+    group.trajectories.iter().enumerate().map(of).collect()
+}
+
+fn divergence(x: &Experience) -> Option<f64> {
+    let difference = pairs(x, Column::RefLogp, Column::Logp)?.map(|(reference, new)| reference - new);
+    Some(mean(difference.map(|d| d.exp() - d - 1.0)))
+}
+
+fn pairs(x: &Experience, a: Column, b: Column) -> Option<impl Iterator<Item = (f64, f64)>> {
+    Some(x.column(a)?.iter().copied().zip(x.column(b)?.iter().copied()))
+}
+
+fn mixed(group: &Group) -> bool {
+    let right = |t: &Trajectory| t.verdict == Verdict::Right;
+    group.trajectories.iter().any(right) && !group.trajectories.iter().all(right)
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
+    if count == 0 { 0.0 } else { sum / f64::from(count) }
+}
+
+fn pretty(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec_pretty(value).unwrap_or_default()
+}
+
+fn line(file: &mut File, path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut bytes = serde_json::to_vec(value).map_err(|problem| Error::file(path, problem))?;
+    bytes.push(b'\n');
+    file.write_all(&bytes).map_err(|problem| Error::file(path, problem))
+}
+
+/// Whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let partial = path.with_extension("partial");
+    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).map_err(|problem| Error::file(path, problem))
+}

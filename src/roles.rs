@@ -1,0 +1,175 @@
+//! Who plays what: the models behind the columns an algorithm reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oreal_algos::{Column, Columns, Experience, Role};
+use oreal_models::{Head, Model, Optimiser, Sequence, Signal, Signals, Want};
+
+use crate::error::{Error, Result};
+
+/// The models of a run, by role. A role that no column asks for is not there.
+pub struct Roles {
+    models: BTreeMap<Role, Box<dyn Model>>,
+    temperature: f64,
+}
+
+impl Roles {
+    /// The policy, and what the columns ask for: each starts from the policy's weights.
+    pub fn new(policy: Box<dyn Model>, reads: &BTreeSet<Column>, optimiser: &Optimiser, temperature: f64) -> Roles {
+        let mut models = BTreeMap::new();
+        for role in reads.iter().filter_map(|column| column.role()).filter(|&role| role != Role::Policy) {
+            models.entry(role).or_insert_with(|| policy.fork(head(role), optimiser));
+        }
+        models.insert(Role::Policy, policy);
+        Roles { models, temperature }
+    }
+
+    /// The policy, to draw completions from.
+    pub fn policy(&mut self) -> Result<&mut dyn Model> {
+        match self.models.get_mut(&Role::Policy) {
+            Some(policy) => Ok(policy.as_mut()),
+            None => Err(missing(Role::Policy)),
+        }
+    }
+
+    /// The policy, for itself.
+    pub fn into_policy(mut self) -> Result<Box<dyn Model>> {
+        self.models.remove(&Role::Policy).ok_or_else(|| missing(Role::Policy))
+    }
+
+    /// Every role with its model.
+    pub fn iter(&self) -> impl Iterator<Item = (Role, &dyn Model)> {
+        self.models.iter().map(|(role, model)| (*role, model.as_ref()))
+    }
+
+    /// Puts the columns that are not there yet in place, each from the role that knows it.
+    pub fn fill(&self, x: &mut Experience, columns: &[Column], batch: &[Sequence<'_>]) -> Result<()> {
+        let missing: Vec<Column> = columns.iter().copied().filter(|&column| x.column(column).is_none()).collect();
+        for (role, columns) in by_role(&missing) {
+            for (column, values) in self.read(role, &columns, batch)? {
+                x.set(column, values);
+            }
+        }
+        Ok(())
+    }
+
+    /// Values of one role's columns, without gradient.
+    pub fn read(&self, role: Role, columns: &[Column], batch: &[Sequence<'_>]) -> Result<Columns> {
+        let model = self.models.get(&role).ok_or_else(|| missing(role))?;
+        let signals = model.read(batch, &self.want(columns)).map_err(Error::model(role.name()))?;
+        Ok(to_columns(columns, &signals))
+    }
+
+    /// Forward for every signal, then `loss` with all of them, then each cotangent back to the role that reported the
+    /// signal. A role that does not learn is read only.
+    pub fn backward(
+        &mut self,
+        signals: &[Column],
+        learns: &dyn Fn(Role) -> bool,
+        batch: &[Sequence<'_>],
+        loss: &mut dyn FnMut(&Columns) -> Columns,
+    ) -> Result<()> {
+        let mut known = Columns::new();
+        let mut learners = Vec::new();
+        for (role, columns) in by_role(signals) {
+            if learns(role) {
+                learners.push((role, columns));
+            } else {
+                known.extend(self.read(role, &columns, batch)?);
+            }
+        }
+        let temperature = self.temperature;
+        let mut chain: Vec<Link<'_>> = Vec::new();
+        for (&role, model) in &mut self.models {
+            if let Some((_, columns)) = learners.iter().find(|(learner, _)| *learner == role) {
+                chain.push(Link { role, columns: columns.clone(), model: model.as_mut(), temperature });
+            }
+        }
+        descend(&mut chain, &known, batch, loss).map(drop)
+    }
+
+    /// One step of a role's optimiser; the gradient norm before clipping.
+    pub fn step(&mut self, role: Role, rate: f64) -> Result<f64> {
+        let model = self.models.get_mut(&role).ok_or_else(|| missing(role))?;
+        Ok(model.step(rate).map_err(Error::model(role.name()))?.gradient_norm)
+    }
+
+    fn want(&self, columns: &[Column]) -> Want {
+        want(columns, self.temperature)
+    }
+}
+
+/// A role whose forward pass waits for the ones after it.
+struct Link<'a> {
+    role: Role,
+    columns: Vec<Column>,
+    model: &'a mut dyn Model,
+    temperature: f64,
+}
+
+/// Each role's loss callback runs the next role's pass; the innermost evaluates the objective. Returns all cotangents.
+fn descend(
+    chain: &mut [Link<'_>],
+    known: &Columns,
+    batch: &[Sequence<'_>],
+    loss: &mut dyn FnMut(&Columns) -> Columns,
+) -> Result<Columns> {
+    let Some((link, rest)) = chain.split_first_mut() else {
+        return Ok(loss(known));
+    };
+    let (role, columns) = (link.role, &link.columns);
+    let mut inner = Ok(Columns::new());
+    let want = want(columns, link.temperature);
+    let pass = link.model.backward(batch, &want, &mut |signals| {
+        let mut known = known.clone();
+        known.extend(to_columns(columns, signals));
+        inner = descend(rest, &known, batch, loss);
+        let cotangent = |column: Column, like: &Vec<f64>| match &inner {
+            Ok(cotangents) => cotangents.get(&column).cloned().unwrap_or_else(|| vec![0.0; like.len()]),
+            Err(_) => vec![0.0; like.len()],
+        };
+        Signals(columns.iter().map(|&c| (signal(c), cotangent(c, &signals.0[&signal(c)]))).collect())
+    });
+    pass.map_err(Error::model(role.name())).and(inner)
+}
+
+/// The signal of a model that a column is.
+fn signal(column: Column) -> Signal {
+    match column {
+        Column::Entropy => Signal::Entropy,
+        Column::Value | Column::OldValue | Column::Score => Signal::Scalar,
+        Column::ScoreAfter => Signal::ScalarAfter,
+        _ => Signal::Logp,
+    }
+}
+
+fn head(role: Role) -> Head {
+    match role {
+        Role::Policy | Role::Reference => Head::Vocabulary,
+        Role::Critic | Role::RewardModel => Head::Scalar,
+    }
+}
+
+fn want(columns: &[Column], temperature: f64) -> Want {
+    let signals: BTreeSet<Signal> = columns.iter().map(|&column| signal(column)).collect();
+    Want { signals: signals.into_iter().collect(), temperature }
+}
+
+fn to_columns(columns: &[Column], signals: &Signals) -> Columns {
+    columns.iter().filter_map(|&column| Some((column, signals.0.get(&signal(column))?.clone()))).collect()
+}
+
+fn by_role(columns: &[Column]) -> BTreeMap<Role, Vec<Column>> {
+    let mut roles: BTreeMap<Role, Vec<Column>> = BTreeMap::new();
+    for &column in columns {
+        if let Some(role) = column.role() {
+            roles.entry(role).or_default().push(column);
+        }
+    }
+    roles
+}
+
+fn missing(role: Role) -> Error {
+    let problem = format!("no model plays the {}, though a column of the algorithm needs it", role.name());
+    Error::setting("algorithm", problem)
+}

@@ -1,0 +1,25 @@
+//! Randomness keyed by what is drawn, never by when or where.
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+/// What a stream of random numbers decides. (Completions have keys of their own: [`oreal_models::Key`].)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Weights,
+    Demonstrations,
+    Problems,
+    Select,
+    Minibatch,
+}
+
+/// The stream of a purpose at a step.
+pub fn stream(seed: u64, purpose: Purpose, step: usize) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    let words = [seed, step as u64, u64::MAX, purpose as u64];
+    key.chunks_exact_mut(8).zip(words).for_each(|(bytes, word)| bytes.copy_from_slice(&word.to_le_bytes()));
+    ChaCha8Rng::from_seed(key)
+}
+
+/// The step number that keys the completions of an evaluation.
+pub const EVALUATION: u64 = u64::MAX;

@@ -1,0 +1,91 @@
+//! The loop. It knows no algorithm: credit, selection and objective come from the run, columns from the roles.
+
+use std::time::Instant;
+
+use oreal_algos::{Column, Experience, Level};
+use oreal_models::Sequence;
+use rand::RngExt;
+
+use crate::error::Result;
+use crate::record::{Batch, StepRecord};
+use crate::rollout::{experience, graded, sequences};
+use crate::run::Run;
+use crate::streams::{Purpose, stream};
+use crate::update::{Update, Updated};
+
+/// Trains for as many steps as the run has; `observe` is handed each step's record and the step's groups.
+pub fn train(run: &mut Run<'_>, observe: &mut dyn FnMut(StepRecord, &Batch<'_>) -> Result<()>) -> Result<()> {
+    for step in 0..run.settings.train.steps {
+        let problems = run.problems(step);
+        let (groups, took) = run.rollout.groups(run.roles.policy()?, step as u64, problems, run.settings.train.rollouts)?;
+        let groups = graded(groups);
+
+        let filling = Instant::now();
+        let (mut full, sequences) = (experience(&groups), sequences(&groups));
+        run.roles.fill(&mut full, &run.credit.reads(), &sequences)?;
+        full.set(Column::Advantage, run.credit.evaluate(&full));
+        let kept = run.algorithm.select().draw(&full, &mut stream(run.settings.seed, Purpose::Select, step));
+        let (mut batch, learnt) = (full.keep(&kept), marked(&sequences, &kept));
+        if !learnt.is_empty() {
+            run.roles.fill(&mut batch, &run.data, &learnt)?;
+        }
+        let filling = filling.elapsed().as_secs_f64();
+
+        let updating = Instant::now();
+        let learnt = learn(run, step, &batch, &learnt)?;
+        let seconds = [took.sample, took.judge, filling, updating.elapsed().as_secs_f64()];
+        let whole = Batch { groups: &groups, full: &full, kept: &kept, learnt: &batch };
+        observe(StepRecord::new(step, &whole, &learnt, seconds), &whole)?;
+    }
+    Ok(())
+}
+
+/// What a step's updates were.
+#[derive(Default)]
+pub struct Learnt {
+    /// The first of them, before which nothing has moved.
+    pub first: Option<Updated>,
+    /// Mean gradient norm of each role, and its learning rate.
+    pub roles: Vec<(&'static str, f64, f64)>,
+    pub updates: usize,
+}
+
+/// Every epoch and minibatch of a step.
+fn learn(run: &mut Run<'_>, step: usize, batch: &Experience, sequences: &[Sequence<'_>]) -> Result<Learnt> {
+    let passes = run.algorithm.passes();
+    let learners = run.learners(step);
+    let update = Update::new(&*run.objective, &run.watched, run.settings.train.micro_batch);
+    let mut learnt = Learnt { roles: learners.iter().map(|(role, rate)| (role.name(), 0.0, *rate)).collect(), ..Default::default() };
+    let mut rng = stream(run.settings.seed, Purpose::Minibatch, step);
+    for _ in 0..passes.epochs {
+        for kept in minibatches(batch, passes.minibatches, &mut rng) {
+            let (batch, sequences) = (batch.keep(&kept), marked(sequences, &kept));
+            let learns = |role| learners.iter().any(|(learner, _)| *learner == role);
+            let updated = update.accumulate(&mut run.roles, &learns, &batch, &sequences, step)?;
+            for ((role, rate), record) in learners.iter().zip(&mut learnt.roles) {
+                record.1 += run.roles.step(*role, *rate)?;
+            }
+            learnt.first.get_or_insert(updated);
+            learnt.updates += 1;
+        }
+    }
+    learnt.roles.iter_mut().for_each(|(_, norm, _)| *norm /= learnt.updates.max(1) as f64);
+    Ok(learnt)
+}
+
+/// A random partition of the batch's groups or trajectories into so many, as marks; none of them empty.
+fn minibatches(batch: &Experience, count: usize, rng: &mut dyn rand::Rng) -> Vec<Vec<bool>> {
+    let trajectories = batch.layout().count(Level::Trajectory);
+    let mut order: Vec<usize> = (0..trajectories).collect();
+    for i in (1..trajectories).rev() {
+        order.swap(i, rng.random_range(0..=i));
+    }
+    let size = trajectories.div_ceil(count.max(1)).max(1);
+    let marks = |chosen: &[usize]| (0..trajectories).map(|i| chosen.contains(&i)).collect();
+    if count <= 1 && trajectories > 0 { vec![vec![true; trajectories]] } else { order.chunks(size).map(marks).collect() }
+}
+
+fn marked<'a>(sequences: &[Sequence<'a>], kept: &[bool]) -> Vec<Sequence<'a>> {
+    let pairs = sequences.iter().zip(kept);
+    pairs.filter(|(_, kept)| **kept).map(|(sequence, _)| *sequence).collect()
+}
