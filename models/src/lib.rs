@@ -27,4 +27,4 @@ pub use optim::{Clip, Optimiser, Schedule};
 pub use real::Real;
 pub use table::{Row, State, Table};
 pub use tokenizer::{END, Tokenizer};
-pub use transformer::Transformer;
+pub use transformer::{Config as TransformerConfig, Transformer};

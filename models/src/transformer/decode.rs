@@ -82,8 +82,8 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
 
     /// One step of every live sequence.
     fn decode(&self, live: &mut [Live<E>], rotary: &Rotary<E>) {
-        let tokens: Vec<[Token; 1]> =
-            live.iter().map(|one| one.drawing.tokens().last().copied()).flatten().map(|t| [t]).collect();
+        let last = |one: &Live<E>| one.drawing.tokens().last().map(|token| [*token]);
+        let tokens: Vec<[Token; 1]> = live.iter().filter_map(last).collect();
         let tokens: Vec<&[Token]> = tokens.iter().map(<[Token; 1]>::as_slice).collect();
         let mut pasts: Vec<&mut Past<E>> = live.iter_mut().map(|one| &mut one.past).collect();
         let logits = self.continue_with(&tokens, &mut pasts, rotary);

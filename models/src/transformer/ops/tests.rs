@@ -9,9 +9,10 @@ use rand::{RngExt, SeedableRng};
 use super::*;
 
 type Taped<E> = Matrix<E, Cpu, OwnedTape<E, Cpu>>;
+type Operation<'a, E> = &'a dyn Fn(&[Matrix<E, Cpu>]) -> Taped<E>;
 
 /// Runs an operation on random inputs and sends a random cotangent back; the result and every gradient.
-fn run<E: Real>(shapes: &[(usize, usize)], operation: &dyn Fn(&[Matrix<E, Cpu>]) -> Taped<E>) -> Vec<Vec<f64>>
+fn run<E: Real>(shapes: &[(usize, usize)], operation: Operation<'_, E>) -> Vec<Vec<f64>>
 where
     Cpu: Device<E>,
 {
@@ -30,12 +31,8 @@ where
     all.into_iter().map(|numbers| numbers.into_iter().map(Real::wide).collect()).collect()
 }
 
-fn compare<E: Real>(
-    shapes: &[(usize, usize)],
-    tolerance: f64,
-    stock: &dyn Fn(&[Matrix<E, Cpu>]) -> Taped<E>,
-    fused: &dyn Fn(&[Matrix<E, Cpu>]) -> Taped<E>,
-) where
+fn compare<E: Real>(shapes: &[(usize, usize)], tolerance: f64, stock: Operation<'_, E>, fused: Operation<'_, E>)
+where
     Cpu: Device<E>,
 {
     let (expected, found) = (run(shapes, stock), run(shapes, fused));

@@ -1,10 +1,8 @@
 //! The gradient of every signal, through the whole transformer, against central differences in f64.
 
-mod common;
-
-use common::{ALL, batch, config, cotangents, inner, want};
-use dfdx::prelude::Cpu;
+use crate::common::{ALL, batch, config, cotangents, inner, want};
 use oreal_models::transformer::Config;
+use oreal_models::transformer::Cpu;
 use oreal_models::{Backbone, Head, Optimiser, Signal, Transformer};
 
 type Exact = Transformer<f64, Cpu>;
@@ -76,7 +74,7 @@ fn signals_add_up() {
             let of = |s: &_| cotangents(s);
             apart.backward(&batch(), &want(&[*signal], 1.3), &mut |s| of(s)).unwrap();
         }
-        common::close(&joint, &apart, 1e-12);
+        crate::common::close(&joint, &apart, 1e-12);
     }
 }
 
@@ -102,9 +100,9 @@ fn batches_add_up_and_padding_is_nothing() {
                 assert!((a - b).abs() < 1e-13, "{signal:?} alone {a}, in a batch {b}");
             }
         }
-        let part = common::rows(&all, first..end);
+        let part = crate::common::rows(&all, first..end);
         parts.backward(&[sequence], &want, &mut |_| part.clone()).unwrap();
         first = end;
     }
-    common::close(&whole, &parts, 1e-12);
+    crate::common::close(&whole, &parts, 1e-12);
 }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use dfdx::prelude::Cpu;
 use oreal_models::transformer::Config;
+use oreal_models::transformer::Cpu;
 use oreal_models::{Sequence, Signal, Signals, Transformer, Want};
 
 pub const ALL: [Signal; 4] = [Signal::Logp, Signal::Entropy, Signal::Scalar, Signal::ScalarAfter];

@@ -1,0 +1,7 @@
+//! The transformer from outside: gradients, samples, files, training.
+
+mod common;
+mod files;
+mod gradients;
+mod sampling;
+mod training;

@@ -1,0 +1,87 @@
+//! Steps: they learn, they are the same at any number of threads, and a bad gradient changes nothing.
+
+use crate::common::{batch, config, want};
+use oreal_models::transformer::Cpu;
+use oreal_models::{Backbone, Head, Optimiser, Schedule, Sequence, Signal, Signals, Transformer};
+
+type Small = Transformer<f32, Cpu>;
+
+fn model() -> Small {
+    Small::new(config(false), Head::Vocabulary, &Optimiser::default(), 1).unwrap()
+}
+
+/// Mean negative log-probability.
+fn likelihood(signals: &Signals) -> Signals {
+    let n = signals.0[&Signal::Logp].len();
+    Signals([(Signal::Logp, vec![-1.0 / n as f64; n])].into())
+}
+
+/// Reverses three digits.
+fn reversal() -> Vec<([u32; 4], [u32; 4])> {
+    let digit = |i: u32, place: u32| 1 + i / 6u32.pow(place) % 6;
+    (0..216).map(|i| ([digit(i, 0), digit(i, 1), digit(i, 2), 0], [digit(i, 2), digit(i, 1), digit(i, 0), 0])).collect()
+}
+
+fn train(model: &mut Small, steps: u64) -> f64 {
+    let data = reversal();
+    let batch: Vec<_> = data.iter().map(|(prompt, completion)| Sequence { prompt, completion }).collect();
+    let schedule = Schedule { peak: 1e-2, warmup: 10, total: steps, floor: 0.1 };
+    let want = want(&[Signal::Logp], 1.0);
+    for step in 0..steps {
+        let part = &batch[(step as usize * 54) % 216..][..54];
+        model.backward(part, &want, &mut likelihood).unwrap();
+        model.step(schedule.rate(step)).unwrap();
+    }
+    let logp = &model.read(&batch, &want).unwrap().0[&Signal::Logp];
+    -logp.iter().sum::<f64>() / logp.len() as f64
+}
+
+#[test]
+fn learns_to_reverse() {
+    let loss = train(&mut model(), 250);
+    assert!(loss < 0.1, "loss {loss}; chance is {:.2}", 6f64.ln() * 0.75);
+}
+
+#[test]
+fn same_seed_same_bytes_at_any_number_of_threads() {
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut model = model();
+            train(&mut model, 12);
+            model.weights().flat_map(|(_, w)| w).map(f32::to_bits).collect::<Vec<u32>>()
+        })
+    };
+    let one = run(1);
+    assert_eq!(one, run(1), "the same run twice");
+    assert_eq!(one, run(2), "two threads");
+    assert_eq!(one, run(3), "three threads");
+}
+
+#[test]
+fn seeds_differ() {
+    let first = |seed| {
+        Small::new(config(false), Head::Vocabulary, &Optimiser::default(), seed).unwrap().weights().next().unwrap().1
+    };
+    assert_eq!(first(4), first(4));
+    assert_ne!(first(4), first(5));
+}
+
+#[test]
+fn a_bad_gradient_is_named_and_changes_nothing() {
+    let mut model = model();
+    let before: Vec<Vec<f32>> = model.weights().map(|(_, w)| w).collect();
+    let mut loss = |s: &Signals| Signals([(Signal::Logp, vec![f64::NAN; s.0[&Signal::Logp].len()])].into());
+    model.backward(&batch(), &want(&[Signal::Logp], 1.0), &mut loss).unwrap();
+    let message = model.step(0.1).unwrap_err().to_string();
+    assert!(message.contains("model.embed_tokens.weight"), "{message}");
+    assert_eq!(before, model.weights().map(|(_, w)| w).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_gradient_is_gone_after_a_step() {
+    let mut model = model();
+    model.backward(&batch(), &want(&[Signal::Logp], 1.0), &mut likelihood).unwrap();
+    assert!(model.step(0.0).unwrap().gradient_norm > 0.0);
+    assert_eq!(model.step(0.0).unwrap().gradient_norm, 0.0);
+}
