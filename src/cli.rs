@@ -110,7 +110,8 @@ impl Compare {
             None => Config::from_toml("", "defaults", &set)?,
         };
         let names = if self.algorithms.is_empty() { ALGORITHMS.map(str::to_owned).to_vec() } else { self.algorithms };
-        let algorithms = names.iter().map(|name| named(name, &[])).collect::<Result<Vec<_>>>()?;
+        let labelled = |name: &String| Ok((name.replace('/', "-"), named(name, &[])?));
+        let algorithms = names.iter().map(labelled).collect::<Result<Vec<_>>>()?;
         let folder = new_folder(&out, &format!("compare-{}", config.env.name()))?;
         let mut bars = Bars::new(quiet);
         let (start, reports) = compare(&config, &algorithms, &folder, &mut |algorithm, progress| {

@@ -11,20 +11,25 @@ use crate::experiment::{Experiment, Progress, Report, Start};
 /// The algorithms that are compared unless others are named.
 pub const ALGORITHMS: [&str; 4] = ["oreal", "grpo", "ppo", "rft"];
 
-/// Trains each algorithm from the same warmed-up policy with the same seed, and records each in a folder of its own.
-/// `watch` is told which algorithm (none during warm-up) is how far.
+/// Trains each algorithm from the same warmed-up policy with the same seed, and records each in a folder of its own,
+/// under the label it comes with. `watch` is told which (none during warm-up) is how far.
 pub fn compare(
     config: &Config,
-    algorithms: &[BuiltIn],
+    algorithms: &[(String, BuiltIn)],
     folder: &Path,
     watch: &mut dyn FnMut(Option<&str>, Progress<'_>),
 ) -> Result<(Start, Vec<Report>)> {
-    let experiment = |algorithm: &BuiltIn| Experiment::from_config(Config { algorithm: algorithm.clone(), ..config.clone() });
+    let labels = || algorithms.iter().map(|(label, _)| label);
+    if let Some(twice) = labels().find(|label| labels().filter(|other| other == label).count() > 1) {
+        return Err(Error::setting("--algorithms", format!("{twice} is named twice")));
+    }
     let start = Experiment::from_config(config.clone()).start(&mut |progress| watch(None, progress))?;
     let mut reports = Vec::with_capacity(algorithms.len());
-    for algorithm in algorithms {
-        let run = experiment(algorithm).record_in(folder.join(algorithm.name()));
-        reports.push(run.train(&start, &mut |progress| watch(Some(algorithm.name()), progress))?);
+    for (label, algorithm) in algorithms {
+        let config = Config { algorithm: algorithm.clone(), ..config.clone() };
+        let run = Experiment::from_config(config).record_in(folder.join(label));
+        let report = run.train(&start, &mut |progress| watch(Some(label), progress))?;
+        reports.push(Report { algorithm: label.clone(), ..report });
     }
     Ok((start, reports))
 }
