@@ -1,6 +1,6 @@
 //! Milliseconds of one training step and of drawing one batch, on the CPU: median of many.
 //!
-//! `cargo run --release -p oreal-models --example step`
+//! `cargo run --release -p oreal-models --example step -- 128 256 1024` (numbers of sequences)
 
 use std::time::Instant;
 
@@ -10,7 +10,10 @@ use oreal_models::{
 };
 
 fn main() -> Result<()> {
-    for batch in [128, 256, 1024] {
+    if std::env::var_os("KEEP").is_none_or(|keep| keep != "0") {
+        oreal_models::keep_memory();
+    }
+    for batch in std::env::args().skip(1).filter_map(|size| size.parse().ok()) {
         let (step, read, sample) = times(batch)?;
         println!("{batch:5} sequences: step {step:6.2} ms, read {read:6.2} ms, sample {sample:6.2} ms");
     }

@@ -17,12 +17,14 @@ mod tokenizer;
 mod check;
 mod error;
 mod file;
+mod memory;
 mod real;
 
 pub use contract::{
     Backbone, Completion, Ending, Head, Key, Model, Sampler, Sampling, Sequence, Signal, Signals, Step, Token, Want,
 };
 pub use error::{Error, Result};
+pub use memory::keep_memory;
 pub use optim::{Clip, Optimiser, Schedule};
 pub use real::Real;
 pub use table::{Row, State, Table};

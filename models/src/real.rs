@@ -24,14 +24,17 @@ impl Real for f32 {
     const STORED: safetensors::Dtype = safetensors::Dtype::F32;
     const ZERO: Self = 0.0;
 
+    #[inline(always)]
     fn of(x: f64) -> Self {
         x as f32
     }
 
+    #[inline(always)]
     fn wide(self) -> f64 {
         self.into()
     }
 
+    #[inline(always)]
     fn sqrt(self) -> Self {
         f32::sqrt(self)
     }
@@ -41,10 +44,12 @@ impl Real for f32 {
         fast_exp(self)
     }
 
+    #[inline(always)]
     fn max(self, other: Self) -> Self {
         f32::max(self, other)
     }
 
+    #[inline(always)]
     fn is_finite(self) -> bool {
         f32::is_finite(self)
     }
@@ -58,26 +63,32 @@ impl Real for f64 {
     const STORED: safetensors::Dtype = safetensors::Dtype::F64;
     const ZERO: Self = 0.0;
 
+    #[inline(always)]
     fn of(x: f64) -> Self {
         x
     }
 
+    #[inline(always)]
     fn wide(self) -> f64 {
         self
     }
 
+    #[inline(always)]
     fn sqrt(self) -> Self {
         f64::sqrt(self)
     }
 
+    #[inline(always)]
     fn exp(self) -> Self {
         f64::exp(self)
     }
 
+    #[inline(always)]
     fn max(self, other: Self) -> Self {
         f64::max(self, other)
     }
 
+    #[inline(always)]
     fn is_finite(self) -> bool {
         f64::is_finite(self)
     }
@@ -92,7 +103,8 @@ impl Real for f64 {
 fn fast_exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
     let x = x.clamp(-87.0, 88.0);
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let mut p = 1.987_569_1e-4;
     p = p * r + 1.398_2e-3;
@@ -101,8 +113,9 @@ fn fast_exp(x: f32) -> f32 {
     p = p * r + 1.666_666_5e-1;
     p = p * r + 0.5;
     let e_r = p * r * r + r + 1.0;
-    let scale = f32::from_bits((((n as i32) + 127) << 23) as u32);
-    if x.is_nan() { x } else { e_r * scale }
+    // The low bits of `shifted` are n itself: moved to the exponent, with its bias.
+    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    e_r * scale
 }
 
 #[cfg(test)]

@@ -145,5 +145,25 @@ fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
+/// Sum of `term(0..length)` as sixteen partial sums, which the compiler may keep in one vector.
+#[inline(always)]
+fn sum<E: Real>(length: usize, term: impl Fn(usize) -> E) -> E {
+    let mut lanes = [E::ZERO; 16];
+    let whole = length / 16 * 16;
+    for start in (0..whole).step_by(16) {
+        for (lane, sum) in lanes.iter_mut().enumerate() {
+            *sum += term(start + lane);
+        }
+    }
+    let mut total = E::ZERO;
+    for i in whole..length {
+        total += term(i);
+    }
+    for lane in lanes {
+        total += lane;
+    }
+    total
+}
+
 #[cfg(test)]
 mod tests;

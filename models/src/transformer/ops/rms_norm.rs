@@ -6,7 +6,7 @@ use dfdx::prelude::{
 use rayon::prelude::*;
 
 use super::raw::slice;
-use super::{Matrix, vectorised};
+use super::{Matrix, sum, vectorised};
 use crate::real::Real;
 
 pub(super) fn stock<E: Real, D: Device<E>, T: Tape<E, D>>(
@@ -100,18 +100,4 @@ fn backward<E: Real>(d_x: &mut [E], x: &[E], d_out: &[E], w: &[E], epsilon: E) -
 fn inverse_rms<E: Real>(x: &[E], epsilon: E) -> E {
     let mean = sum(x.len(), |i| x[i] * x[i]) / E::of(x.len() as f64);
     E::ONE / (mean + epsilon).sqrt()
-}
-
-/// Eight partial sums, which the compiler may keep in one vector.
-#[inline(always)]
-fn sum<E: Real>(length: usize, term: impl Fn(usize) -> E) -> E {
-    let mut lanes = [E::ZERO; 8];
-    let whole = length / 8 * 8;
-    for start in (0..whole).step_by(8) {
-        for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += term(start + lane);
-        }
-    }
-    let rest: E = (whole..length).map(term).sum();
-    lanes.into_iter().sum::<E>() + rest
 }

@@ -2,7 +2,7 @@
 
 use super::Causal;
 use crate::real::Real;
-use crate::transformer::ops::vectorised;
+use crate::transformer::ops::{sum, vectorised};
 
 /// What one sequence keeps for the way back: rotated queries and keys, values, and `log sum exp` of the scores of each
 /// row and head.
@@ -71,7 +71,7 @@ pub(super) fn backward<E: Real>(how: &Causal<E>, seen: &Seen<'_, E>, d_out: &[E]
                     let log_sum = seen.log_sums[row * how.heads + head];
                     p.iter_mut().for_each(|p| *p = (*p * how.scale() - log_sum).exp());
                     dot_columns(ds, d, &values, rows);
-                    let mean: E = p.iter().zip(&*ds).map(|(p, ds)| *p * *ds).sum();
+                    let mean = sum(p.len(), |j| p[j] * ds[j]);
                     ds.iter_mut().zip(&*p).for_each(|(ds, p)| *ds = *p * (*ds - mean) * how.scale());
                     d_query.fill(E::ZERO);
                     for j in 0..=row {
@@ -121,9 +121,12 @@ fn attend<E: Real>(
     scale: E,
 ) -> E {
     dot_columns(scores, q, keys, key_stride);
-    let max = scores.iter().fold(scores[0], |max, score| max.max(*score));
+    let mut max = scores[0];
+    for score in &*scores {
+        max = max.max(*score);
+    }
     scores.iter_mut().for_each(|score| *score = ((*score - max) * scale).exp());
-    let sum: E = scores.iter().copied().sum();
+    let sum = sum(scores.len(), |j| scores[j]);
     out.fill(E::ZERO);
     for (j, score) in scores.iter().enumerate() {
         add_scaled(out, *score, &values[j * value_stride..][..q.len()]);
