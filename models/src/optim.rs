@@ -57,6 +57,24 @@ impl Optimiser {
     /// Gradient descent, not clipped.
     pub const EXACT: Self = Self::Sgd { clip: Clip::Off };
 
+    /// Refuses hyperparameters that cannot take a step.
+    pub fn validate(&self) -> Result<()> {
+        let Self::AdamW { beta1, beta2, epsilon, weight_decay, .. } = *self else { return Ok(()) };
+        let wrong = |key, problem: String| Err(Error::setting("optimiser", key, problem));
+        for (key, beta) in [("beta1", beta1), ("beta2", beta2)] {
+            if !(0.0..1.0).contains(&beta) {
+                return wrong(key, format!("{beta} is not in [0, 1)"));
+            }
+        }
+        if !(epsilon.is_finite() && epsilon > 0.0) {
+            return wrong("epsilon", format!("{epsilon} is not a positive number"));
+        }
+        if !(weight_decay.is_finite() && weight_decay >= 0.0) {
+            return wrong("weight_decay", format!("{weight_decay} is not 0 or more"));
+        }
+        Ok(())
+    }
+
     fn clip(&self) -> Clip {
         match *self {
             Self::AdamW { clip, .. } | Self::Sgd { clip } => clip,
@@ -83,6 +101,17 @@ impl Default for Clip {
 }
 
 impl Schedule {
+    /// Refuses what is not a learning rate.
+    pub fn validate(&self) -> Result<()> {
+        if !(self.peak.is_finite() && self.peak >= 0.0) {
+            return Err(Error::setting("schedule", "peak", format!("{} is not 0 or more", self.peak)));
+        }
+        if !(0.0..=1.0).contains(&self.floor) {
+            return Err(Error::setting("schedule", "floor", format!("{} is not a share, in [0, 1]", self.floor)));
+        }
+        Ok(())
+    }
+
     /// Learning rate of the step with this number, counted from 0.
     pub fn rate(&self, step: u64) -> f64 {
         if step < self.warmup {
@@ -173,6 +202,14 @@ impl Update {
             *x = shrink * *x - rate * *m / ((*v * unbias).sqrt() + epsilon);
         }
     }
+}
+
+/// A step with an infinite rate would leave nothing of the weights.
+pub(crate) fn check_rate(rate: f64) -> Result<()> {
+    if rate.is_finite() && rate >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::setting("step", "rate", format!("{rate} is not 0 or more; the loss is what is minimised")))
 }
 
 /// Sum of squares in a fixed order, whatever the number of threads; an error names the parameter that is not finite.
@@ -306,6 +343,26 @@ mod tests {
             let message = read(wrong).unwrap_err().to_string();
             assert!(message.contains(named), "{wrong}: {message}");
         }
+    }
+
+    #[test]
+    fn wrong_hyperparameters_are_named() {
+        let Optimiser::AdamW { beta1, beta2, epsilon, weight_decay, clip } = Optimiser::default() else {
+            panic!("AdamW is the default");
+        };
+        let cases = [
+            (Optimiser::AdamW { beta1: 1.0, beta2, epsilon, weight_decay, clip }, "optimiser.beta1"),
+            (Optimiser::AdamW { beta1, beta2: -0.1, epsilon, weight_decay, clip }, "optimiser.beta2"),
+            (Optimiser::AdamW { beta1, beta2, epsilon: 0.0, weight_decay, clip }, "optimiser.epsilon"),
+            (Optimiser::AdamW { beta1, beta2, epsilon, weight_decay: f64::NAN, clip }, "optimiser.weight_decay"),
+        ];
+        for (wrong, named) in cases {
+            assert!(wrong.validate().unwrap_err().to_string().starts_with(named));
+        }
+        assert!(Optimiser::default().validate().is_ok() && Optimiser::EXACT.validate().is_ok());
+        assert!(check_rate(f64::INFINITY).is_err() && check_rate(-1.0).is_err() && check_rate(0.0).is_ok());
+        let schedule = Schedule { peak: 1.0, warmup: 0, total: 1, floor: 1.5 };
+        assert!(schedule.validate().unwrap_err().to_string().starts_with("schedule.floor"));
     }
 
     #[test]

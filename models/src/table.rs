@@ -203,6 +203,7 @@ impl Backbone for Table {
     }
 
     fn step(&mut self, rate: f64) -> Result<Step> {
+        optim::check_rate(rate)?;
         let mut squares = 0.0;
         for (state, row) in &self.gradient {
             let name = format!("state {:?} {:?}", state.prompt, state.prefix);

@@ -41,12 +41,14 @@ pub struct Transformer<E: Real = f32, D: Ops<E> = Cpu> {
     moments: Vec<Moments<E>>,
     optimiser: Optimiser,
     steps: u64,
+    logits_at_once: usize,
 }
 
 impl<E: Real, D: Ops<E>> Transformer<E, D> {
     /// A fresh model; the same seed gives the same weights.
     pub fn new(config: Config, head: Head, optimiser: &Optimiser, seed: u64) -> Result<Self> {
         config.validate()?;
+        optimiser.validate()?;
         let mut stream = ChaCha8Rng::seed_from_u64(seed);
         let parameters = config.parameters(head);
         let values = parameters.iter().map(|p| start(p, &mut stream)).collect();
@@ -57,6 +59,7 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
     ///
     /// The head is the scalar one where there is a `score.weight`.
     pub fn load(path: &Path, optimiser: &Optimiser) -> Result<Self> {
+        optimiser.validate()?;
         let (config, head, values) = stored::read(path)?;
         Ok(Self::assemble(config, head, values, optimiser))
     }
@@ -75,7 +78,7 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
         named.map(|(p, w)| (p.name.as_str(), D::host(w).into_owned()))
     }
 
-    /// Changes one weight by hand: an entry of it, in row-major order.
+    /// Adds to one entry of one weight, in row-major order: for derivatives by differences.
     ///
     /// # Panics
     /// When there is no such weight or entry.
@@ -106,6 +109,7 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
             moments: vec![Moments::default(); count],
             optimiser: *optimiser,
             steps: 0,
+            logits_at_once: output::LOGITS,
             device,
         }
     }

@@ -47,6 +47,7 @@ impl<E: Real, D: Ops<E>> Backbone for Transformer<E, D> {
     }
 
     fn step(&mut self, rate: f64) -> Result<Step> {
+        optim::check_rate(rate)?;
         let named = self.parameters.iter().zip(&self.gradient);
         let squares = named.map(|(p, gradient)| optim::squared_norm(&p.name, gradient));
         let gradient_norm = squares.sum::<Result<f64>>()?.sqrt();

@@ -10,8 +10,8 @@ use crate::contract::{Head, Signal, Signals, Want};
 use crate::head;
 use crate::real::Real;
 
-/// Most logits that exist at once.
-const LOGITS: usize = 1 << 25;
+/// Most logits that exist at once, unless a test says otherwise.
+pub(super) const LOGITS: usize = 1 << 25;
 
 /// What the head sends back.
 pub(super) struct Slopes<E> {
@@ -114,12 +114,14 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
     /// The rows of these numbers.
     pub(super) fn gather(&self, hidden: &[E], rows: &[usize]) -> Vec<E> {
         let width = self.config.hidden_size;
-        rows.iter().flat_map(|row| &hidden[row * width..][..width]).copied().collect()
+        let mut out = Vec::with_capacity(rows.len() * width);
+        rows.iter().for_each(|row| out.extend_from_slice(&hidden[row * width..][..width]));
+        out
     }
 
     /// Runs of rows with the number of the first one.
     fn chunks<'a>(&self, hidden: &'a [E]) -> impl Iterator<Item = (usize, &'a [E])> + use<'a, E, D> {
-        let rows = (LOGITS / self.outputs()).max(1);
+        let rows = (self.logits_at_once / self.outputs()).max(1);
         let chunks = hidden.chunks(rows * self.config.hidden_size).enumerate();
         chunks.map(move |(i, chunk)| (i * rows, chunk))
     }
@@ -132,5 +134,60 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
             packed.before.iter().zip(column).for_each(|(row, d)| slopes[row + shift] += d);
         }
         slopes.into_iter().map(E::of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dfdx::prelude::Cpu;
+
+    use super::*;
+    use crate::contract::{Backbone, Sequence};
+    use crate::optim::Optimiser;
+    use crate::transformer::Config;
+
+    #[test]
+    fn chunks_change_nothing() {
+        let config = Config {
+            vocab_size: 5,
+            hidden_size: 8,
+            num_hidden_layers: 1,
+            num_attention_heads: 2,
+            num_key_value_heads: 1,
+            intermediate_size: 8,
+            rope_theta: 100.0,
+            rms_norm_eps: 1e-6,
+            tie_word_embeddings: true,
+        };
+        let batch = [
+            Sequence { prompt: &[1], completion: &[2, 3, 4, 0] },
+            Sequence { prompt: &[4, 1], completion: &[2, 0] },
+            Sequence { prompt: &[3], completion: &[3] },
+        ];
+        let slope = |x: &f64| 1.0 + x;
+        for head in [Head::Vocabulary, Head::Scalar] {
+            let signals = match head {
+                Head::Vocabulary => vec![Signal::Logp, Signal::Entropy],
+                Head::Scalar => vec![Signal::Scalar, Signal::ScalarAfter],
+            };
+            let want = Want { signals, temperature: 1.2 };
+            let run = |logits_at_once: usize| {
+                let mut model = Transformer::<f64, Cpu>::new(config.clone(), head, &Optimiser::EXACT, 2).unwrap();
+                model.nudge(model.parameters.last().unwrap().name.clone().as_str(), 3, 0.7);
+                model.logits_at_once = logits_at_once;
+                let mut seen = Signals::default();
+                let mut loss = |s: &Signals| {
+                    seen = s.clone();
+                    Signals(s.0.iter().map(|(k, column)| (*k, column.iter().map(slope).collect())).collect())
+                };
+                model.backward(&batch, &want, &mut loss).unwrap();
+                (seen, model.gradient)
+            };
+            let (whole, parts) = (run(LOGITS), run(10));
+            assert_eq!(whole.0, parts.0);
+            for (a, b) in whole.1.iter().flatten().zip(parts.1.iter().flatten()) {
+                assert!((a - b).abs() < 1e-13, "{head:?}: {a} and {b}");
+            }
+        }
     }
 }

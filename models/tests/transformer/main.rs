@@ -1,5 +1,6 @@
 //! The transformer from outside: gradients, samples, files, training.
 
+mod agreement;
 mod common;
 mod files;
 mod gradients;
