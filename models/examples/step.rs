@@ -10,9 +10,7 @@ use oreal_models::{
 };
 
 fn main() -> Result<()> {
-    if std::env::var_os("KEEP").is_none_or(|keep| keep != "0") {
-        oreal_models::keep_memory();
-    }
+    oreal_models::keep_memory();
     for batch in std::env::args().skip(1).filter_map(|size| size.parse().ok()) {
         let (step, read, sample) = times(batch)?;
         println!("{batch:5} sequences: step {step:6.2} ms, read {read:6.2} ms, sample {sample:6.2} ms");

@@ -136,6 +136,8 @@ fn forks_share_the_trunk_and_start_the_other_head_at_zero() {
     critic.step(0.1).unwrap();
     let moved = critic.read(&batch(), &want(&ALL[2..], 1.0)).unwrap();
     assert!(moved.0.values().flatten().any(|&x| x != 0.0));
+    let fresh = model(config(false), Head::Scalar).read(&batch(), &want(&ALL[2..], 1.0)).unwrap();
+    assert!(fresh.0.values().flatten().all(|&x| x == 0.0), "a fresh scalar head is zero too");
     let untied = model(config(false), Head::Vocabulary);
     assert_eq!(of(&*same), of(&policy), "training a fork leaves the others alone");
     assert_eq!(untied.fork(Head::Scalar, &Optimiser::default()).parameters(), untied.parameters() - 6 * 16);
