@@ -167,8 +167,16 @@ impl Settings {
             ("train.prompts", self.train.prompts > 0, "must be at least 1"),
             ("train.rollouts", self.train.rollouts > 0, "must be at least 1"),
             ("train.micro_batch", self.train.micro_batch > 0, "must be at least 1"),
-            ("sampling.temperature", self.sampling.temperature > 0.0, "must be more than 0: training needs its logarithm"),
-            ("sampling.top_p", self.sampling.top_p > 0.0 && self.sampling.top_p <= 1.0, "must be more than 0, at most 1"),
+            (
+                "sampling.temperature",
+                self.sampling.temperature > 0.0,
+                "must be more than 0: training needs its logarithm",
+            ),
+            (
+                "sampling.top_p",
+                self.sampling.top_p > 0.0 && self.sampling.top_p <= 1.0,
+                "must be more than 0, at most 1",
+            ),
             ("rates.policy", rate(self.rates.policy), "must be 0 or more"),
             ("rates.critic", rate(self.rates.critic), "must be 0 or more"),
             ("rates.reward_model", rate(self.rates.reward_model), "must be 0 or more"),
@@ -304,7 +312,9 @@ fn with_preset(mut section: Table, place: &str) -> Result<Table> {
 }
 
 fn typed<T: DeserializeOwned>(section: Table, name: &str, place: &str) -> Result<T> {
-    section.try_into().map_err(|problem: toml::de::Error| Error::setting(place, format!("[{name}] {}", problem.message())))
+    section
+        .try_into()
+        .map_err(|problem: toml::de::Error| Error::setting(place, format!("[{name}] {}", problem.message())))
 }
 
 /// Each section by itself, so that a mistake is told with its section's name.

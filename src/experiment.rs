@@ -155,7 +155,8 @@ impl Experiment {
                     tie_word_embeddings: true,
                 };
                 let seed = stream(self.settings.seed, Purpose::Weights, 0).random();
-                let policy = Transformer::<f32>::new(config, Head::Vocabulary, optimiser, seed).map_err(Error::model("policy"))?;
+                let policy = Transformer::<f32>::new(config, Head::Vocabulary, optimiser, seed)
+                    .map_err(Error::model("policy"))?;
                 Ok(Box::new(policy))
             }
         }

@@ -25,7 +25,7 @@ pub mod record;
 pub mod cli;
 mod compare;
 mod error;
-mod show;
+pub mod show;
 
 pub use config::{Config, Settings};
 pub use error::{Error, Result};

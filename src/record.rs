@@ -139,7 +139,8 @@ impl Recorder {
         if let Some(config) = experiment.config() {
             write(&path.join("config.toml"), config.to_toml().as_bytes())?;
         }
-        let create = |name: &str| File::create(path.join(name)).map_err(|problem| Error::file(&path.join(name), problem));
+        let create =
+            |name: &str| File::create(path.join(name)).map_err(|problem| Error::file(&path.join(name), problem));
         let (metrics, transcripts) = (create("metrics.jsonl")?, create("transcripts.jsonl")?);
         Ok(Recorder { folder: Some(Folder { path: path.to_owned(), metrics, transcripts }), transcripts_every })
     }
@@ -175,7 +176,8 @@ impl Recorder {
 
 fn manifest(experiment: &Experiment, run: &Run<'_>) -> serde_json::Value {
     let reads: Vec<&str> = run.credit.reads().into_iter().chain(run.objective.reads()).map(Column::name).collect();
-    let roles: BTreeMap<&str, usize> = run.roles.iter().map(|(role, model)| (role.name(), model.parameters())).collect();
+    let roles: BTreeMap<&str, usize> =
+        run.roles.iter().map(|(role, model)| (role.name(), model.parameters())).collect();
     json!({
         "versions": { "oreal": env!("CARGO_PKG_VERSION"), "dfdx": "0.13.0" },
         "machine": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH },

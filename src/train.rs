@@ -17,7 +17,8 @@ use crate::update::{Update, Updated};
 pub fn train(run: &mut Run<'_>, observe: &mut dyn FnMut(StepRecord, &Batch<'_>) -> Result<()>) -> Result<()> {
     for step in 0..run.settings.train.steps {
         let problems = run.problems(step);
-        let (groups, took) = run.rollout.groups(run.roles.policy()?, step as u64, problems, run.settings.train.rollouts)?;
+        let (groups, took) =
+            run.rollout.groups(run.roles.policy()?, step as u64, problems, run.settings.train.rollouts)?;
         let groups = graded(groups);
 
         let filling = Instant::now();
@@ -55,7 +56,8 @@ fn learn(run: &mut Run<'_>, step: usize, batch: &Experience, sequences: &[Sequen
     let passes = run.algorithm.passes();
     let learners = run.learners(step);
     let update = Update::new(&*run.objective, &run.watched, run.settings.train.micro_batch);
-    let mut learnt = Learnt { roles: learners.iter().map(|(role, rate)| (role.name(), 0.0, *rate)).collect(), ..Default::default() };
+    let mut learnt =
+        Learnt { roles: learners.iter().map(|(role, rate)| (role.name(), 0.0, *rate)).collect(), ..Default::default() };
     let mut rng = stream(run.settings.seed, Purpose::Minibatch, step);
     for _ in 0..passes.epochs {
         for kept in minibatches(batch, passes.minibatches, &mut rng) {
@@ -82,7 +84,11 @@ fn minibatches(batch: &Experience, count: usize, rng: &mut dyn rand::Rng) -> Vec
     }
     let size = trajectories.div_ceil(count.max(1)).max(1);
     let marks = |chosen: &[usize]| (0..trajectories).map(|i| chosen.contains(&i)).collect();
-    if count <= 1 && trajectories > 0 { vec![vec![true; trajectories]] } else { order.chunks(size).map(marks).collect() }
+    if count <= 1 && trajectories > 0 {
+        vec![vec![true; trajectories]]
+    } else {
+        order.chunks(size).map(marks).collect()
+    }
 }
 
 fn marked<'a>(sequences: &[Sequence<'a>], kept: &[bool]) -> Vec<Sequence<'a>> {

@@ -50,6 +50,7 @@ mod rloo;
 
 pub use algorithm::{Algorithm, Passes, credit_of};
 pub use built_in::BuiltIn;
+pub use estimators::{Average, Kl};
 pub use experience::{Column, Columns, Experience, Role};
 pub use expr::Expr;
 pub use formula::{Credit, minimise};

@@ -1,0 +1,44 @@
+//! Random batches that every column has a value on.
+
+use oreal::algos::{Column, Experience, Layout, Level};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
+/// Two to four ragged groups, each with right and wrong answers, log-probabilities close to each other.
+pub fn experience(seed: u64) -> Experience {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let groups = rng.random_range(2..=4);
+    let lengths: Vec<Vec<usize>> = (0..groups)
+        .map(|_| {
+            let count = rng.random_range(2..=5);
+            (0..count).map(|_| rng.random_range(1..=6)).collect()
+        })
+        .collect();
+    experience_on(Layout::new(&lengths), seed)
+}
+
+/// Random columns on a given layout.
+pub fn experience_on(layout: Layout, seed: u64) -> Experience {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut x = Experience::new(layout);
+    let tokens = x.layout().count(Level::Token);
+    let near: Vec<f64> = (0..tokens).map(|_| -rng.random_range(0.1..3.0)).collect();
+    for column in Column::ALL {
+        let values = match column {
+            Column::Logp | Column::OldLogp | Column::RefLogp | Column::SampledLogp => {
+                near.iter().map(|logp| logp + rng.random_range(-0.5..0.5)).collect()
+            }
+            Column::Reward => rewards(&x),
+            Column::Duplicate | Column::Truncated => vec![0.0; x.layout().count(Level::Trajectory)],
+            _ => (0..tokens).map(|_| rng.random_range(-1.5..1.5)).collect(),
+        };
+        x.set(column, values);
+    }
+    x
+}
+
+/// Right, wrong, right, wrong, .. in each group.
+fn rewards(x: &Experience) -> Vec<f64> {
+    let groups = x.layout().spans(Level::Trajectory, Level::Group).into_iter();
+    groups.flat_map(|group| (0..group.len()).map(|i| f64::from(i % 2 == 0))).collect()
+}
