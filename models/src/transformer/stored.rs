@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Metadata, TensorView};
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, serialize};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::file;
 use crate::real::Real;
 
 /// Writes `config.json` and the weights; `path` is a folder, or the name of the weight file if it ends in
-/// `.safetensors`. The weight file holds the sizes too, so it stands for itself.
+/// `.safetensors`. The same weights are the same bytes.
 pub(super) fn write<E: Real>(
     path: &Path,
     config: &Config,
@@ -32,8 +32,8 @@ pub(super) fn write<E: Real>(
         let tensor = TensorView::new(E::STORED, parameter.shape.clone(), bytes);
         tensors.push((parameter.name.as_str(), tensor.map_err(|p| Error::tensor(&weights, &parameter.name, p))?));
     }
-    let sizes = serde_json::to_string(config).map_err(|problem| Error::file(path, problem))?;
-    let metadata = HashMap::from([("format".into(), "pt".into()), ("config".into(), sizes)]);
+    // A single entry: the library writes several in no fixed order.
+    let metadata = HashMap::from([("format".into(), "pt".into())]);
     let whole = serialize(tensors, Some(metadata)).map_err(|problem| Error::file(&weights, problem))?;
     file::write(&weights.with_file_name("config.json"), &hugging_face(config, E::STORED)?)?;
     file::write(&weights, &whole)
@@ -44,18 +44,12 @@ pub(super) fn read<E: Real>(path: &Path) -> Result<(Config, Head, Vec<Vec<E>>)> 
     let files = weight_files(path)?;
     let contents: Vec<Vec<u8>> = files.iter().map(|file| file::read(file)).collect::<Result<_>>()?;
     let mut tensors = BTreeMap::new();
-    let mut config = None;
     for (file, bytes) in files.iter().zip(&contents) {
         let broken = |problem| Error::file(file, format!("not a whole safetensors file: {problem}"));
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(broken)?;
-        config = config.or(own_config(file, &metadata)?);
         let stored = SafeTensors::deserialize(bytes).map_err(broken)?;
         tensors.extend(stored.tensors().into_iter().map(|(name, view)| (name, (file, view))));
     }
-    let config = match config {
-        Some(config) => config,
-        None => foreign_config(&files[0].with_file_name("config.json"))?,
-    };
+    let config = sizes(&files[0].with_file_name("config.json"))?;
     config.validate()?;
     let head = if tensors.contains_key("score.weight") { Head::Scalar } else { Head::Vocabulary };
     let parameters = config.parameters(head);
@@ -95,16 +89,8 @@ fn weight_files(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn own_config(file: &Path, metadata: &Metadata) -> Result<Option<Config>> {
-    let text = metadata.metadata().as_ref().and_then(|entries| entries.get("config"));
-    let parse = |text: &String| {
-        serde_json::from_str(text).map_err(|problem| Error::file(file, format!("its metadata `config`: {problem}")))
-    };
-    text.map(parse).transpose()
-}
-
 /// Takes what it knows from Hugging Face's `config.json`, and refuses what would change the arithmetic.
-fn foreign_config(path: &Path) -> Result<Config> {
+fn sizes(path: &Path) -> Result<Config> {
     let wrong = |problem: String| Error::file(path, problem);
     let mut all: Value = serde_json::from_slice(&file::read(path)?).map_err(|problem| wrong(problem.to_string()))?;
     let kind = all["model_type"].as_str().unwrap_or("missing").to_string();
