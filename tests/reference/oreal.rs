@@ -113,7 +113,7 @@ fn oreal_with_top_share_is_the_released_code() {
 
 #[test]
 fn oreal_with_grpo_shaping_divides_signed_rewards_by_their_unbiased_deviation() {
-    // r = 2 * reward - 1
+    // # behind the first snippet
     // print(*[(r[i] - r[group == group[i]].mean()) / (r[group == group[i]].std(ddof=1) + 1e-8) for i in range(7)])
     let golden = [
         0.707106776187,
