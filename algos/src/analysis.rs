@@ -36,10 +36,11 @@ pub(crate) fn named(nodes: &[Node], root: Id) -> Vec<Id> {
     (0..nodes.len()).filter(logged).collect()
 }
 
-/// The smallest unit within which a signal's cotangent can depend on signals.
+/// The smallest unit within which a signal's cotangent can depend on signals, and can be had without the rest of the batch.
 ///
 /// Walking from the root to each live signal, the cotangent is a product of slopes and factors. What these depend on is
-/// `context`; a linear step adds nothing to it, a nonlinear one adds what its operands span.
+/// `context`; a linear step adds nothing to it, a nonlinear one adds what its operands span. A quantity that is spread
+/// collects the cotangents of its whole unit, on whatever these depend.
 pub(crate) fn coupling(nodes: &[Node], root: Id) -> Level {
     Coupling { nodes, spans: spans(nodes) }.of(root, None)
 }
@@ -84,7 +85,7 @@ impl Coupling<'_> {
                 self.of(*a, context.max(left)).max(self.of(*b, context.max(right)))
             }
             Op::Sum(a) | Op::Mean(a) => self.of(*a, context),
-            Op::Spread(a) => self.of(*a, context.map(|level| level.max(self.nodes[*a].level))),
+            Op::Spread(a) => self.of(*a, context.max(Some(self.nodes[*a].level))),
             Op::Scan(_, a) => self.of(*a, context.map(|level| level.max(Level::Trajectory))),
             _ => context.unwrap_or(Level::Token),
         }
