@@ -227,13 +227,13 @@ impl Default for Architecture {
 
 impl Default for WarmUp {
     fn default() -> Self {
-        WarmUp { steps: 300, batch: 128, error_rate: 0.5, rate: 3e-3 }
+        WarmUp { steps: 1200, batch: 128, error_rate: 0.5, rate: 3e-3 }
     }
 }
 
 impl Default for Train {
     fn default() -> Self {
-        Train { steps: 60, prompts: 16, rollouts: 16, micro_batch: 256 }
+        Train { steps: 120, prompts: 48, rollouts: 16, micro_batch: 256 }
     }
 }
 

@@ -38,3 +38,8 @@ pub use train::train;
 pub use oreal_algos as algos;
 pub use oreal_models as models;
 pub use oreal_toy_envs as envs;
+
+/// The program in README.md is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

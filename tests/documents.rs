@@ -1,0 +1,68 @@
+//! README, examples and configuration say what is.
+
+use std::fs;
+use std::path::Path;
+
+use oreal::Config;
+use oreal::algos::BuiltIn;
+use toml::{Table, Value};
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap_or_else(|p| panic!("{name}: {p}"))
+}
+
+#[test]
+fn the_table_of_algorithms_is_the_list() {
+    let readme = read("README.md");
+    for name in BuiltIn::NAMES {
+        let presets = BuiltIn::presets(name);
+        let names: Vec<String> = presets.iter().map(|(preset, _)| format!("`{preset}`")).collect();
+        let line = format!("| `{name}` | {} | {} |", names.join(", "), presets[0].1.about());
+        assert!(readme.contains(&line), "README.md should have the line\n{line}");
+    }
+    for env in oreal::envs::BuiltIn::NAMES {
+        assert!(readme.contains(&format!("`{env}`")), "README.md does not name {env}");
+    }
+}
+
+#[test]
+fn formulas_in_the_readme_are_those_that_run() {
+    let readme = read("README.md");
+    let page = oreal::show::page(&BuiltIn::presets("grpo")[0].1);
+    let shown = readme.split("$ oreal show grpo\n..\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(page.contains(shown), "README.md shows\n{shown}\nbut it is\n{page}");
+}
+
+#[test]
+fn the_example_file_holds_every_setting_with_its_default() {
+    let text = read("examples/addition.toml");
+    let config = Config::from_toml(&text, "examples/addition.toml", &[]).unwrap();
+    assert_eq!(config, Config::default());
+    let (said, all): (Table, Table) = (text.parse().unwrap(), config.to_toml().parse().unwrap());
+    for (section, values) in all.iter().filter(|(section, _)| *section != "algorithm") {
+        let Value::Table(values) = values else {
+            assert!(said.contains_key(section), "{section} is not in examples/addition.toml");
+            continue;
+        };
+        for key in values.keys() {
+            assert!(said[section].get(key).is_some(), "{section}.{key} is not in examples/addition.toml");
+        }
+    }
+}
+
+#[test]
+fn the_readme_names_the_commands_there_are() {
+    let readme = read("README.md");
+    for command in ["compare", "train", "list", "show", "completions"] {
+        assert!(readme.contains(&format!("oreal {command}")), "README.md does not show `oreal {command}`");
+    }
+    let ci = read(".ci/run");
+    assert!(readme.contains("cargo test ") && ci.contains("cargo test"));
+}
+
+#[test]
+fn the_example_algorithm_is_as_short_as_said() {
+    let lines = read("examples/own_algorithm.rs").lines().count();
+    assert!(lines <= 60, "examples/own_algorithm.rs has {lines} lines");
+    assert!(read("README.md").contains(&format!("GSPO in {lines} lines")), "README.md: it has {lines} lines");
+}
