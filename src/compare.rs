@@ -36,10 +36,11 @@ pub fn compare(
 
 /// A table of reports, one line each.
 pub fn table(reports: &[Report]) -> String {
-    let mut text = format!("{:10}  {:22}  {:22}  {:>5}  {:>7}\n", "algorithm", "before", "after", "steps", "seconds");
+    let mut text =
+        format!("{:14}  {:22}  {:22}  {:>5}  {:>7}\n", "algorithm", "  before", "  after", "steps", "seconds");
     for report in reports {
         let Report { algorithm, before, after, steps, seconds, .. } = report;
-        text += &format!("{algorithm:10}  {before:22}  {after:22}  {steps:5}  {seconds:7.1}\n");
+        text += &format!("{algorithm:14}  {before:22}  {after:22}  {steps:5}  {seconds:7.1}\n");
     }
     text
 }

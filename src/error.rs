@@ -17,7 +17,7 @@ pub enum Error {
     /// A loss is not a number.
     #[error(
         "step {step}: the loss is {value}, because `{node}` is not finite: lower the learning rate, or look for a division \
-         by zero or an overflowing exponential there; no weights were changed by this step"
+         by zero or an overflowing exponential there; this update has changed no weights"
     )]
     NotFinite { step: usize, value: f64, node: String },
 }

@@ -36,7 +36,7 @@ impl PassRate {
 impl fmt::Display for PassRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |x: f64| 100.0 * x;
-        write!(f, "{:5.1}% [{:.1}, {:.1}]", percent(self.rate), percent(self.low), percent(self.high))
+        f.pad(&format!("{:5.1}% [{:.1}, {:.1}]", percent(self.rate), percent(self.low), percent(self.high)))
     }
 }
 

@@ -1,11 +1,11 @@
 //! What a run leaves behind: `manifest.json`, `config.toml`, `metrics.jsonl`, `transcripts.jsonl`, `report.json`, weights.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use oreal_algos::{Column, Experience, Level};
+use oreal_algos::{Column, Experience, Level, Loss, Role};
 use oreal_models::Tokenizer;
 use oreal_toy_envs::Verdict;
 use serde::Serialize;
@@ -25,8 +25,8 @@ pub struct Batch<'a> {
     pub learnt: &'a Experience,
 }
 
-/// A line of `metrics.jsonl`. Rates and means of the batch are over all its trajectories; those of signals are over the
-/// tokens learnt from, before the step's first update, and absent when nothing was learnt.
+/// A line of `metrics.jsonl`. Rates and means of the batch are over all its trajectories; those of the loss are over the
+/// step's updates; those of signals are over the tokens of the first update, before it, and absent without one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct StepRecord {
     /// Counted from 0.
@@ -94,17 +94,17 @@ impl StepRecord {
             trajectories: all.len(),
             kept: batch.kept.iter().filter(|&&kept| kept).count(),
             length: mean(all.iter().map(|t| t.completion.tokens.len() as f64)),
-            loss: first.map(|first| first.loss.value),
-            terms: first.map(|first| first.loss.metrics.clone()).unwrap_or_default(),
+            loss: first.map(|_| mean(learnt.losses.iter().map(|loss| loss.value))),
+            terms: terms(&learnt.losses),
             gradient_norm: learnt.roles.iter().map(|&(role, norm, _)| (role, norm)).collect(),
             rate: learnt.roles.iter().map(|&(role, _, rate)| (role, rate)).collect(),
-            kl_to_reference: first.and_then(|first| divergence(&first.batch)),
-            entropy: first.and_then(|first| Some(mean(first.batch.column(Column::Entropy)?.iter().copied()))),
+            kl_to_reference: first.and_then(divergence),
+            entropy: first.and_then(|first| Some(mean(first.column(Column::Entropy)?.iter().copied()))),
             first_update_ratio: first.and_then(|first| {
-                let columns = pairs(&first.batch, Column::Logp, Column::SampledLogp)?;
+                let columns = pairs(first, Column::Logp, Column::SampledLogp)?;
                 Some(mean(columns.map(|(new, sampled)| (new - sampled).exp())))
             }),
-            updates: learnt.updates,
+            updates: learnt.losses.len(),
             seconds: Seconds { sample, judge, fill, update },
         }
     }
@@ -165,7 +165,7 @@ impl Recorder {
             return Ok(());
         };
         tokenizer.save(&folder.path.join("tokenizer.json")).map_err(Error::model("tokenizer"))?;
-        for (role, model) in run.roles.iter().filter(|(role, _)| *role != oreal_algos::Role::Reference) {
+        for (role, model) in run.roles.iter().filter(|(role, _)| *role != Role::Reference) {
             let path = folder.path.join(role.name());
             fs::create_dir_all(&path).map_err(|problem| Error::file(&path, problem))?;
             model.save(&path.join("model.safetensors")).map_err(Error::model(role.name()))?;
@@ -175,7 +175,7 @@ impl Recorder {
 }
 
 fn manifest(experiment: &Experiment, run: &Run<'_>) -> serde_json::Value {
-    let reads: Vec<&str> = run.credit.reads().into_iter().chain(run.objective.reads()).map(Column::name).collect();
+    let reads: BTreeSet<&str> = run.credit.reads().into_iter().chain(run.objective.reads()).map(Column::name).collect();
     let roles: BTreeMap<&str, usize> =
         run.roles.iter().map(|(role, model)| (role.name(), model.parameters())).collect();
     json!({
@@ -209,6 +209,13 @@ fn transcripts(step: usize, batch: &Batch<'_>) -> Vec<serde_json::Value> {
         })
     };
     group.trajectories.iter().enumerate().map(of).collect()
+}
+
+/// Each named node's mean over the updates.
+fn terms(losses: &[Loss]) -> BTreeMap<String, f64> {
+    let names = losses.iter().take(1).flat_map(|loss| loss.metrics.keys());
+    let of = |name: &String| mean(losses.iter().filter_map(|loss| loss.metrics.get(name).copied()));
+    names.map(|name| (name.clone(), of(name))).collect()
 }
 
 fn divergence(x: &Experience) -> Option<f64> {

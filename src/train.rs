@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use oreal_algos::{Column, Experience, Level};
+use oreal_algos::{Column, Experience, Level, Loss};
 use oreal_models::Sequence;
 use rand::RngExt;
 
@@ -44,11 +44,12 @@ pub fn train(run: &mut Run<'_>, observe: &mut dyn FnMut(StepRecord, &Batch<'_>) 
 /// What a step's updates were.
 #[derive(Default)]
 pub struct Learnt {
-    /// The first of them, before which nothing has moved.
-    pub first: Option<Updated>,
+    /// The batch of the first of them with its signals, before which nothing has moved.
+    pub first: Option<Experience>,
+    /// The objective at each of them.
+    pub losses: Vec<Loss>,
     /// Mean gradient norm of each role, and its learning rate.
     pub roles: Vec<(&'static str, f64, f64)>,
-    pub updates: usize,
 }
 
 /// Every epoch and minibatch of a step.
@@ -63,15 +64,15 @@ fn learn(run: &mut Run<'_>, step: usize, batch: &Experience, sequences: &[Sequen
         for kept in minibatches(batch, passes.minibatches, &mut rng) {
             let (batch, sequences) = (batch.keep(&kept), marked(sequences, &kept));
             let learns = |role| learners.iter().any(|(learner, _)| *learner == role);
-            let updated = update.accumulate(&mut run.roles, &learns, &batch, &sequences, step)?;
+            let Updated { loss, batch } = update.accumulate(&mut run.roles, &learns, &batch, &sequences, step)?;
             for ((role, rate), record) in learners.iter().zip(&mut learnt.roles) {
                 record.1 += run.roles.step(*role, *rate)?;
             }
-            learnt.first.get_or_insert(updated);
-            learnt.updates += 1;
+            learnt.first.get_or_insert(batch);
+            learnt.losses.push(loss);
         }
     }
-    learnt.roles.iter_mut().for_each(|(_, norm, _)| *norm /= learnt.updates.max(1) as f64);
+    learnt.roles.iter_mut().for_each(|(_, norm, _)| *norm /= learnt.losses.len().max(1) as f64);
     Ok(learnt)
 }
 
