@@ -1,0 +1,11 @@
+// An expression kept for another formula.
+
+use oreal::algos::minimise;
+
+fn main() {
+    let mut kept = None;
+    minimise(|x| {
+        kept = Some(x.logp());
+        -x.logp().mean()
+    });
+}

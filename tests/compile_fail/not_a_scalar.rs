@@ -1,0 +1,7 @@
+// A loss per trajectory: the last mean is forgotten.
+
+use oreal::algos::{Trajectory, minimise};
+
+fn main() {
+    minimise(|x| -x.logp().mean::<Trajectory>());
+}

@@ -1,0 +1,7 @@
+// The means in the wrong order.
+
+use oreal::algos::{Batch, Group, Trajectory, minimise};
+
+fn main() {
+    minimise(|x| -x.logp().mean::<Group>().mean::<Trajectory>().mean::<Batch>());
+}
