@@ -53,7 +53,7 @@ fn timings(criterion: &mut Criterion, experiments: &[(&str, Experiment)], start:
     group.throughput(Throughput::Elements(STEPS as u64));
     for (name, experiment) in experiments {
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
-            bencher.iter_batched(|| Run::new(experiment, start), |run| records(run), BatchSize::PerIteration);
+            bencher.iter_batched(|| experiment.prepare(start), |run| records(run), BatchSize::PerIteration);
         });
     }
     group.finish();
@@ -63,7 +63,7 @@ fn table(experiments: &[(&str, Experiment)], start: &Start) {
     println!("pass rate of the start: {}\n", start.pass_rate);
     println!("           ms/step  sample   judge    fill  update  learnt from");
     for (name, experiment) in experiments {
-        println!("{name:10} {}", row(&records(Run::new(experiment, start))));
+        println!("{name:10} {}", row(&records(experiment.prepare(start))));
     }
     println!();
 }
@@ -84,8 +84,8 @@ fn row(records: &[StepRecord]) -> String {
 
 fn records(mut run: Run<'_>) -> Vec<StepRecord> {
     let mut records = Vec::new();
-    let trained = train(&mut run, &mut |record, _| {
-        records.push(record);
+    let trained = train(&mut run, &mut |done| {
+        records.push(StepRecord::new(done));
         Ok(())
     });
     trained.expect("a run without errors");

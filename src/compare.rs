@@ -6,7 +6,8 @@ use oreal_algos::BuiltIn;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Progress, Report, Start};
+use crate::experiment::{Experiment, Progress, Start};
+use crate::record::Report;
 
 /// The algorithms that are compared unless others are named.
 pub const ALGORITHMS: [&str; 4] = ["oreal", "grpo", "ppo", "rft"];

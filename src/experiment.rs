@@ -7,12 +7,11 @@ use oreal_algos::{Algorithm, Experience, Layout, Rft, Role};
 use oreal_models::{Head, Model, Sequence, Table, Token, Tokenizer, Transformer, TransformerConfig};
 use oreal_toy_envs::{Env, Split};
 use rand::RngExt;
-use serde::Serialize;
 
 use crate::config::{Architecture, Config, Settings};
 use crate::error::{Error, Result};
 use crate::evaluate::{PassRate, evaluate};
-use crate::record::{Recorder, StepRecord};
+use crate::record::{Recorder, Report, StepRecord};
 use crate::roles::Roles;
 use crate::rollout::Rollout;
 use crate::run::Run;
@@ -38,19 +37,6 @@ pub struct Start {
     pub pass_rate: PassRate,
     /// Of warm-up and evaluation.
     pub seconds: f64,
-}
-
-/// What a run came to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
-    pub algorithm: String,
-    pub env: String,
-    pub steps: usize,
-    pub before: PassRate,
-    pub after: PassRate,
-    /// Of training and evaluation.
-    pub seconds: f64,
-    pub folder: Option<PathBuf>,
 }
 
 /// What happens while an experiment runs.
@@ -112,15 +98,22 @@ impl Experiment {
         Ok(start)
     }
 
+    /// A run with models of its own, ready for [`train`].
+    pub fn prepare<'a>(&'a self, start: &'a Start) -> Run<'a> {
+        let policy = start.policy.fork(Head::Vocabulary, &self.settings.optimiser);
+        Run::new(&self.settings, &*self.algorithm, start.rollout(self), policy)
+    }
+
     /// Trains from a start, which stays as it is.
     pub fn train(&self, start: &Start, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
         self.settings.validate("settings")?;
         let clock = Instant::now();
         let total = self.settings.train.steps;
-        let mut run = Run::new(self, start);
-        let mut recorder = Recorder::new(self.folder.as_deref(), self, &run)?;
-        train(&mut run, &mut |record, batch| {
-            recorder.step(&record, batch)?;
+        let mut run = self.prepare(start);
+        let mut recorder = Recorder::new(self.folder.as_deref(), self.config().as_ref(), &run)?;
+        train(&mut run, &mut |done| {
+            let record = StepRecord::new(done);
+            recorder.step(&record, done)?;
             watch(Progress::Step { record: &record, total });
             Ok(())
         })?;

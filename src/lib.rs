@@ -30,10 +30,10 @@ pub mod show;
 pub use config::{Config, Settings};
 pub use error::{Error, Result};
 pub use evaluate::PassRate;
-pub use experiment::{Experiment, Progress, Report, Start};
-pub use record::StepRecord;
+pub use experiment::{Experiment, Progress, Start};
+pub use record::{Report, StepRecord};
 pub use run::Run;
-pub use train::train;
+pub use train::{Done, Seconds, train};
 
 pub use oreal_algos as algos;
 pub use oreal_models as models;

@@ -11,19 +11,12 @@ use oreal_toy_envs::Verdict;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Report};
+use crate::evaluate::PassRate;
 use crate::rollout::{Group, Trajectory};
 use crate::run::Run;
-use crate::train::Learnt;
-
-/// One step's experience, before and after selection.
-pub struct Batch<'a> {
-    pub groups: &'a [Group],
-    pub full: &'a Experience,
-    pub kept: &'a [bool],
-    pub learnt: &'a Experience,
-}
+use crate::train::{Done, Seconds};
 
 /// A line of `metrics.jsonl`. Rates and means of the batch are over all its trajectories; those of the loss are over the
 /// step's updates; those of signals are over the tokens of the first update, before it, and absent without one.
@@ -67,32 +60,21 @@ pub struct StepRecord {
     pub seconds: Seconds,
 }
 
-/// Seconds of a step's stages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Seconds {
-    pub sample: f64,
-    pub judge: f64,
-    /// Reading the columns that models provide, credit and selection.
-    pub fill: f64,
-    /// Objective, gradients and optimisers.
-    pub update: f64,
-}
-
 impl StepRecord {
-    pub(crate) fn new(step: usize, batch: &Batch<'_>, learnt: &Learnt, seconds: [f64; 4]) -> StepRecord {
-        let all: Vec<&Trajectory> = batch.groups.iter().flat_map(|group| &group.trajectories).collect();
+    pub fn new(done: &Done<'_>) -> StepRecord {
+        let Done { step, groups, kept, learnt, seconds, .. } = *done;
+        let all: Vec<&Trajectory> = groups.iter().flat_map(|group| &group.trajectories).collect();
         let share = |verdict| mean(all.iter().map(|t| f64::from(t.verdict == verdict)));
         let first = learnt.first.as_ref();
-        let [sample, judge, fill, update] = seconds;
         StepRecord {
             step,
             reward: mean(all.iter().map(|t| t.verdict.reward())),
             pass_rate: share(Verdict::Right),
             truncated: share(Verdict::Truncated),
             unparsable: share(Verdict::Unparsable),
-            mixed_groups: mean(batch.groups.iter().map(|group| f64::from(mixed(group)))),
+            mixed_groups: mean(groups.iter().map(|group| f64::from(mixed(group)))),
             trajectories: all.len(),
-            kept: batch.kept.iter().filter(|&&kept| kept).count(),
+            kept: kept.iter().filter(|&&kept| kept).count(),
             length: mean(all.iter().map(|t| t.completion.tokens.len() as f64)),
             loss: first.map(|_| mean(learnt.losses.iter().map(|loss| loss.value))),
             terms: terms(&learnt.losses),
@@ -105,9 +87,22 @@ impl StepRecord {
                 Some(mean(columns.map(|(new, sampled)| (new - sampled).exp())))
             }),
             updates: learnt.losses.len(),
-            seconds: Seconds { sample, judge, fill, update },
+            seconds,
         }
     }
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    pub algorithm: String,
+    pub env: String,
+    pub steps: usize,
+    pub before: PassRate,
+    pub after: PassRate,
+    /// Of training and evaluation.
+    pub seconds: f64,
+    pub folder: Option<PathBuf>,
 }
 
 /// Writes a run's folder; does nothing for a run without one.
@@ -123,9 +118,10 @@ struct Folder {
 }
 
 impl Recorder {
-    /// Makes the folder, which must not exist, and writes what is known before the first step.
-    pub(crate) fn new(path: Option<&Path>, experiment: &Experiment, run: &Run<'_>) -> Result<Recorder> {
-        let transcripts_every = experiment.settings.record.transcripts_every;
+    /// Makes the folder, which must not exist, and writes what is known before the first step; `config` is there when a
+    /// file could say the experiment.
+    pub(crate) fn new(path: Option<&Path>, config: Option<&Config>, run: &Run<'_>) -> Result<Recorder> {
+        let transcripts_every = run.settings.record.transcripts_every;
         let Some(path) = path else {
             return Ok(Recorder { folder: None, transcripts_every });
         };
@@ -135,8 +131,8 @@ impl Recorder {
         fs::create_dir(path).map_err(|problem| {
             Error::file(path, format!("{problem}: a run is recorded in a new folder, so that none is overwritten"))
         })?;
-        write(&path.join("manifest.json"), &pretty(&manifest(experiment, run)))?;
-        if let Some(config) = experiment.config() {
+        write(&path.join("manifest.json"), &pretty(&manifest(run)))?;
+        if let Some(config) = config {
             write(&path.join("config.toml"), config.to_toml().as_bytes())?;
         }
         let create =
@@ -146,13 +142,13 @@ impl Recorder {
     }
 
     /// One line of metrics, and the step's first group when it is time for one.
-    pub(crate) fn step(&mut self, record: &StepRecord, batch: &Batch<'_>) -> Result<()> {
+    pub(crate) fn step(&mut self, record: &StepRecord, done: &Done<'_>) -> Result<()> {
         let Some(folder) = &mut self.folder else {
             return Ok(());
         };
         line(&mut folder.metrics, &folder.path.join("metrics.jsonl"), record)?;
         if self.transcripts_every > 0 && record.step.is_multiple_of(self.transcripts_every) {
-            for transcript in transcripts(record.step, batch) {
+            for transcript in transcripts(done) {
                 line(&mut folder.transcripts, &folder.path.join("transcripts.jsonl"), &transcript)?;
             }
         }
@@ -174,20 +170,20 @@ impl Recorder {
     }
 }
 
-fn manifest(experiment: &Experiment, run: &Run<'_>) -> serde_json::Value {
+fn manifest(run: &Run<'_>) -> serde_json::Value {
     let reads: BTreeSet<&str> = run.credit.reads().into_iter().chain(run.objective.reads()).map(Column::name).collect();
     let roles: BTreeMap<&str, usize> =
         run.roles.iter().map(|(role, model)| (role.name(), model.parameters())).collect();
     json!({
         "versions": { "oreal": env!("CARGO_PKG_VERSION"), "dfdx": "0.13.0" },
         "machine": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH },
-        "seed": experiment.settings.seed,
-        "settings": experiment.settings,
-        "env": format!("{:?}", experiment.env),
-        "algorithm": format!("{:?}", experiment.algorithm),
+        "seed": run.settings.seed,
+        "settings": run.settings,
+        "env": format!("{:?}", run.rollout.env),
+        "algorithm": format!("{:?}", run.algorithm),
         "credit": run.credit.formula().lines().collect::<Vec<_>>(),
         "objective": run.objective.formula().lines().collect::<Vec<_>>(),
-        "selection": format!("{:?}", experiment.algorithm.select()),
+        "selection": format!("{:?}", run.algorithm.select()),
         "columns": reads,
         "coupling": run.objective.coupling(),
         "parameters": roles,
@@ -195,16 +191,16 @@ fn manifest(experiment: &Experiment, run: &Run<'_>) -> serde_json::Value {
 }
 
 /// The first group of the batch, a line for each completion.
-fn transcripts(step: usize, batch: &Batch<'_>) -> Vec<serde_json::Value> {
-    let credit = batch.full.column(Column::Advantage).unwrap_or_default();
-    let tokens = batch.full.layout().spans(Level::Token, Level::Trajectory);
-    let Some(group) = batch.groups.first() else {
+fn transcripts(done: &Done<'_>) -> Vec<serde_json::Value> {
+    let credit = done.full.column(Column::Advantage).unwrap_or_default();
+    let tokens = done.full.layout().spans(Level::Token, Level::Trajectory);
+    let Some(group) = done.groups.first() else {
         return Vec::new();
     };
     let of = |(i, t): (usize, &Trajectory)| {
         json!({
-            "step": step, "prompt": group.problem.prompt, "answer": group.problem.answer, "completion": t.text,
-            "verdict": format!("{:?}", t.verdict), "reward": t.verdict.reward(), "kept": batch.kept[i],
+            "step": done.step, "prompt": group.problem.prompt, "answer": group.problem.answer, "completion": t.text,
+            "verdict": format!("{:?}", t.verdict), "reward": t.verdict.reward(), "kept": done.kept[i],
             "tokens": t.completion.tokens, "sampled_logp": t.completion.sampled_logp, "advantage": credit[tokens[i].clone()],
         })
     };

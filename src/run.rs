@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use oreal_algos::{Algorithm, Column, Credit, Objective, Role, credit_of};
+use oreal_models::Model;
 use oreal_toy_envs::{Problem, Split};
 
 use crate::config::Settings;
-use crate::experiment::{Experiment, Start};
 use crate::roles::Roles;
 use crate::rollout::Rollout;
 use crate::streams::{Purpose, stream};
@@ -26,17 +26,21 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub fn new(experiment: &'a Experiment, start: &'a Start) -> Run<'a> {
-        let settings = &experiment.settings;
-        let (credit, objective) = (credit_of(&*experiment.algorithm), experiment.algorithm.objective());
+    /// The roles that the algorithm's columns ask for start from `policy`.
+    pub fn new(
+        settings: &'a Settings,
+        algorithm: &'a dyn Algorithm,
+        rollout: Rollout<'a>,
+        policy: Box<dyn Model>,
+    ) -> Run<'a> {
+        let (credit, objective) = (credit_of(algorithm), algorithm.objective());
         let reads: BTreeSet<Column> = credit.reads().into_iter().chain(objective.reads()).collect();
-        let policy = start.policy.fork(oreal_models::Head::Vocabulary, &settings.optimiser);
         let roles = Roles::new(policy, &reads, &settings.optimiser, settings.sampling.temperature);
         let data = reads.iter().copied().filter(|column| !column.is_signal() && column.role().is_some()).collect();
         Run {
             settings,
-            algorithm: &*experiment.algorithm,
-            rollout: start.rollout(experiment),
+            algorithm,
+            rollout,
             roles,
             credit,
             objective,

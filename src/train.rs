@@ -5,16 +5,40 @@ use std::time::Instant;
 use oreal_algos::{Column, Experience, Level, Loss};
 use oreal_models::Sequence;
 use rand::RngExt;
+use serde::Serialize;
 
 use crate::error::Result;
-use crate::record::{Batch, StepRecord};
-use crate::rollout::{experience, graded, sequences};
+use crate::rollout::{Group, experience, graded, sequences};
 use crate::run::Run;
 use crate::streams::{Purpose, stream};
 use crate::update::{Update, Updated};
 
-/// Trains for as many steps as the run has; `observe` is handed each step's record and the step's groups.
-pub fn train(run: &mut Run<'_>, observe: &mut dyn FnMut(StepRecord, &Batch<'_>) -> Result<()>) -> Result<()> {
+/// A step that has been made: what was drawn, kept and learnt from it.
+pub struct Done<'a> {
+    /// Counted from 0.
+    pub step: usize,
+    pub groups: &'a [Group],
+    /// Every trajectory, with credit.
+    pub full: &'a Experience,
+    /// One mark per trajectory.
+    pub kept: &'a [bool],
+    pub learnt: &'a Learnt,
+    pub seconds: Seconds,
+}
+
+/// Wall time of a step's stages, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Seconds {
+    pub sample: f64,
+    pub judge: f64,
+    /// Reading the columns that models provide, credit and selection.
+    pub fill: f64,
+    /// Objective, gradients and optimisers.
+    pub update: f64,
+}
+
+/// Trains for as many steps as the run has; `observe` is told of each.
+pub fn train(run: &mut Run<'_>, observe: &mut dyn FnMut(&Done<'_>) -> Result<()>) -> Result<()> {
     for step in 0..run.settings.train.steps {
         let problems = run.problems(step);
         let (groups, took) =
@@ -30,13 +54,13 @@ pub fn train(run: &mut Run<'_>, observe: &mut dyn FnMut(StepRecord, &Batch<'_>) 
         if !learnt.is_empty() {
             run.roles.fill(&mut batch, &run.data, &learnt)?;
         }
-        let filling = filling.elapsed().as_secs_f64();
+        let fill = filling.elapsed().as_secs_f64();
 
         let updating = Instant::now();
         let learnt = learn(run, step, &batch, &learnt)?;
-        let seconds = [took.sample, took.judge, filling, updating.elapsed().as_secs_f64()];
-        let whole = Batch { groups: &groups, full: &full, kept: &kept, learnt: &batch };
-        observe(StepRecord::new(step, &whole, &learnt, seconds), &whole)?;
+        let update = updating.elapsed().as_secs_f64();
+        let seconds = Seconds { sample: took.sample, judge: took.judge, fill, update };
+        observe(&Done { step, groups: &groups, full: &full, kept: &kept, learnt: &learnt, seconds })?;
     }
     Ok(())
 }

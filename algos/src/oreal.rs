@@ -87,7 +87,8 @@ pub enum TokenWeights {
     Uniform,
     /// `clip((c - τ)/(1 - τ), 0, 1)`
     Threshold(f64),
-    /// The given share of a completion's tokens with the highest confidence, scaled from 0 to 1; 0 on the rest.
+    /// The given share of a completion's tokens with the highest confidence, scaled from 0 to 1 (all 1 where they are the
+    /// same); 0 on the rest.
     TopShare(f64),
 }
 
@@ -261,12 +262,30 @@ impl Algorithm for Oreal {
     }
 }
 
-/// The highest `share` of the values scaled from 0 to 1, 0 on the rest and where they are all the same.
+/// The highest `share` of the values (rounded down, at least one of them; earlier ones first among equals) scaled from 0 to
+/// 1, and 0 on the rest. Where all the highest are the same, each weighs 1.
 fn top_share(c: &[f64], share: f64) -> Vec<f64> {
-    let mut sorted = c.to_vec();
-    sorted.sort_by(|a, b| b.total_cmp(a));
-    let count = ((share * c.len() as f64).ceil() as usize).clamp(1, c.len());
-    let (high, low) = (sorted[0], sorted[count - 1]);
-    let scale = |&x: &f64| if x >= low && high > low { (x - low) / (high - low) } else { 0.0 };
-    c.iter().map(scale).collect()
+    let mut order: Vec<usize> = (0..c.len()).collect();
+    order.sort_by(|&a, &b| c[b].total_cmp(&c[a]));
+    order.truncate(((share * c.len() as f64) as usize).clamp(1, c.len()));
+    let (high, low) = (c[order[0]], c[order[order.len() - 1]]);
+    let mut weights = vec![0.0; c.len()];
+    for i in order {
+        weights[i] = if high > low { (c[i] - low) / (high - low) } else { 1.0 };
+    }
+    weights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `topk_rescale` of the released code answers.
+    #[test]
+    fn top_share_is_that_of_the_released_code() {
+        assert_eq!(top_share(&[0.8, 0.3], 0.5), [1.0, 0.0]);
+        assert_eq!(top_share(&[0.5, 0.5, 0.5], 0.7), [1.0, 1.0, 0.0]);
+        assert_eq!(top_share(&[0.1, 0.9, 0.5, 0.7], 0.75), [0.0, 1.0, 0.0, 0.4999999999999999]);
+        assert_eq!(top_share(&[0.4], 0.2), [1.0]);
+    }
 }

@@ -1,6 +1,6 @@
 //! What every model refuses before it computes anything.
 
-use crate::contract::{Key, Sampling, Sequence, Signals, Token, Want};
+use crate::data::{Key, Sampling, Sequence, Signals, Token, Want};
 use crate::error::{Error, Result};
 
 pub(crate) fn batch(batch: &[Sequence<'_>], want: &Want, vocabulary: usize) -> Result<()> {

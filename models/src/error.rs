@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::contract::{Head, Signal, Token};
+use crate::data::{Head, Signal, Token};
 
 /// A model could not be built, read, written or run.
 #[derive(Debug, thiserror::Error)]

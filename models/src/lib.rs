@@ -6,6 +6,7 @@
 //! [`Tokenizer`]).
 
 mod contract;
+mod data;
 pub mod head;
 pub mod sampling;
 mod table;
@@ -20,9 +21,8 @@ mod file;
 mod memory;
 mod real;
 
-pub use contract::{
-    Backbone, Completion, Ending, Head, Key, Model, Sampler, Sampling, Sequence, Signal, Signals, Step, Token, Want,
-};
+pub use contract::{Backbone, Model, Sampler};
+pub use data::{Completion, Ending, Head, Key, Sampling, Sequence, Signal, Signals, Step, Token, Want};
 pub use error::{Error, Result};
 pub use memory::keep_memory;
 pub use optim::{Clip, Optimiser, Schedule};

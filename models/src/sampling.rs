@@ -3,7 +3,7 @@
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
-use crate::contract::{Completion, Ending, Key, Sampling, Token};
+use crate::data::{Completion, Ending, Key, Sampling, Token};
 use crate::error::{Error, Result};
 use crate::real::Real;
 

@@ -5,9 +5,8 @@ mod stored;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::contract::{
-    Backbone, Completion, Head, Key, Model, Sampler, Sampling, Sequence, Signal, Signals, Step, Token, Want,
-};
+use crate::contract::{Backbone, Model, Sampler};
+use crate::data::{Completion, Head, Key, Sampling, Sequence, Signal, Signals, Step, Token, Want};
 use crate::error::Result;
 use crate::optim::{self, Decay, Moments, Optimiser, Update};
 use crate::sampling::Drawing;

@@ -7,7 +7,7 @@ use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior};
 
-use crate::contract::Token;
+use crate::data::Token;
 use crate::error::{Error, Result};
 use crate::file;
 

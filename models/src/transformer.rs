@@ -21,7 +21,8 @@ pub use config::Config;
 pub use dfdx::prelude::Cpu;
 pub use ops::{Matrix, Ops};
 
-use crate::contract::{Head, Model, Signal, Token, Want};
+use crate::contract::Model;
+use crate::data::{Head, Signal, Token, Want};
 use crate::error::{Error, Result};
 use crate::optim::{Moments, Optimiser};
 use crate::real::Real;

@@ -6,7 +6,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, serialize};
 
 use super::{Row, State, Table};
-use crate::contract::Token;
+use crate::data::Token;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::optim::Optimiser;

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::contract::Ending;
+use crate::data::Ending;
 
 const ALL: [Signal; 4] = [Signal::Logp, Signal::Entropy, Signal::Scalar, Signal::ScalarAfter];
 

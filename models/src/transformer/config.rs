@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::Head;
+use crate::data::Head;
 use crate::error::{Error, Result};
 
 /// Sizes of a Qwen2 transformer, under the names of Hugging Face's `config.json`.

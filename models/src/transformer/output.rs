@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::pack::Packed;
 use super::{Matrix, Ops, Transformer};
-use crate::contract::{Head, Signal, Signals, Want};
+use crate::data::{Head, Signal, Signals, Want};
 use crate::head;
 use crate::real::Real;
 
@@ -142,7 +142,8 @@ mod tests {
     use dfdx::prelude::Cpu;
 
     use super::*;
-    use crate::contract::{Backbone, Sequence};
+    use crate::contract::Backbone;
+    use crate::data::Sequence;
     use crate::optim::Optimiser;
     use crate::transformer::Config;
 

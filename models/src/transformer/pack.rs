@@ -1,6 +1,6 @@
 //! Sequences laid end to end, and which rows their signals come from.
 
-use crate::contract::{Sequence, Signal, Token, Want};
+use crate::data::{Sequence, Signal, Token, Want};
 
 /// A batch as rows.
 pub(super) struct Packed {

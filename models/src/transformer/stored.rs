@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors, serialize};
 use serde_json::{Value, json};
 
 use super::config::{Config, Parameter};
-use crate::contract::Head;
+use crate::data::Head;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::real::Real;

@@ -3,7 +3,7 @@
 use dfdx::prelude::{Cpu, Device, GatherTo, HasShape, PutTape, Tape, TensorFromVec};
 
 use super::{Matrix, raw};
-use crate::contract::Token;
+use crate::data::Token;
 use crate::real::Real;
 
 pub(super) fn stock<E: Real, D: Device<E>, T: Tape<E, D>>(table: &Matrix<E, D>, tokens: &[Token]) -> Matrix<E, D, T> {

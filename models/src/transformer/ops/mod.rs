@@ -15,7 +15,7 @@ use dfdx::prelude::{Backward, Cpu, Device, Gradients, NoneTape, OwnedTape, SumTo
 
 pub(crate) use attention::{Causal, Rotary, attend_row};
 
-use crate::contract::Token;
+use crate::data::Token;
 use crate::real::Real;
 
 /// Rows of numbers: one per token for activations, `[out, in]` for weights, `[1, n]` for norms and biases.

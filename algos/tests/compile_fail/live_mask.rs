@@ -1,6 +1,6 @@
 // A mean over tokens that the model under training chooses.
 
-use oreal::algos::{Batch, minimise};
+use oreal_algos::{Batch, minimise};
 
 fn main() {
     minimise(|x| x.logp().mean_where::<Batch>(x.score().sigmoid()));

@@ -1,6 +1,6 @@
 // A loss that no model has a say in.
 
-use oreal::algos::{Batch, minimise};
+use oreal_algos::{Batch, minimise};
 
 fn main() {
     minimise(|x| x.advantage().mean::<Batch>());

@@ -1,6 +1,6 @@
 // A loss per trajectory: the last mean is forgotten.
 
-use oreal::algos::{Trajectory, minimise};
+use oreal_algos::{Trajectory, minimise};
 
 fn main() {
     minimise(|x| -x.logp().mean::<Trajectory>());

@@ -1,6 +1,6 @@
 // The means in the wrong order.
 
-use oreal::algos::{Batch, Group, Trajectory, minimise};
+use oreal_algos::{Batch, Group, Trajectory, minimise};
 
 fn main() {
     minimise(|x| -x.logp().mean::<Group>().mean::<Trajectory>().mean::<Batch>());

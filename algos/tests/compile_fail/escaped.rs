@@ -1,6 +1,6 @@
 // An expression kept for another formula.
 
-use oreal::algos::minimise;
+use oreal_algos::minimise;
 
 fn main() {
     let mut kept = None;

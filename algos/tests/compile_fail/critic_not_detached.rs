@@ -1,7 +1,7 @@
 // Gradient through the advantage: the critic is not detached.
 
-use oreal::algos::estimators::{clipped, ratio};
-use oreal::algos::{Batch, minimise};
+use oreal_algos::estimators::{clipped, ratio};
+use oreal_algos::{Batch, minimise};
 
 fn main() {
     minimise(|x| {

@@ -30,7 +30,7 @@ const BUGS: [&str; 10] = [
 #[test]
 fn mixing_up_ranks_is_explained_in_the_words_of_the_language() {
     let said = std::fs::read_to_string("tests/compile_fail/reduced_to_the_left.stderr").unwrap();
-    let said = said.replace("oreal::oreal_algos::", "");
+    let said = said.replace("oreal_algos::", "");
     assert!(said.contains("a Group expression cannot be reduced over Trajectory"), "{said}");
     assert!(said.contains("ranks nest as Token < Trajectory < Group < Batch"), "{said}");
 }

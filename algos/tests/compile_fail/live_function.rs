@@ -1,6 +1,6 @@
 // A function without slope on a quantity that carries gradient.
 
-use oreal::algos::minimise;
+use oreal_algos::minimise;
 
 fn main() {
     minimise(|x| x.logp().per_trajectory("sorted", |w| w.to_vec()).mean());

@@ -1,7 +1,7 @@
 // What the other files get wrong, done right.
 
-use oreal::algos::estimators::{clipped, ratio};
-use oreal::algos::{Algorithm, Batch, Data, Expr, Frozen, Group, Objective, Token, Trajectory, minimise};
+use oreal_algos::estimators::{clipped, ratio};
+use oreal_algos::{Algorithm, Batch, Data, Expr, Frozen, Group, Objective, Token, Trajectory, minimise};
 
 #[derive(Debug)]
 struct Mine;

@@ -1,6 +1,6 @@
 // Credit that depends on the policy under training.
 
-use oreal::algos::{Algorithm, Data, Expr, Frozen, Objective, Token, minimise};
+use oreal_algos::{Algorithm, Data, Expr, Frozen, Objective, Token, minimise};
 
 #[derive(Debug)]
 struct Mine;
