@@ -39,9 +39,8 @@ fn main() -> oreal::Result<()> {
     println!("couples each {}", gspo.objective().coupling());
 
     let experiment = Experiment::new(Addition::default(), gspo).with(|s| {
-        s.seed = 1;
-        (s.warm_up.steps, s.warm_up.error_rate) = (600, 0.5);
-        (s.train.steps, s.train.prompts) = (60, 32);
+        (s.warm_up.steps, s.warm_up.error_rate) = (1200, 0.5);
+        (s.train.steps, s.train.prompts) = (80, 32);
     });
     let report = experiment.run()?;
     println!("pass rate {} -> {}", report.before, report.after);

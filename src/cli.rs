@@ -119,9 +119,9 @@ impl Compare {
         })?;
         bars.finish();
         print(&format!(
-            "\npass rate on {} held-out problems of {}, with 95% intervals\n\n{}\nwarm-up took {:.1} s; everything is recorded \
+            "\npass rate of {} completions of held-out problems of {}, with 95% intervals\n\n{}\nwarm-up took {:.1} s; everything is recorded \
              in {}\n",
-            start.pass_rate.problems,
+            start.pass_rate.completions,
             config.env.name(),
             table(&reports),
             start.seconds,

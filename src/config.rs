@@ -111,8 +111,9 @@ pub struct Rates {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Evaluation {
-    /// Held-out problems, one completion each (all there are, where there are fewer).
-    pub problems: usize,
+    /// Completions, one for each held-out problem; where there are fewer problems, equally many for each, at least so many
+    /// together.
+    pub completions: usize,
     /// 0 takes the most likely token.
     pub temperature: f64,
 }
@@ -181,7 +182,7 @@ impl Settings {
             ("rates.critic", rate(self.rates.critic), "must be 0 or more"),
             ("rates.reward_model", rate(self.rates.reward_model), "must be 0 or more"),
             ("rates.floor", share(self.rates.floor), "must be from 0 to 1"),
-            ("evaluation.problems", self.evaluation.problems > 0, "must be at least 1"),
+            ("evaluation.completions", self.evaluation.completions > 0, "must be at least 1"),
             ("evaluation.temperature", rate(self.evaluation.temperature), "must be 0 or more"),
         ];
         match checks.iter().find(|(_, holds, _)| !holds) {
@@ -251,7 +252,7 @@ impl Default for Rates {
 
 impl Default for Evaluation {
     fn default() -> Self {
-        Evaluation { problems: 500, temperature: 1.0 }
+        Evaluation { completions: 500, temperature: 1.0 }
     }
 }
 

@@ -12,11 +12,12 @@ use crate::error::Result;
 use crate::rollout::Rollout;
 use crate::streams::EVALUATION;
 
-/// Share of right answers, and the interval that covers the true one with 95% confidence (Clopper and Pearson 1934).
+/// Share of right completions, and the interval that covers the true one with at least 95% confidence (Clopper and Pearson
+/// 1934; problems that differ in difficulty only make it wider than needed).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct PassRate {
     pub right: usize,
-    pub problems: usize,
+    pub completions: usize,
     pub rate: f64,
     pub low: f64,
     pub high: f64,
@@ -24,12 +25,12 @@ pub struct PassRate {
 
 impl PassRate {
     /// From counts.
-    pub fn new(right: usize, problems: usize) -> PassRate {
-        let (k, n) = (right as f64, problems as f64);
+    pub fn new(right: usize, completions: usize) -> PassRate {
+        let (k, n) = (right as f64, completions as f64);
         let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).map(|beta| beta.inverse_cdf(p));
         let low = quantile(k, n - k + 1.0, 0.025).unwrap_or(0.0);
         let high = quantile(k + 1.0, n - k, 0.975).unwrap_or(1.0);
-        PassRate { right, problems, rate: k / n.max(1.0), low, high }
+        PassRate { right, completions, rate: k / n.max(1.0), low, high }
     }
 }
 
@@ -40,15 +41,17 @@ impl fmt::Display for PassRate {
     }
 }
 
-/// One completion for each held-out problem. The same problems and the same random numbers every time.
+/// Completions of the held-out problems. The same problems and the same random numbers every time.
 pub fn evaluate(rollout: &Rollout<'_>, policy: &mut dyn Sampler, how: &Evaluation) -> Result<PassRate> {
-    let problems = rollout.env.held_out(how.problems);
+    let problems = rollout.env.held_out(how.completions);
+    let each = how.completions.div_ceil(problems.len().max(1));
     let mut sampling = rollout.sampling.clone();
     (sampling.temperature, sampling.top_p, sampling.top_k) = (how.temperature, 1.0, 0);
     let exam = Rollout { env: rollout.env, tokenizer: rollout.tokenizer, sampling, seed: rollout.seed };
-    let (groups, _) = exam.groups(policy, EVALUATION, problems, 1)?;
-    let right = groups.iter().flat_map(|g| &g.trajectories).filter(|t| t.verdict == Verdict::Right).count();
-    Ok(PassRate::new(right, groups.len()))
+    let (groups, _) = exam.groups(policy, EVALUATION, problems, each)?;
+    let verdicts = || groups.iter().flat_map(|group| &group.trajectories).map(|t| t.verdict);
+    let right = verdicts().filter(|&verdict| verdict == Verdict::Right).count();
+    Ok(PassRate::new(right, verdicts().count()))
 }
 
 #[cfg(test)]

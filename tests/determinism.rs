@@ -18,7 +18,7 @@ prompts = 6
 rollouts = 6
 micro_batch = 16
 [evaluation]
-problems = 10
+completions = 10
 "#;
 
 /// Runs the command line with so many threads; the folder it recorded in.
