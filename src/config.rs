@@ -40,17 +40,17 @@ pub struct Settings {
 pub enum Architecture {
     /// One row of logits per prefix, in f64: exact, and without generalisation.
     Table {},
-    /// Qwen2's architecture at this size, on the CPU in f32.
+    /// Qwen2's architecture at this size (in the words of its `config.json`), on the CPU in f32.
     Transformer {
         #[serde(default = "defaults::layers")]
-        layers: usize,
+        num_hidden_layers: usize,
         #[serde(default = "defaults::hidden_size")]
         hidden_size: usize,
         #[serde(default = "defaults::heads")]
-        heads: usize,
+        num_attention_heads: usize,
         /// Heads that keys and values have; queries share them in groups.
         #[serde(default = "defaults::kv_heads")]
-        kv_heads: usize,
+        num_key_value_heads: usize,
         #[serde(default = "defaults::intermediate_size")]
         intermediate_size: usize,
     },
@@ -217,10 +217,10 @@ impl Default for Config {
 impl Default for Architecture {
     fn default() -> Self {
         Architecture::Transformer {
-            layers: defaults::layers(),
+            num_hidden_layers: defaults::layers(),
             hidden_size: defaults::hidden_size(),
-            heads: defaults::heads(),
-            kv_heads: defaults::kv_heads(),
+            num_attention_heads: defaults::heads(),
+            num_key_value_heads: defaults::kv_heads(),
             intermediate_size: defaults::intermediate_size(),
         }
     }
@@ -318,8 +318,14 @@ fn typed<T: DeserializeOwned>(section: Table, name: &str, place: &str) -> Result
         .map_err(|problem: toml::de::Error| Error::setting(place, format!("[{name}] {}", problem.message())))
 }
 
-/// Each section by itself, so that a mistake is told with its section's name.
-fn settings(table: Table, place: &str) -> Result<Settings> {
+/// Each section by itself, so that a mistake is told with its section's name. A section that does not say its kind is of
+/// the default one.
+fn settings(mut table: Table, place: &str) -> Result<Settings> {
+    for (section, kind, default) in [("model", "kind", "transformer"), ("optimiser", "rule", "adamw")] {
+        if let Some(Value::Table(section)) = table.get_mut(section) {
+            section.entry(kind).or_insert_with(|| Value::from(default));
+        }
+    }
     for (name, value) in &table {
         let alone = Table::from_iter([(name.clone(), value.clone())]);
         alone.try_into::<Settings>().map_err(|problem| {

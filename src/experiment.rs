@@ -135,13 +135,19 @@ impl Experiment {
         let optimiser = &self.settings.optimiser;
         match self.settings.model {
             Architecture::Table {} => Ok(Box::new(Table::new(tokenizer.len(), optimiser))),
-            Architecture::Transformer { layers, hidden_size, heads, kv_heads, intermediate_size } => {
+            Architecture::Transformer {
+                num_hidden_layers,
+                hidden_size,
+                num_attention_heads,
+                num_key_value_heads,
+                intermediate_size,
+            } => {
                 let config = TransformerConfig {
                     vocab_size: tokenizer.len(),
                     hidden_size,
-                    num_hidden_layers: layers,
-                    num_attention_heads: heads,
-                    num_key_value_heads: kv_heads,
+                    num_hidden_layers,
+                    num_attention_heads,
+                    num_key_value_heads,
                     intermediate_size,
                     rope_theta: 10_000.0,
                     rms_norm_eps: 1e-6,

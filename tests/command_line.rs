@@ -48,6 +48,24 @@ fn every_command_has_help_and_every_shell_completions() {
     }
 }
 
+#[test]
+fn a_section_that_does_not_say_its_kind_is_of_the_default_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut args = vec!["compare", "--quiet", "--algorithms", "rloo", "--out", folder.path().to_str().unwrap()];
+    for setting in
+        ["env.digits=1", "model.num_hidden_layers=1", "optimiser.clip=\"off\"", "warm_up.steps=1", "train.steps=1"]
+    {
+        args.extend(["--set", setting]);
+    }
+    let output = oreal(&args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let config = std::fs::read_to_string(folder.path().join("compare-addition-1/rloo/config.toml")).unwrap();
+    for line in ["kind = \"transformer\"", "num_hidden_layers = 1", "rule = \"adamw\"", "clip = \"off\"", "digits = 1"]
+    {
+        assert!(config.contains(line), "{line} is not in\n{config}");
+    }
+}
+
 /// What is wrong, as a file or a setting, and what the message must name.
 const MISTAKES: &[(&str, &[&str], &[&str])] = &[
     ("[train]\nstep = 3", &[], &["experiment.toml", "[train]", "unknown field `step`", "steps"]),
@@ -60,8 +78,10 @@ const MISTAKES: &[(&str, &[&str], &[&str])] = &[
     ("[train]\nprompts = 0", &[], &["train.prompts", "at least 1"]),
     ("[train]\nprompts = -1", &[], &["[train]", "invalid value"]),
     ("[sampling]\ntop_p = 1.5", &[], &["sampling.top_p"]),
-    ("[model]\nkind = \"transformer\"\nheads = 3", &[], &["policy", "hidden_size"]),
+    ("[model]\nkind = \"transformer\"\nnum_attention_heads = 3", &[], &["policy", "hidden_size"]),
     ("[model]\nkind = \"transformer\"\nlayer = 3", &[], &["[model]", "unknown field `layer`"]),
+    ("", &["optimiser.clip=-1"], &["[optimiser]", "clip"]),
+    ("", &["model.num_hidden_layers=0"], &["policy", "model.num_hidden_layers"]),
     ("[train", &[], &["experiment.toml", "line 1"]),
     ("", &["train.steps"], &["--set train.steps", "section.key=value"]),
     ("", &["train.steps=few"], &["[train]", "expected usize"]),

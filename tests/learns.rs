@@ -38,7 +38,13 @@ fn every_algorithm_solves_the_bandit_on_a_table() {
 
 #[test]
 fn every_algorithm_solves_the_bandit_on_a_transformer() {
-    let small = Architecture::Transformer { layers: 1, hidden_size: 16, heads: 2, kv_heads: 1, intermediate_size: 32 };
+    let small = Architecture::Transformer {
+        num_hidden_layers: 1,
+        hidden_size: 16,
+        num_attention_heads: 2,
+        num_key_value_heads: 1,
+        intermediate_size: 32,
+    };
     for (name, preset, algorithm) in BuiltIn::all() {
         let (first, last) = learning(algorithm, small.clone(), 0.01);
         assert!(first < 0.8 && last > 0.95, "{name}/{preset}: pass rate from {first:.2} to {last:.2}");

@@ -52,7 +52,7 @@ pub(super) const PER_LAYER: usize = 12;
 impl Config {
     /// Refuses sizes that no transformer can have.
     pub fn validate(&self) -> Result<()> {
-        let wrong = |key, problem: String| Err(Error::setting("transformer", key, problem));
+        let wrong = |key, problem: String| Err(Error::setting("model", key, problem));
         for (key, size) in [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
@@ -172,7 +172,7 @@ mod tests {
     fn wrong_sizes_are_named() {
         assert!(SMALL.validate().is_ok());
         let cases = [
-            (Config { vocab_size: 0, ..SMALL }, "transformer.vocab_size: 0"),
+            (Config { vocab_size: 0, ..SMALL }, "model.vocab_size: 0"),
             (Config { num_attention_heads: 3, ..SMALL }, "3 does not divide hidden_size 64"),
             (Config { num_attention_heads: 64, ..SMALL }, "64 heads of 1 each"),
             (Config { num_key_value_heads: 3, ..SMALL }, "3 does not divide num_attention_heads 4"),
