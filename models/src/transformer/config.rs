@@ -176,8 +176,8 @@ mod tests {
             (Config { num_attention_heads: 3, ..SMALL }, "3 does not divide hidden_size 64"),
             (Config { num_attention_heads: 64, ..SMALL }, "64 heads of 1 each"),
             (Config { num_key_value_heads: 3, ..SMALL }, "3 does not divide num_attention_heads 4"),
-            (Config { rope_theta: -1.0, ..SMALL }, "transformer.rope_theta"),
-            (Config { rms_norm_eps: f64::NAN, ..SMALL }, "transformer.rms_norm_eps"),
+            (Config { rope_theta: -1.0, ..SMALL }, "model.rope_theta"),
+            (Config { rms_norm_eps: f64::NAN, ..SMALL }, "model.rms_norm_eps"),
         ];
         for (wrong, message) in cases {
             let found = wrong.validate().unwrap_err().to_string();
