@@ -42,8 +42,12 @@ impl Roles {
         self.models.iter().map(|(role, model)| (*role, model.as_ref()))
     }
 
-    /// Puts the columns that are not there yet in place, each from the role that knows it.
+    /// Puts the columns that are not there yet in place, each from the role that knows it. In an empty batch there is
+    /// nothing to know.
     pub fn fill(&self, x: &mut Experience, columns: &[Column], batch: &[Sequence<'_>]) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
         let missing: Vec<Column> = columns.iter().copied().filter(|&column| x.column(column).is_none()).collect();
         for (role, columns) in by_role(&missing) {
             for (column, values) in self.read(role, &columns, batch)? {

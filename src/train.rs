@@ -1,10 +1,12 @@
 //! The loop. It knows no algorithm: credit, selection and objective come from the run, columns from the roles.
 
+use std::ops::Range;
 use std::time::Instant;
 
-use oreal_algos::{Column, Experience, Level, Loss};
+use oreal_algos::{Column, Experience, Layout, Level, Loss};
 use oreal_models::Sequence;
-use rand::RngExt;
+use rand::Rng;
+use rand::seq::SliceRandom;
 use serde::Serialize;
 
 use crate::error::Result;
@@ -51,9 +53,7 @@ pub fn train(run: &mut Run<'_>, observe: &mut dyn FnMut(&Done<'_>) -> Result<()>
         full.set(Column::Advantage, run.credit.evaluate(&full));
         let kept = run.algorithm.select().draw(&full, &mut stream(run.settings.seed, Purpose::Select, step));
         let (mut batch, learnt) = (full.keep(&kept), marked(&sequences, &kept));
-        if !learnt.is_empty() {
-            run.roles.fill(&mut batch, &run.data, &learnt)?;
-        }
+        run.roles.fill(&mut batch, &run.data, &learnt)?;
         let fill = filling.elapsed().as_secs_f64();
 
         let updating = Instant::now();
@@ -85,7 +85,7 @@ fn learn(run: &mut Run<'_>, step: usize, batch: &Experience, sequences: &[Sequen
         Learnt { roles: learners.iter().map(|(role, rate)| (role.name(), 0.0, *rate)).collect(), ..Default::default() };
     let mut rng = stream(run.settings.seed, Purpose::Minibatch, step);
     for _ in 0..passes.epochs {
-        for kept in minibatches(batch, passes.minibatches, &mut rng) {
+        for kept in minibatches(batch.layout(), run.objective.coupling(), passes.minibatches, &mut rng) {
             let (batch, sequences) = (batch.keep(&kept), marked(sequences, &kept));
             let learns = |role| learners.iter().any(|(learner, _)| *learner == role);
             let Updated { loss, batch } = update.accumulate(&mut run.roles, &learns, &batch, &sequences, step)?;
@@ -100,23 +100,43 @@ fn learn(run: &mut Run<'_>, step: usize, batch: &Experience, sequences: &[Sequen
     Ok(learnt)
 }
 
-/// A random partition of the batch's groups or trajectories into so many, as marks; none of them empty.
-fn minibatches(batch: &Experience, count: usize, rng: &mut dyn rand::Rng) -> Vec<Vec<bool>> {
-    let trajectories = batch.layout().count(Level::Trajectory);
-    let mut order: Vec<usize> = (0..trajectories).collect();
-    for i in (1..trajectories).rev() {
-        order.swap(i, rng.random_range(0..=i));
+/// A random partition of a batch into so many minibatches, as marks on its trajectories; none is empty, and none cuts a unit
+/// that must be differentiated together.
+fn minibatches(layout: &Layout, coupling: Level, count: usize, rng: &mut dyn Rng) -> Vec<Vec<bool>> {
+    let mut units = layout.spans(Level::Trajectory, coupling.clamp(Level::Trajectory, Level::Group));
+    if count > 1 {
+        units.shuffle(rng);
     }
-    let size = trajectories.div_ceil(count.max(1)).max(1);
-    let marks = |chosen: &[usize]| (0..trajectories).map(|i| chosen.contains(&i)).collect();
-    if count <= 1 && trajectories > 0 {
-        vec![vec![true; trajectories]]
-    } else {
-        order.chunks(size).map(marks).collect()
-    }
+    let marks = |units: &[Range<usize>]| {
+        let mut marks = vec![false; layout.count(Level::Trajectory)];
+        units.iter().cloned().flatten().for_each(|trajectory| marks[trajectory] = true);
+        marks
+    };
+    units.chunks(units.len().div_ceil(count.max(1)).max(1)).map(marks).collect()
 }
 
 fn marked<'a>(sequences: &[Sequence<'a>], kept: &[bool]) -> Vec<Sequence<'a>> {
     let pairs = sequences.iter().zip(kept);
     pairs.filter(|(_, kept)| **kept).map(|(sequence, _)| *sequence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minibatches_part_the_batch_along_its_coupling() {
+        let layout = Layout::new(&[vec![1, 2, 3], vec![1, 1], vec![4], vec![2, 2]]);
+        for (coupling, count) in [(Level::Token, 1), (Level::Trajectory, 3), (Level::Group, 2), (Level::Batch, 9)] {
+            let parts = minibatches(&layout, coupling, count, &mut stream(1, Purpose::Minibatch, 0));
+            assert!(parts.len() <= count && parts.iter().all(|part| part.contains(&true)), "{coupling} {count}");
+            let times = |i: usize| parts.iter().filter(|part| part[i]).count();
+            assert!((0..8).all(|i| times(i) == 1), "{coupling} {count}: each trajectory is in one part");
+            let whole = |part: &Vec<bool>| {
+                let groups = layout.spans(Level::Trajectory, Level::Group).into_iter();
+                groups.map(|group| part[group].to_vec()).all(|marks| marks.windows(2).all(|w| w[0] == w[1]))
+            };
+            assert!(coupling < Level::Group || parts.iter().all(whole), "{coupling} {count}: a group is cut");
+        }
+    }
 }
