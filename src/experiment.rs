@@ -48,7 +48,11 @@ pub enum Progress<'a> {
 impl Experiment {
     /// With default settings, recorded nowhere.
     pub fn new(env: impl Env + 'static, algorithm: impl Algorithm + 'static) -> Experiment {
-        let (env, algorithm) = (Box::new(env), Box::new(algorithm));
+        Experiment::boxed(Box::new(env), Box::new(algorithm))
+    }
+
+    /// As [`Experiment::new`], where types are known at run time only.
+    pub fn boxed(env: Box<dyn Env>, algorithm: Box<dyn Algorithm>) -> Experiment {
         Experiment { env, algorithm, settings: Settings::default(), folder: None, built_in: None }
     }
 
@@ -56,7 +60,7 @@ impl Experiment {
     pub fn from_config(config: Config) -> Experiment {
         let Config { settings, env, algorithm } = config;
         let built_in = Some((env.clone(), algorithm.clone()));
-        Experiment { env: env.into(), algorithm: algorithm.into(), settings, folder: None, built_in }
+        Experiment { settings, built_in, ..Experiment::boxed(env.into(), algorithm.into()) }
     }
 
     /// As a file would say it; none when the environment or the algorithm is a user's own.
