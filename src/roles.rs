@@ -177,3 +177,74 @@ fn missing(role: Role) -> Error {
     let problem = format!("no model plays the {}, though a column of the algorithm needs it", role.name());
     Error::setting("algorithm", problem)
 }
+
+#[cfg(test)]
+mod tests {
+    use oreal_algos::Layout;
+    use oreal_models::Table;
+
+    use super::*;
+
+    const PROMPT: [u32; 1] = [1];
+    const COMPLETION: [u32; 2] = [2, 0];
+
+    fn batch() -> [Sequence<'static>; 1] {
+        [Sequence { prompt: &PROMPT, completion: &COMPLETION }]
+    }
+
+    /// A policy whose scalars are 0.1, 0.2 and 0.3 after no, one and two tokens; a fork to a scalar head would zero them.
+    fn table() -> Box<dyn Model> {
+        let mut table = Table::new(3, &Optimiser::EXACT);
+        for length in 0..=2 {
+            table.set_scalar(&PROMPT, &COMPLETION[..length], 0.1 * (length + 1) as f64);
+        }
+        Box::new(table)
+    }
+
+    fn roles() -> Roles {
+        let mut roles = Roles::new(table(), &BTreeSet::from([Column::RefLogp]), &Optimiser::EXACT, 1.0);
+        roles.models.insert(Role::Critic, table());
+        roles.models.insert(Role::RewardModel, table());
+        roles
+    }
+
+    #[test]
+    fn columns_come_from_the_signal_they_are() {
+        let mut x = Experience::new(Layout::new(&[vec![2]]));
+        roles().fill(&mut x, &Column::ALL, &batch()).unwrap();
+        for (column, expected) in [
+            (Column::Score, [0.1, 0.2]),
+            (Column::ScoreAfter, [0.2, 0.30000000000000004]),
+            (Column::OldValue, [0.1, 0.2]),
+            (Column::RefLogp, [-(3f64.ln()); 2]),
+            (Column::Entropy, [3f64.ln(); 2]),
+        ] {
+            let found = x.column(column).unwrap();
+            let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(off < 1e-12, "{}: {found:?}", column.name());
+        }
+        assert_eq!(x.column(Column::Reward), None, "no model knows the reward");
+    }
+
+    #[test]
+    fn cotangents_return_to_the_role_the_signal_came_from_and_to_learners_only() {
+        let mut roles = roles();
+        let signals = [Column::Logp, Column::Score, Column::Value];
+        let mut loss = |seen: &Columns| {
+            assert_eq!(seen.len(), 3);
+            Columns::from([
+                (Column::Logp, vec![1.0, 0.0]),
+                (Column::Score, vec![0.0, 2.0]),
+                (Column::Value, vec![5.0; 2]),
+            ])
+        };
+        roles.backward(&signals, &|role| role != Role::Critic, &batch(), &mut loss).unwrap();
+        // The slope of a log-probability of 1/3 is (2/3, -1/3, -1/3).
+        assert!((roles.step(Role::Policy, 1.0).unwrap() - (6f64.sqrt() / 3.0)).abs() < 1e-12);
+        assert!((roles.step(Role::RewardModel, 1.0).unwrap() - 2.0).abs() < 1e-12);
+        assert_eq!(roles.step(Role::Critic, 1.0).unwrap(), 0.0, "a role that does not learn is read only");
+        let reference = roles.read(Role::Reference, &[Column::RefLogp], &batch()).unwrap();
+        assert!((reference[&Column::RefLogp][0] + 3f64.ln()).abs() < 1e-12, "the reference stays where it was");
+        assert!(roles.read(Role::Policy, &[Column::Logp], &batch()).unwrap()[&Column::Logp][0] < -3f64.ln());
+    }
+}

@@ -116,3 +116,52 @@ fn duplicates(group: &Group) -> Vec<f64> {
     let seen = |i: usize| (0..i).any(|earlier| tokens(earlier) == tokens(i));
     (0..group.trajectories.len()).map(|i| f64::from(seen(i))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use oreal_algos::Level;
+
+    use super::*;
+
+    fn trajectory(tokens: &[Token], verdict: Verdict) -> Trajectory {
+        let sampled_logp = tokens.iter().map(|&token| -f64::from(token)).collect();
+        let completion = Completion { tokens: tokens.to_vec(), sampled_logp, ending: oreal_models::Ending::Stopped };
+        Trajectory { completion, text: String::new(), verdict }
+    }
+
+    fn group(prompt: Token, trajectories: Vec<Trajectory>) -> Group {
+        let problem = Problem { id: 0, prompt: String::new(), answer: String::new() };
+        Group { problem, prompt: vec![prompt], trajectories }
+    }
+
+    fn groups() -> Vec<Group> {
+        let [right, wrong, truncated] = [Verdict::Right, Verdict::Wrong, Verdict::Truncated];
+        vec![
+            group(7, vec![trajectory(&[1, 2], right), trajectory(&[3], Verdict::Ungraded), trajectory(&[1, 2], right)]),
+            group(8, vec![trajectory(&[9], Verdict::Ungraded)]),
+            group(9, vec![trajectory(&[1, 2], wrong), trajectory(&[4, 5, 6], truncated)]),
+        ]
+    }
+
+    #[test]
+    fn experience_says_what_happened() {
+        let groups = graded(groups());
+        let x = experience(&groups);
+        assert_eq!(x.layout().lengths(), [vec![2, 2], vec![2, 3]]);
+        assert_eq!(x.column(Column::Reward), Some(&[1.0, 1.0, 0.0, 0.0][..]));
+        assert_eq!(x.column(Column::Duplicate), Some(&[0.0, 1.0, 0.0, 0.0][..]), "the same tokens in one group");
+        assert_eq!(x.column(Column::Truncated), Some(&[0.0, 0.0, 0.0, 1.0][..]));
+        let sampled = [-1.0, -2.0, -1.0, -2.0, -1.0, -2.0, -4.0, -5.0, -6.0];
+        assert_eq!(x.column(Column::SampledLogp), Some(&sampled[..]));
+    }
+
+    #[test]
+    fn sequences_lie_as_in_experience() {
+        let groups = graded(groups());
+        let sequences = sequences(&groups);
+        let prompts: Vec<Token> = sequences.iter().map(|sequence| sequence.prompt[0]).collect();
+        assert_eq!(prompts, [7, 7, 9, 9]);
+        let tokens: usize = sequences.iter().map(|sequence| sequence.completion.len()).sum();
+        assert_eq!(tokens, experience(&groups).layout().count(Level::Token));
+    }
+}

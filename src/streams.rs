@@ -23,3 +23,25 @@ pub fn stream(seed: u64, purpose: Purpose, step: usize) -> ChaCha8Rng {
 
 /// The step number that keys the completions of an evaluation.
 pub const EVALUATION: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+
+    use super::*;
+
+    #[test]
+    fn every_part_of_a_key_matters() {
+        let first = |seed, purpose, step| stream(seed, purpose, step).random::<u64>();
+        let streams = [
+            first(1, Purpose::Problems, 1),
+            first(2, Purpose::Problems, 1),
+            first(1, Purpose::Select, 1),
+            first(1, Purpose::Problems, 2),
+        ];
+        for (i, a) in streams.iter().enumerate() {
+            assert!(!streams[..i].contains(a), "stream {i} is another's");
+        }
+        assert_eq!(streams[0], first(1, Purpose::Problems, 1));
+    }
+}
