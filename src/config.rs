@@ -234,7 +234,7 @@ impl Default for WarmUp {
 
 impl Default for Train {
     fn default() -> Self {
-        Train { steps: 120, prompts: 48, rollouts: 16, micro_batch: 256 }
+        Train { steps: 180, prompts: 48, rollouts: 16, micro_batch: 256 }
     }
 }
 
