@@ -61,6 +61,26 @@ fn the_readme_names_the_commands_there_are() {
 }
 
 #[test]
+fn the_commands_in_the_readme_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let readme = read("README.md");
+    let commands: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("oreal ")).filter(|line| !line.starts_with(' ')).collect();
+    assert!(commands.len() >= 5, "README.md shows commands");
+    for command in commands {
+        let mut args: Vec<&str> = command.split(' ').collect();
+        if ["train", "compare"].contains(&args[0]) {
+            args.extend(["--quiet", "--out", folder.path().to_str().unwrap()]);
+            for small in ["warm_up.steps=1", "train.steps=1", "train.prompts=2", "evaluation.completions=5"] {
+                args.extend(["--set", small]);
+            }
+        }
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_oreal")).args(&args).output().unwrap();
+        assert!(output.status.success(), "oreal {command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn the_example_algorithm_is_as_short_as_said() {
     let lines = read("examples/own_algorithm.rs").lines().count();
     assert!(lines <= 60, "examples/own_algorithm.rs has {lines} lines");
