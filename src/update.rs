@@ -133,3 +133,18 @@ fn append(columns: &mut Columns, more: &BTreeMap<Column, Vec<f64>>) {
         columns.entry(column).or_default().extend(values);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_as_large_as_they_may_be_and_cut_no_unit() {
+        let layout = Layout::new(&[vec![1; 2], vec![1; 3], vec![1; 2]]);
+        assert_eq!(parts(&layout, Level::Token, 3), [0..3, 3..6, 6..7]);
+        assert_eq!(parts(&layout, Level::Trajectory, 100), std::iter::once(0..7).collect::<Vec<_>>());
+        assert_eq!(parts(&layout, Level::Group, 5), [0..5, 5..7]);
+        assert_eq!(parts(&layout, Level::Group, 1), [0..2, 2..5, 5..7], "a group larger than a part is one");
+        assert!(parts(&Layout::new(&[]), Level::Token, 3).is_empty());
+    }
+}
