@@ -4,7 +4,7 @@
 
 use oreal::Experiment;
 use oreal::algos::{
-    Algorithm, Batch, Data, Expr, Frozen, Group, Objective, Token, Trajectory, credit_of, estimators, minimise,
+    Algorithm, Batch, Data, Expr, Frozen, Objective, Token, Trajectory, credit_of, estimators, minimise,
 };
 use oreal::envs::Addition;
 
@@ -19,8 +19,7 @@ impl Algorithm for Gspo {
     }
 
     fn credit<'g>(&self, x: Data<'g>) -> Expr<'g, Token, Frozen> {
-        let deviation = estimators::group_deviation(x, x.reward(), 1.0);
-        ((x.reward() - x.reward().mean::<Group>()) / (deviation + 1e-4)).spread()
+        estimators::group_normalised(x, x.reward(), 1.0, 1e-4).spread()
     }
 
     fn objective(&self) -> Box<dyn Objective> {

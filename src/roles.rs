@@ -60,7 +60,7 @@ impl Roles {
     /// Values of one role's columns, without gradient.
     pub fn read(&self, role: Role, columns: &[Column], batch: &[Sequence<'_>]) -> Result<Columns> {
         let model = self.models.get(&role).ok_or_else(|| missing(role))?;
-        let signals = model.read(batch, &self.want(columns)).map_err(Error::model(role.name()))?;
+        let signals = model.read(batch, &want(columns, self.temperature)).map_err(Error::model(role.name()))?;
         Ok(to_columns(columns, &signals))
     }
 
@@ -73,23 +73,22 @@ impl Roles {
         batch: &[Sequence<'_>],
         loss: &mut dyn FnMut(&Columns) -> Columns,
     ) -> Result<()> {
-        let mut known = Columns::new();
-        let mut learners = Vec::new();
-        for (role, columns) in by_role(signals) {
-            if learns(role) {
-                learners.push((role, columns));
-            } else {
-                known.extend(self.read(role, &columns, batch)?);
-            }
-        }
-        let temperature = self.temperature;
-        let mut chain: Vec<Link<'_>> = Vec::new();
+        let mut asked = by_role(signals);
+        let (mut known, mut chain) = (Columns::new(), Vec::new());
         for (&role, model) in &mut self.models {
-            if let Some((_, columns)) = learners.iter().find(|(learner, _)| *learner == role) {
-                chain.push(Link { role, columns: columns.clone(), model: model.as_mut(), temperature });
+            let Some(columns) = asked.remove(&role) else { continue };
+            let want = want(&columns, self.temperature);
+            if learns(role) {
+                chain.push(Link { role, columns, want, model: model.as_mut() });
+            } else {
+                let signals = model.read(batch, &want).map_err(Error::model(role.name()))?;
+                known.extend(to_columns(&columns, &signals));
             }
         }
-        descend(&mut chain, &known, batch, loss).map(drop)
+        match asked.keys().next() {
+            Some(&role) => Err(missing(role)),
+            None => descend(&mut chain, &known, batch, loss).map(drop),
+        }
     }
 
     /// One step of a role's optimiser; the gradient norm before clipping.
@@ -97,18 +96,14 @@ impl Roles {
         let model = self.models.get_mut(&role).ok_or_else(|| missing(role))?;
         Ok(model.step(rate).map_err(Error::model(role.name()))?.gradient_norm)
     }
-
-    fn want(&self, columns: &[Column]) -> Want {
-        want(columns, self.temperature)
-    }
 }
 
 /// A role whose forward pass waits for the ones after it.
 struct Link<'a> {
     role: Role,
     columns: Vec<Column>,
+    want: Want,
     model: &'a mut dyn Model,
-    temperature: f64,
 }
 
 /// Each role's loss callback runs the next role's pass; the innermost evaluates the objective. Returns all cotangents.
@@ -123,8 +118,7 @@ fn descend(
     };
     let (role, columns) = (link.role, &link.columns);
     let mut inner = Ok(Columns::new());
-    let want = want(columns, link.temperature);
-    let pass = link.model.backward(batch, &want, &mut |signals| {
+    let pass = link.model.backward(batch, &link.want, &mut |signals| {
         let mut known = known.clone();
         known.extend(to_columns(columns, signals));
         inner = descend(rest, &known, batch, loss);

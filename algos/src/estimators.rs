@@ -26,6 +26,16 @@ pub fn group_deviation<'g>(
     (squares / (n - degrees_of_freedom).at_least(1.0)).sqrt()
 }
 
+/// Reward less its group's mean, divided by its group's deviation plus `epsilon`: GRPO's advantage (arXiv 2402.03300).
+pub fn group_normalised<'g>(
+    x: Data<'g>,
+    reward: PerTrajectory<'g, Frozen>,
+    degrees_of_freedom: f64,
+    epsilon: f64,
+) -> PerTrajectory<'g, Frozen> {
+    (reward - reward.mean::<Group>()) / (group_deviation(x, reward, degrees_of_freedom) + epsilon)
+}
+
 /// Generalised advantage estimation (arXiv 1506.02438, eq. 16) along each trajectory, whose end is the end of the
 /// episode: `A_t = δ_t + γλ A_{t+1}` with `δ_t = r_t + γ V_{t+1} - V_t` and `V` zero after the last token.
 pub fn gae<'g>(

@@ -52,27 +52,25 @@ struct Formula {
     title: &'static str,
     /// Named nodes that are logged and printed.
     named: Vec<Id>,
+    /// Every node that matters: for the root and for the log.
+    wanted: Vec<bool>,
 }
 
 impl Formula {
     fn new(graph: Graph, root: Id, title: &'static str) -> Formula {
         let nodes = graph.into_nodes();
         let named = analysis::named(&nodes, root);
-        Formula { nodes, root, title, named }
+        let roots: Vec<Id> = named.iter().copied().chain([root]).collect();
+        let wanted = analysis::reachable(&nodes, &roots);
+        Formula { nodes, root, title, named, wanted }
     }
 
     fn reads(&self) -> Vec<Column> {
         analysis::columns(&self.nodes, &[self.root]).into_iter().collect()
     }
 
-    /// Every node that matters: for the root and for the log.
-    fn wanted(&self) -> Vec<bool> {
-        let roots: Vec<Id> = self.named.iter().copied().chain([self.root]).collect();
-        analysis::reachable(&self.nodes, &roots)
-    }
-
     fn values(&self, x: &Experience) -> Values {
-        graph::forward(&self.nodes, &self.wanted(), Values::new(), x)
+        graph::forward(&self.nodes, &self.wanted, Values::new(), x)
     }
 
     /// A line for each named node, in the order of computation, then the root.
@@ -126,8 +124,7 @@ impl Objective for Formula {
 
     fn evaluate(&self, x: &Experience) -> Loss {
         let values = self.values(x);
-        let wanted = self.wanted();
-        let broken = |&id: &Id| wanted[id] && values[id].iter().any(|v| !v.is_finite());
+        let broken = |&id: &Id| self.wanted[id] && values[id].iter().any(|v| !v.is_finite());
         let mean = |id: Id| values[id].iter().sum::<f64>() / (values[id].len().max(1) as f64);
         Loss {
             value: values[self.root][0],
@@ -161,7 +158,7 @@ impl Objective for Formula {
             if matches!(node.op, Op::Detach(_)) { values } else { Vec::new() }
         };
         let given = self.nodes.iter().zip(held).map(detached).collect();
-        graph::forward(&self.nodes, &self.wanted(), given, x)[self.root][0]
+        graph::forward(&self.nodes, &self.wanted, given, x)[self.root][0]
     }
 
     fn formula(&self) -> String {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::Algorithm;
-use crate::estimators::{Average, Kl, clipped, group_deviation, ratio};
+use crate::estimators::{Average, Kl, clipped, group_normalised, ratio};
 use crate::expr::Expr;
 use crate::formula::minimise;
 use crate::objective::Objective;
@@ -69,11 +69,10 @@ impl Algorithm for Grpo {
     }
 
     fn credit<'g>(&self, x: Data<'g>) -> Expr<'g, Token, Frozen> {
-        let centred = x.reward() - x.reward().mean::<Group>();
         match self.scale {
-            Scale::One => centred.spread(),
+            Scale::One => (x.reward() - x.reward().mean::<Group>()).spread(),
             Scale::Deviation { degrees_of_freedom, epsilon } => {
-                (centred / (group_deviation(x, x.reward(), degrees_of_freedom) + epsilon)).spread()
+                group_normalised(x, x.reward(), degrees_of_freedom, epsilon).spread()
             }
         }
     }

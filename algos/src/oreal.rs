@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::Algorithm;
-use crate::estimators::{Kl, cross_entropy, group_deviation, leave_one_out};
+use crate::estimators::{Kl, cross_entropy, group_normalised, leave_one_out};
 use crate::experience::Role;
 use crate::expr::Expr;
 use crate::formula::minimise;
@@ -216,7 +216,7 @@ impl Algorithm for Oreal {
         };
         let advantage = match self.shaping {
             Shaping::Rloo => leave_one_out(x, reward),
-            Shaping::Grpo => (reward - reward.mean::<Group>()) / (group_deviation(x, reward, 1.0) + 1e-8),
+            Shaping::Grpo => group_normalised(x, reward, 1.0, 1e-8),
             Shaping::FailureRate => (1.0 - x.right().mean::<Group>()) * (2.0 * x.right() - 1.0),
         };
         advantage.spread()
