@@ -22,6 +22,9 @@ pub mod update;
 pub mod evaluate;
 pub mod record;
 
+pub mod claims;
+pub mod lab;
+
 pub mod cli;
 mod compare;
 mod error;

@@ -8,8 +8,8 @@ use oreal_models::{Head, Model, Optimiser, Sequence, Signal, Signals, Want};
 use crate::error::{Error, Result};
 
 /// The models of a run, by role. A role that no column asks for is not there.
-pub struct Roles {
-    models: BTreeMap<Role, Box<dyn Model>>,
+pub struct Roles<M: Model + ?Sized = dyn Model> {
+    models: BTreeMap<Role, Box<M>>,
     temperature: f64,
 }
 
@@ -26,19 +26,28 @@ impl Roles {
 
     /// The policy, to draw completions from.
     pub fn policy(&mut self) -> Result<&mut dyn Model> {
-        match self.models.get_mut(&Role::Policy) {
-            Some(policy) => Ok(policy.as_mut()),
-            None => Err(missing(Role::Policy)),
-        }
+        Ok(self.get_mut(Role::Policy)?)
     }
 
     /// The policy, for itself.
     pub fn into_policy(mut self) -> Result<Box<dyn Model>> {
         self.models.remove(&Role::Policy).ok_or_else(|| missing(Role::Policy))
     }
+}
+
+impl<M: Model + ?Sized> Roles<M> {
+    /// These models, all at one temperature.
+    pub fn of(models: BTreeMap<Role, Box<M>>, temperature: f64) -> Self {
+        Roles { models, temperature }
+    }
+
+    /// The model in a role.
+    pub fn get_mut(&mut self, role: Role) -> Result<&mut M> {
+        self.models.get_mut(&role).map(Box::as_mut).ok_or_else(|| missing(role))
+    }
 
     /// Every role with its model.
-    pub fn iter(&self) -> impl Iterator<Item = (Role, &dyn Model)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Role, &M)> {
         self.models.iter().map(|(role, model)| (*role, model.as_ref()))
     }
 
@@ -93,22 +102,21 @@ impl Roles {
 
     /// One step of a role's optimiser; the gradient norm before clipping.
     pub fn step(&mut self, role: Role, rate: f64) -> Result<f64> {
-        let model = self.models.get_mut(&role).ok_or_else(|| missing(role))?;
-        Ok(model.step(rate).map_err(Error::model(role.name()))?.gradient_norm)
+        Ok(self.get_mut(role)?.step(rate).map_err(Error::model(role.name()))?.gradient_norm)
     }
 }
 
 /// A role whose forward pass waits for the ones after it.
-struct Link<'a> {
+struct Link<'a, M: ?Sized> {
     role: Role,
     columns: Vec<Column>,
     want: Want,
-    model: &'a mut dyn Model,
+    model: &'a mut M,
 }
 
 /// Each role's loss callback runs the next role's pass; the innermost evaluates the objective. Returns all cotangents.
-fn descend(
-    chain: &mut [Link<'_>],
+fn descend<M: Model + ?Sized>(
+    chain: &mut [Link<'_, M>],
     known: &Columns,
     batch: &[Sequence<'_>],
     loss: &mut dyn FnMut(&Columns) -> Columns,

@@ -1,0 +1,90 @@
+//! What a claim is, and what is found of it.
+
+use serde::Serialize;
+
+use super::evidence::{Evidence, Verdict};
+use crate::error::Result;
+
+/// A statement of the theory that can be checked.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// As on the command line.
+    pub name: &'static str,
+    pub topic: Topic,
+    /// Where it is stated.
+    pub source: &'static str,
+    /// One sentence.
+    pub statement: &'static str,
+    /// What the numbers are: "law of the kept answer against π/p".
+    pub measures: &'static str,
+    /// Why it is so, in a paragraph.
+    pub derivation: &'static str,
+    /// What is known to come out.
+    pub recorded: Verdict,
+    pub check: fn() -> Result<Evidence>,
+    pub control: Control,
+}
+
+/// The same check on something that is wrong on purpose. A check that passes it checks nothing.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// What is wrong with it.
+    pub wrong: &'static str,
+    pub check: fn() -> Result<Evidence>,
+}
+
+/// What claims are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    BestOfN,
+    Sufficiency,
+    GradientConsistency,
+    Estimators,
+    TokenRewards,
+    Variance,
+    /// By training, with intervals over seeds: not exact.
+    Empirical,
+}
+
+impl Topic {
+    pub fn title(self) -> &'static str {
+        match self {
+            Topic::BestOfN => "Best-of-n",
+            Topic::Sufficiency => "Sufficiency of cloning",
+            Topic::GradientConsistency => "Gradient consistency",
+            Topic::Estimators => "Estimators",
+            Topic::TokenRewards => "Token-level reward model",
+            Topic::Variance => "Variance",
+            Topic::Empirical => "By training (empirical)",
+        }
+    }
+}
+
+/// What came out of a claim's checks.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    pub verdict: Verdict,
+    pub evidence: Evidence,
+    pub control: Evidence,
+    /// The verdict is the recorded one, and the control is violated.
+    pub as_recorded: bool,
+    /// Of both checks.
+    pub seconds: f64,
+}
+
+impl Claim {
+    /// Runs the check and its control.
+    pub fn find(&self) -> Result<Finding> {
+        let clock = std::time::Instant::now();
+        let (evidence, control) = ((self.check)()?, (self.control.check)()?);
+        let as_recorded = evidence.supports(self.recorded) && !control.supports(self.recorded);
+        let seconds = clock.elapsed().as_secs_f64();
+        Ok(Finding { verdict: evidence.verdict(), evidence, control, as_recorded, seconds })
+    }
+
+    /// Checked by training rather than by enumeration.
+    pub fn is_empirical(&self) -> bool {
+        self.topic == Topic::Empirical
+    }
+}

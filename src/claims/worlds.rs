@@ -1,0 +1,92 @@
+//! Small worlds in which everything can be enumerated.
+
+use oreal_models::{Optimiser, Table, Token};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
+use crate::error::Result;
+use crate::lab::{Lab, Question};
+
+/// The pass rates that claims are checked at.
+pub const PASS_RATES: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
+
+/// Shares of the right and of the wrong answers: unequal, so that to keep them is a statement.
+const RIGHT: [f64; 2] = [0.7, 0.3];
+const WRONG: [f64; 2] = [0.6, 0.4];
+
+/// One question of this pass rate with two right and two wrong answers of one token.
+pub fn arms(pass_rate: f64, rollouts: usize) -> Result<Lab> {
+    questions(&[pass_rate], rollouts)
+}
+
+/// A question for each pass rate, as in [`arms`].
+pub fn questions(pass_rates: &[f64], rollouts: usize) -> Result<Lab> {
+    let mut policy = Table::new(RIGHT.len() + WRONG.len(), &Optimiser::EXACT);
+    let mut questions = Vec::new();
+    for (i, p) in pass_rates.iter().enumerate() {
+        // A prompt is its number in the four tokens there are.
+        let prompt = [i / 16 % 4, i / 4 % 4, i % 4].map(|digit| digit as Token);
+        let law = RIGHT.map(|share| p * share).into_iter().chain(WRONG.map(|share| (1.0 - p) * share));
+        policy.set_logits(&prompt, &[], &law.map(f64::ln).collect::<Vec<_>>());
+        questions.push(Question::new(&prompt, (0..4).map(|arm| (vec![arm], arm < 2))));
+    }
+    Lab::new(questions, policy, rollouts)
+}
+
+/// The law of right answers given that the answer is right, π/p; 0 on the wrong ones.
+pub fn given_right(lab: &Lab, question: usize) -> Vec<f64> {
+    let (p, law) = (lab.pass_rates()[question], lab.probabilities(question));
+    let answers = lab.questions()[question].answers.iter();
+    answers.zip(law).map(|(answer, mass)| answer.verdict.reward() * mass / p).collect()
+}
+
+/// Three tokens of two kinds, so eight completions of equal length; policy and rewards are random, and neither all right nor
+/// all wrong.
+pub fn tree(seed: u64, rollouts: usize) -> Result<Lab> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let completions: Vec<Vec<Token>> = (0..8).map(|i: Token| vec![i >> 2 & 1, i >> 1 & 1, i & 1]).collect();
+    let right = rng.random_range(1..255_u32);
+    let mut policy = Table::new(2, &Optimiser::EXACT);
+    for completion in &completions {
+        for length in 0..3 {
+            let logits = [rng.random_range(-1.0..1.0), rng.random_range(-1.0..1.0)];
+            policy.set_logits(&PROMPT, &completion[..length], &logits);
+        }
+    }
+    let judged = completions.into_iter().enumerate().map(|(i, completion)| (completion, right >> i & 1 == 1));
+    Lab::new(vec![Question::new(&PROMPT, judged)], policy, rollouts)
+}
+
+/// Completions of one, two and three tokens: token 0 ends one, and the third does. Policy and rewards are random, and neither
+/// all right nor all wrong.
+pub fn ragged(seed: u64, rollouts: usize) -> Result<Lab> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let completions: Vec<Vec<Token>> = vec![vec![0], vec![1, 0], vec![1, 1, 0], vec![1, 1, 1]];
+    let right = rng.random_range(1..15_u32);
+    let mut policy = Table::new(2, &Optimiser::EXACT);
+    for length in 0..3 {
+        policy.set_logits(&PROMPT, &[1, 1][..length], &[rng.random_range(-1.0..1.0), rng.random_range(-1.0..1.0)]);
+    }
+    let judged = completions.into_iter().enumerate().map(|(i, completion)| (completion, right >> i & 1 == 1));
+    Lab::new(vec![Question::new(&PROMPT, judged)], policy, rollouts)
+}
+
+const PROMPT: [Token; 1] = [0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worlds_are_complete_and_have_the_pass_rates_asked_for() {
+        for (lab, p) in PASS_RATES.map(|p| (arms(p, 1).unwrap(), p)) {
+            assert!((lab.pass_rates()[0] - p).abs() < 1e-15);
+        }
+        for seed in 0..20 {
+            for lab in [tree(seed, 1).unwrap(), ragged(seed, 1).unwrap()] {
+                assert!((lab.probabilities(0).iter().sum::<f64>() - 1.0).abs() < 1e-14);
+                assert!((0.0..1.0).contains(&lab.pass_rates()[0]) && lab.pass_rates()[0] > 0.0);
+            }
+        }
+    }
+}
