@@ -11,7 +11,7 @@ mod worlds;
 
 mod best_of_n;
 
-pub use claim::{Claim, Control, Finding, Topic};
+pub use claim::{Check, Claim, Control, Finding, Topic};
 pub use evidence::{Evidence, Row, TOLERANCE, Verdict};
 
 /// Every claim, topic by topic.

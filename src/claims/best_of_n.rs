@@ -2,6 +2,7 @@
 
 use oreal_algos::{Repeats, Selection};
 
+use super::claim::Check::Exact;
 use super::claim::{Claim, Control, Topic};
 use super::evidence::{Evidence, Row, Verdict};
 use super::worlds::{PASS_RATES, arms, given_right};
@@ -20,8 +21,11 @@ pub fn claims() -> Vec<Claim> {
                          uniformly is to draw once from it. This is so for every k above 0, hence for their mixture over k, at \
                          every n and not only for large ones.",
             recorded: Verdict::Holds,
-            check: || kept_law(Repeats::Keep),
-            control: Control { wrong: "answers de-duplicated before one is kept", check: || kept_law(Repeats::Drop) },
+            check: Exact(|| kept_law(Repeats::Keep)),
+            control: Control {
+                wrong: "answers de-duplicated before one is kept",
+                check: Exact(|| kept_law(Repeats::Drop)),
+            },
         },
         Claim {
             name: "best-of-n-gap",
@@ -32,8 +36,8 @@ pub fn claims() -> Vec<Claim> {
             derivation: "With probability (1-p)^n no answer is right and none is kept. Otherwise the kept one follows π/p, so the \
                          kept mass is (1-(1-p)^n)·π/p, and what is missing is spread as π/p: its total is (1-p)^n.",
             recorded: Verdict::Holds,
-            check: || gap(0),
-            control: Control { wrong: "one answer too few is drawn", check: || gap(1) },
+            check: Exact(|| gap(0)),
+            control: Control { wrong: "one answer too few is drawn", check: Exact(|| gap(1)) },
         },
         Claim {
             name: "best-of-n-distinct",
@@ -45,8 +49,8 @@ pub fn claims() -> Vec<Claim> {
                          With two right answers of shares a and 1-a of p, the first is kept with probability P(only it) + P(both)/2, \
                          which is the sum over k right answers of P(k)·(1 + a^k - (1-a)^k)/2. It tends to 1/2 for any a.",
             recorded: Verdict::DoesNotHold,
-            check: || distinct(Repeats::Drop),
-            control: Control { wrong: "repeated answers are not dropped", check: || distinct(Repeats::Keep) },
+            check: Exact(|| distinct(Repeats::Drop)),
+            control: Control { wrong: "repeated answers are not dropped", check: Exact(|| distinct(Repeats::Keep)) },
         },
         Claim {
             name: "union-law",
@@ -58,8 +62,8 @@ pub fn claims() -> Vec<Claim> {
                          sum over several n stays in that proportion. Counting each answer once per group breaks it: the expected \
                          number is then 1-(1-π(s))^n.",
             recorded: Verdict::Holds,
-            check: || union(Repeats::Keep),
-            control: Control { wrong: "each answer counted once per group", check: || union(Repeats::Drop) },
+            check: Exact(|| union(Repeats::Keep)),
+            control: Control { wrong: "each answer counted once per group", check: Exact(|| union(Repeats::Drop)) },
         },
         Claim {
             name: "binary-law",
@@ -71,10 +75,10 @@ pub fn claims() -> Vec<Claim> {
                          is chosen uniformly: mass (1-p)^n, spread as π/(1-p). The paper's example, p = 0.5 and n = 4, gives right \
                          answers 15/16 of the mass, 1.875 times what π gives them.",
             recorded: Verdict::Holds,
-            check: || binary_law(Ties::Uniform),
+            check: Exact(|| binary_law(Ties::Uniform)),
             control: Control {
                 wrong: "ties broken in favour of the first in order",
-                check: || binary_law(Ties::First),
+                check: Exact(|| binary_law(Ties::First)),
             },
         },
         Claim {
@@ -87,10 +91,10 @@ pub fn claims() -> Vec<Claim> {
                          P·log(P/p) + (1-P)·(n-1)·log(1-p): below the formula for every n above 1, and below -log p for every n, while the \
                          formula grows without bound.",
             recorded: Verdict::DoesNotHold,
-            check: || divergence(Ties::Uniform),
+            check: Exact(|| divergence(Ties::Uniform)),
             control: Control {
                 wrong: "ties broken in favour of the first in order",
-                check: || divergence(Ties::First),
+                check: Exact(|| divergence(Ties::First)),
             },
         },
         Claim {
@@ -102,8 +106,8 @@ pub fn claims() -> Vec<Claim> {
             derivation: "The optimum multiplies the mass of right answers by exp(1/α) and keeps proportions on both sides, as best-of-n does. \
                          Both laws are therefore one as soon as their odds of being right are: logit(P) = logit(p) + 1/α.",
             recorded: Verdict::Holds,
-            check: || optimum(|n| n),
-            control: Control { wrong: "α of one answer fewer", check: || optimum(|n| n - 1) },
+            check: Exact(|| optimum(|n| n)),
+            control: Control { wrong: "α of one answer fewer", check: Exact(|| optimum(|n| n - 1)) },
         },
         Claim {
             name: "one-alpha",
@@ -114,8 +118,8 @@ pub fn claims() -> Vec<Claim> {
             derivation: "1/α = logit(1-(1-p)^n) - logit(p) depends on p: from log n for hopeless questions (p to 0) it grows without bound \
                          towards p = 1. Easy questions are pulled furthest from π in odds, though least in mass.",
             recorded: Verdict::DoesNotHold,
-            check: || one_alpha(0),
-            control: Control { wrong: "one answer too few is drawn", check: || one_alpha(1) },
+            check: Exact(|| one_alpha(0)),
+            control: Control { wrong: "one answer too few is drawn", check: Exact(|| one_alpha(1)) },
         },
     ]
 }

@@ -21,8 +21,17 @@ pub struct Claim {
     pub derivation: &'static str,
     /// What is known to come out.
     pub recorded: Verdict,
-    pub check: fn() -> Result<Evidence>,
+    pub check: Check,
     pub control: Control,
+}
+
+/// How evidence is found.
+#[derive(Clone, Copy, Debug)]
+pub enum Check {
+    /// By enumeration, in a moment.
+    Exact(fn() -> Result<Evidence>),
+    /// By training from several seeds. Tells how far it is, from 0 to 1.
+    Trained(fn(&mut dyn FnMut(f64)) -> Result<Evidence>),
 }
 
 /// The same check on something that is wrong on purpose. A check that passes it checks nothing.
@@ -30,7 +39,7 @@ pub struct Claim {
 pub struct Control {
     /// What is wrong with it.
     pub wrong: &'static str,
-    pub check: fn() -> Result<Evidence>,
+    pub check: Check,
 }
 
 /// What claims are about.
@@ -73,11 +82,21 @@ pub struct Finding {
     pub seconds: f64,
 }
 
+impl Check {
+    fn run(self, watch: &mut dyn FnMut(f64)) -> Result<Evidence> {
+        match self {
+            Check::Exact(check) => check(),
+            Check::Trained(check) => check(watch),
+        }
+    }
+}
+
 impl Claim {
-    /// Runs the check and its control.
-    pub fn find(&self) -> Result<Finding> {
+    /// Runs the check and its control; `watch` is told how far they are, from 0 to 1.
+    pub fn find(&self, watch: &mut dyn FnMut(f64)) -> Result<Finding> {
         let clock = std::time::Instant::now();
-        let (evidence, control) = ((self.check)()?, (self.control.check)()?);
+        let evidence = self.check.run(&mut |share| watch(share / 2.0))?;
+        let control = self.control.check.run(&mut |share| watch(0.5 + share / 2.0))?;
         let as_recorded = evidence.supports(self.recorded) && !control.supports(self.recorded);
         let seconds = clock.elapsed().as_secs_f64();
         Ok(Finding { verdict: evidence.verdict(), evidence, control, as_recorded, seconds })
@@ -85,6 +104,6 @@ impl Claim {
 
     /// Checked by training rather than by enumeration.
     pub fn is_empirical(&self) -> bool {
-        self.topic == Topic::Empirical
+        matches!(self.check, Check::Trained(_))
     }
 }
