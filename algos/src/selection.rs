@@ -144,6 +144,7 @@ fn draw(mut candidates: Vec<usize>, count: usize, rng: &mut dyn Rng) -> Vec<usiz
 fn subsets(candidates: &[usize], count: usize) -> Vec<Vec<usize>> {
     match candidates.split_first() {
         _ if count == 0 => vec![Vec::new()],
+        _ if count > candidates.len() => Vec::new(),
         None => Vec::new(),
         Some((&first, rest)) => {
             let with = subsets(rest, count - 1).into_iter().map(|mut subset| {

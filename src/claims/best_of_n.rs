@@ -5,7 +5,7 @@ use oreal_algos::{Repeats, Selection};
 use super::claim::Check::Exact;
 use super::claim::{Claim, Control, Topic};
 use super::evidence::{Evidence, Row, Verdict};
-use super::worlds::{PASS_RATES, arms, given_right};
+use super::worlds::{PASS_RATES, arms, binomial, given_right};
 use crate::error::Result;
 use crate::lab::Lab;
 
@@ -174,11 +174,6 @@ fn distinct(repeats: Repeats) -> Result<Evidence> {
         Ok(Row::number(format!("share of the first, {}", at(p, n)), mean / (1.0 - (1.0 - p).powi(n as i32)), kept))
     })?;
     Ok(Evidence::new(stated).exactly(exactly))
-}
-
-fn binomial(n: usize, k: usize, p: f64) -> f64 {
-    let ways = (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product::<f64>();
-    ways * p.powi(k as i32) * (1.0 - p).powi((n - k) as i32)
 }
 
 fn union(repeats: Repeats) -> Result<Evidence> {

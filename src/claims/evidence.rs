@@ -137,10 +137,10 @@ impl Evidence {
         }
         if rows.iter().all(Row::holds) {
             Verdict::Holds
-        } else if rows.iter().all(Row::points_the_same_way) {
-            Verdict::UpToScale
         } else if goes_to_zero(rows) {
             Verdict::InTheLimit
+        } else if rows.iter().all(Row::points_the_same_way) {
+            Verdict::UpToScale
         } else {
             Verdict::DoesNotHold
         }

@@ -5,7 +5,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
 use crate::error::Result;
-use crate::lab::{Lab, Question};
+use crate::lab::{Lab, Question, Sharing};
 
 /// The pass rates that claims are checked at.
 pub const PASS_RATES: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
@@ -16,21 +16,43 @@ const WRONG: [f64; 2] = [0.6, 0.4];
 
 /// One question of this pass rate with two right and two wrong answers of one token.
 pub fn arms(pass_rate: f64, rollouts: usize) -> Result<Lab> {
-    questions(&[pass_rate], rollouts)
+    let p = pass_rate;
+    let law = RIGHT.map(|share| p * share).into_iter().chain(WRONG.map(|share| (1.0 - p) * share));
+    one_token(&[(law.collect(), vec![0, 1])], rollouts)
 }
 
-/// A question for each pass rate, as in [`arms`].
-pub fn questions(pass_rates: &[f64], rollouts: usize) -> Result<Lab> {
-    let mut policy = Table::new(RIGHT.len() + WRONG.len(), &Optimiser::EXACT);
+/// One question of this pass rate with one right and one wrong answer of one token: the smallest there is, for many rollouts.
+pub fn two_arms(pass_rate: f64, rollouts: usize) -> Result<Lab> {
+    one_token(&[(vec![pass_rate, 1.0 - pass_rate], vec![0])], rollouts)
+}
+
+/// Two questions of these pass rates whose logits are common but for a constant, and whose right answers are not the same:
+/// the first two of four, and the second and third.
+pub fn crossed(pass_rates: [f64; 2], rollouts: usize) -> Result<Lab> {
+    let [p, q] = pass_rates;
+    let first = vec![0.7 * p, 0.3 * p, 0.6 * (1.0 - p), 0.4 * (1.0 - p)];
+    let second = vec![0.5 * (1.0 - q), 0.2 * q, 0.8 * q, 0.5 * (1.0 - q)];
+    Ok(one_token(&[(first, vec![0, 1]), (second, vec![1, 2])], rollouts)?.sharing(Sharing::Prompts))
+}
+
+/// Questions whose answers are single tokens: the law over tokens, and which of them are right.
+fn one_token(laws: &[(Vec<f64>, Vec<Token>)], rollouts: usize) -> Result<Lab> {
+    let tokens = laws.iter().map(|(law, _)| law.len()).max().unwrap_or(0);
+    let mut policy = Table::new(tokens, &Optimiser::EXACT);
     let mut questions = Vec::new();
-    for (i, p) in pass_rates.iter().enumerate() {
-        // A prompt is its number in the four tokens there are.
-        let prompt = [i / 16 % 4, i / 4 % 4, i % 4].map(|digit| digit as Token);
-        let law = RIGHT.map(|share| p * share).into_iter().chain(WRONG.map(|share| (1.0 - p) * share));
-        policy.set_logits(&prompt, &[], &law.map(f64::ln).collect::<Vec<_>>());
-        questions.push(Question::new(&prompt, (0..4).map(|arm| (vec![arm], arm < 2))));
+    for (number, (law, right)) in laws.iter().enumerate() {
+        let prompt = vec![0; number + 1];
+        policy.set_logits(&prompt, &[], &law.iter().map(|mass| mass.ln()).collect::<Vec<_>>());
+        let answers = (0..tokens as Token).map(|token| (vec![token], right.contains(&token)));
+        questions.push(Question::new(&prompt, answers));
     }
     Lab::new(questions, policy, rollouts)
+}
+
+/// Probability that `k` of `n` answers are right.
+pub fn binomial(n: usize, k: usize, p: f64) -> f64 {
+    let ways = (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product::<f64>();
+    ways * p.powi(k as i32) * (1.0 - p).powi((n - k) as i32)
 }
 
 /// The law of right answers given that the answer is right, π/p; 0 on the wrong ones.

@@ -1,8 +1,9 @@
 //! The mean of what an algorithm does, and how far single batches are from it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use oreal_algos::{Algorithm, Column, Columns, Experience, Layout, Level, Role, Select, Selection, credit_of};
+use oreal_algos::{Algorithm, Column, Columns, Experience, Layout, Level, Outcome, Role, Select, Selection, credit_of};
 use oreal_models::State;
 use oreal_toy_envs::Verdict;
 
@@ -184,19 +185,19 @@ pub fn choices(selection: Selection, x: &Experience) -> Vec<(f64, Vec<bool>)> {
     choices
 }
 
-type Choice = (f64, Vec<bool>);
-
-fn distinct(x: &Experience, group: &std::ops::Range<usize>, outcomes: Vec<oreal_algos::Outcome>) -> Vec<Choice> {
-    let part = x.part(group.clone());
-    let mut distinct: Vec<(Choice, Experience)> = Vec::new();
-    for outcome in outcomes {
-        let kept = part.keep(&outcome.kept);
-        match distinct.iter_mut().find(|(_, other)| *other == kept) {
-            Some(((probability, _), _)) => *probability += outcome.probability,
-            None => distinct.push(((outcome.probability, outcome.kept), kept)),
-        }
+/// Outcomes that keep the same columns in the same order are one.
+fn distinct(x: &Experience, group: &Range<usize>, outcomes: Vec<Outcome>) -> Vec<(f64, Vec<bool>)> {
+    if outcomes.len() == 1 {
+        return outcomes.into_iter().map(|outcome| (outcome.probability, outcome.kept)).collect();
     }
-    distinct.into_iter().map(|(choice, _)| choice).collect()
+    let alone: Vec<Experience> = group.clone().map(|i| x.part(i..i + 1)).collect();
+    let alike: Vec<usize> = alone.iter().map(|one| alone.iter().position(|other| other == one).unwrap_or(0)).collect();
+    let mut distinct: BTreeMap<Vec<usize>, (f64, Vec<bool>)> = BTreeMap::new();
+    for Outcome { probability, kept } in outcomes {
+        let (sum, _) = distinct.entry(marked(&alike, &kept)).or_insert((0.0, kept));
+        *sum += probability;
+    }
+    distinct.into_values().collect()
 }
 
 pub fn marked(completions: &[usize], kept: &[bool]) -> Vec<usize> {
