@@ -12,11 +12,12 @@ mod worlds;
 
 mod best_of_n;
 mod gradients;
+mod sufficiency;
 
 pub use claim::{Check, Claim, Control, Finding, Topic};
 pub use evidence::{Evidence, Row, TOLERANCE, Verdict};
 
 /// Every claim, topic by topic.
 pub fn all() -> Vec<Claim> {
-    [best_of_n::claims(), gradients::claims()].into_iter().flatten().collect()
+    [best_of_n::claims(), sufficiency::claims(), gradients::claims()].into_iter().flatten().collect()
 }
