@@ -11,6 +11,7 @@ mod variants;
 mod worlds;
 
 mod best_of_n;
+mod estimators;
 mod gradients;
 mod sufficiency;
 
@@ -19,5 +20,8 @@ pub use evidence::{Evidence, Row, TOLERANCE, Verdict};
 
 /// Every claim, topic by topic.
 pub fn all() -> Vec<Claim> {
-    [best_of_n::claims(), sufficiency::claims(), gradients::claims()].into_iter().flatten().collect()
+    [best_of_n::claims(), sufficiency::claims(), gradients::claims(), estimators::claims()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use oreal_algos::{Algorithm, Column, Role, Selection};
+use oreal_algos::{Algorithm, Column, Experience, Role, Selection};
 use oreal_models::{Optimiser, State, Table};
 
 use crate::error::{Error, Result};
@@ -142,6 +142,14 @@ impl Lab {
     /// The mean of what an algorithm does over everything that can be drawn.
     pub fn expected(&self, algorithm: &dyn Algorithm) -> Result<Expected> {
         expected::expected(self, algorithm)
+    }
+
+    /// Every batch that can be drawn, with its probability: the data, and of what models provide these columns. Credit is not
+    /// in place.
+    pub fn batches(&self, columns: &[Column]) -> Result<Vec<(f64, Experience)>> {
+        let known = known::Known::new(self, columns)?;
+        let batches = expected::batches(self, &known)?.into_iter();
+        Ok(batches.map(|batch| (batch.probability, batch.experience(&known, self))).collect())
     }
 
     /// How often, on average, a selection keeps each completion of each question of a batch.

@@ -1,7 +1,7 @@
 //! Where expected gradients point, and how long they are.
 
 use oreal_algos::{
-    Algorithm, Average, Grpo, Kl, Negatives, Normaliser, Oreal, Positives, Ppo, Reinforce, Repeats, RewardCoding, Rft,
+    Algorithm, Average, Grpo, Negatives, Normaliser, Oreal, Positives, Ppo, Reinforce, Repeats, RewardCoding, Rft,
     Rloo, Scale, Selection, Shaping, TokenWeights,
 };
 
@@ -376,7 +376,8 @@ fn both_signs(n: i32) -> Result<Evidence> {
 }
 
 fn estimated(shaping: Shaping) -> Result<Evidence> {
-    let algorithm = CreditOf(oreal(shaping));
+    let oreal = oreal(shaping);
+    let algorithm = CreditOf(&oreal);
     let (mut stated, mut exactly) = (Vec::new(), Vec::new());
     for p in [0.05, 0.25, 0.75, 0.95] {
         for k in [2, 4, 16, 64, 256] {

@@ -33,9 +33,9 @@ impl Algorithm for Weighted {
 
 /// The credit of one algorithm, or a mistake in it, on the plain policy gradient.
 #[derive(Clone, Debug)]
-pub struct CreditOf<A>(pub A);
+pub struct CreditOf<'a>(pub &'a dyn Algorithm);
 
-impl<A: Algorithm> Algorithm for CreditOf<A> {
+impl Algorithm for CreditOf<'_> {
     fn name(&self) -> &str {
         self.0.name()
     }
@@ -78,7 +78,7 @@ impl Algorithm for Lower {
             Lower::Logp => WHOLE.of(x.logp()),
             Lower::Entropy => WHOLE.of(x.entropy()),
             Lower::DetachedRatio => {
-                let ratio = (x.logp() - x.old_logp()).exp().detach();
+                let ratio = (x.logp() - x.old_logp()).exp().named("ratio").detach();
                 WHOLE.of(0.0 * x.logp() - ratio * x.advantage())
             }
         })

@@ -1,5 +1,6 @@
 //! Small worlds in which everything can be enumerated.
 
+use oreal_algos::Role;
 use oreal_models::{Optimiser, Table, Token};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -91,6 +92,18 @@ pub fn ragged(seed: u64, rollouts: usize) -> Result<Lab> {
     }
     let judged = completions.into_iter().enumerate().map(|(i, completion)| (completion, right >> i & 1 == 1));
     Lab::new(vec![Question::new(&PROMPT, judged)], policy, rollouts)
+}
+
+/// With a reference that is another random policy, and a critic of random values.
+pub fn with_others(lab: Lab, seed: u64, other: &Lab) -> Lab {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut critic = Table::new(lab.table(Role::Policy).vocabulary(), &Optimiser::EXACT);
+    for answer in &lab.questions()[0].answers {
+        for length in 0..=answer.tokens.len() {
+            critic.set_scalar(&lab.questions()[0].prompt, &answer.tokens[..length], rng.random_range(-1.0..1.0));
+        }
+    }
+    lab.with(Role::Reference, other.table(Role::Policy).clone()).with(Role::Critic, critic)
 }
 
 const PROMPT: [Token; 1] = [0];

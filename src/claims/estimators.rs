@@ -1,0 +1,343 @@
+//! What estimators estimate, as values and as losses.
+
+use oreal_algos::{Algorithm, Average, Column, Grpo, Kl, Level, Ppo, Rloo, Role, Whitening, credit_of};
+use oreal_models::{State, Table};
+
+use super::claim::Check::Exact;
+use super::claim::{Claim, Control, Topic};
+use super::evidence::{Evidence, Row, Verdict};
+use super::variants::{CreditOf, Lower, WHOLE};
+use super::worlds::{arms, ragged, tree, with_others};
+use crate::error::Result;
+use crate::lab::Lab;
+
+pub fn claims() -> Vec<Claim> {
+    vec![
+        Claim {
+            name: "first-ratio",
+            topic: Topic::Estimators,
+            source: "PPO (arXiv 1707.06347), GRPO (arXiv 2402.03300)",
+            statement: "At the first update every importance ratio is 1, nothing is clipped, and the clipped surrogate is the plain policy gradient.",
+            measures: "mean ratio, clipped share and expected gradient of GRPO and PPO, against 1, 0 and -A·logπ",
+            derivation: "Nothing has moved, so π = π_old at every token; exp(logπ - logπ_old) is 1 and its slope is that of logπ. Clipping acts from the second \
+                         update on: an algorithm with one update a step never clips.",
+            recorded: Verdict::Holds,
+            check: Exact(|| first_update(&Grpo { beta: 0.0, average: WHOLE, ..Grpo::default() })),
+            control: Control { wrong: "the ratio is detached", check: Exact(|| first_update(&Lower::DetachedRatio)) },
+        },
+        Claim {
+            name: "ppo-first-step",
+            topic: Topic::Estimators,
+            source: "PPO (arXiv 1707.06347), GAE (arXiv 1506.02438)",
+            statement: "With λ = 1 PPO's first step is the gradient of the pass rate, whatever its critic says.",
+            measures: "expected gradient of PPO with a random critic against ∇p, answers of unequal length",
+            derivation: "At λ = 1 the advantage is R - V of the prefix. V does not depend on the token drawn there, so E[V·∇logπ] = 0 and the critic changes the \
+                         variance only. At λ below 1 the critic's errors enter the mean.",
+            recorded: Verdict::Holds,
+            check: Exact(|| ppo(1.0)),
+            control: Control { wrong: "λ = 0.95", check: Exact(|| ppo(0.95)) },
+        },
+        Claim {
+            name: "gae-monte-carlo",
+            topic: Topic::Estimators,
+            source: "GAE (arXiv 1506.02438), eq. 18",
+            statement: "With λ = 1 and no discount, generalised advantages are the Monte-Carlo return less the value.",
+            measures: "largest difference to R - V over every token of every batch",
+            derivation: "The sum of r + V' - V over the rest of an answer telescopes to the sum of rewards, which is R, less the first V; behind the last token V is 0.",
+            recorded: Verdict::Holds,
+            check: Exact(|| monte_carlo(1.0)),
+            control: Control { wrong: "λ = 0.95", check: Exact(|| monte_carlo(0.95)) },
+        },
+        Claim {
+            name: "length-bias",
+            topic: Topic::Estimators,
+            source: "Dr. GRPO (arXiv 2503.20783)",
+            statement: "To average over an answer's tokens rather than sum them leaves the direction as it is.",
+            measures: "expected gradient of RLOO by token means against ∇p, answers of unequal length",
+            derivation: "∇logπ of an answer is a sum over its tokens; divided by its length it is weighed by 1/length, which is correlated with the answer. Only the sum \
+                         is unbiased. A mean over all tokens of the batch has a random denominator and is biased too.",
+            recorded: Verdict::DoesNotHold,
+            check: Exact(|| lengths(WHOLE)),
+            control: Control { wrong: "token means again", check: Exact(|| lengths(Average::Trajectory)) },
+        },
+        Claim {
+            name: "sampler-support",
+            topic: Topic::Estimators,
+            source: "OREAL, released code: top-p 0.9 with log-probabilities of the full softmax",
+            statement: "Samples from a nucleus and log-probabilities of the full softmax give the gradient of the pass rate.",
+            measures: "expected gradient of RLOO with the rarest answer never drawn, against ∇p",
+            derivation: "Drawn from q instead of π, RLOO follows the sum of q·(R - E_q[R])·∇logπ: neither the policy's pass rate nor the nucleus's, since the score of what is \
+                         never drawn is missing and the rest is weighed up by one over the nucleus's mass.",
+            recorded: Verdict::DoesNotHold,
+            check: Exact(|| nucleus(&Rloo { average: WHOLE })),
+            control: Control {
+                wrong: "advantages divided by the group's deviation",
+                check: Exact(|| nucleus(&Grpo { beta: 0.0, average: WHOLE, ..Grpo::default() })),
+            },
+        },
+        Claim {
+            name: "kl-values",
+            topic: Topic::Estimators,
+            source: "Schulman 2020, \"Approximating KL divergence\"",
+            statement: "k1 and k3 estimate KL(π, ref) without bias.",
+            measures: "their expectations, summed over an answer's tokens, against the divergence",
+            derivation: "E[logπ - log ref] is the divergence, and k3 adds ref/π - 1, whose expectation is 0 at every token. k2 is half a square and estimates something else.",
+            recorded: Verdict::Holds,
+            check: Exact(|| values(&[Kl::K1, Kl::K3])),
+            control: Control { wrong: "k2", check: Exact(|| values(&[Kl::K2])) },
+        },
+        Claim {
+            name: "k1-gradient",
+            topic: Topic::Estimators,
+            source: "folklore (verl's and OpenRLHF's k1 loss)",
+            statement: "As a loss, k1 has the gradient of the divergence it estimates.",
+            measures: "expected gradient against that of KL(π, ref)",
+            derivation: "∇(logπ - log ref) = ∇logπ, whose expectation is 0. The right value has no gradient at all: k1 belongs in the reward, where it multiplies ∇logπ.",
+            recorded: Verdict::DoesNotHold,
+            check: Exact(|| k1(Kl::K1)),
+            control: Control { wrong: "k2", check: Exact(|| k1(Kl::K2)) },
+        },
+        Claim {
+            name: "k2-gradient",
+            topic: Topic::Estimators,
+            source: "oreal.md section 5; arXiv 2506.09477",
+            statement: "As a loss, k2 has the gradient of KL(π, ref) on answers of one token.",
+            measures: "expected gradient against that of KL(π, ref)",
+            derivation: "∇½d² = d·∇logπ with d = logπ - log ref, and E[d·∇logπ] is the divergence's gradient, because E[∇d] = 0. A biased value with the right gradient.",
+            recorded: Verdict::Holds,
+            check: Exact(|| k2(Kl::K2)),
+            control: Control { wrong: "k3", check: Exact(|| k2(Kl::K3)) },
+        },
+        Claim {
+            name: "k2-sequences",
+            topic: Topic::Estimators,
+            source: "oreal.md section 5 (implied)",
+            statement: "So it has on answers of several tokens.",
+            measures: "expected gradient of k2 on each token against that of KL(π, ref) of whole answers",
+            derivation: "A token also decides which prefixes come later, and with them later divergences: a term that no loss of one token's log-probability has. What k2 \
+                         follows is the divergence state by state, at prefixes visited by the policy and held there.",
+            recorded: Verdict::DoesNotHold,
+            check: Exact(|| sequences(Kl::K2)),
+            control: Control { wrong: "k3", check: Exact(|| sequences(Kl::K3)) },
+        },
+        Claim {
+            name: "k3-gradient",
+            topic: Topic::Estimators,
+            source: "GRPO (arXiv 2402.03300), eq. 4; OREAL, released code",
+            statement: "As a loss, k3 has the gradient of the divergence it estimates.",
+            measures: "expected gradient against that of KL(π, ref)",
+            derivation: "∇k3 = (1 - ref/π)·∇logπ, with expectation -E_ref[∇logπ]: the gradient of KL(ref, π), the other divergence, state by state. It pulls towards covering \
+                         the reference and hardly resists the loss of its modes' ratios.",
+            recorded: Verdict::DoesNotHold,
+            check: Exact(|| k3(Kl::K3)),
+            control: Control { wrong: "k2", check: Exact(|| k3(Kl::K2)) },
+        },
+        Claim {
+            name: "logp-bonus",
+            topic: Topic::Estimators,
+            source: "folklore (verl #514)",
+            statement: "To lower logπ of the sampled tokens is to raise the entropy.",
+            measures: "expected gradient of the loss mean(logπ) against that of the entropy",
+            derivation: "-logπ has the entropy as its mean and E[∇logπ] = 0 as its gradient's: as a loss it does nothing on average and adds noise. The entropy is a signal of its own.",
+            recorded: Verdict::DoesNotHold,
+            check: Exact(|| bonus(Lower::Logp)),
+            control: Control { wrong: "the entropy itself, lowered", check: Exact(|| bonus(Lower::Entropy)) },
+        },
+    ]
+}
+
+/// Answers of one token, of three, and of unequal length, with a random reference and critic.
+fn worlds() -> Result<Vec<(String, Lab)>> {
+    let mut worlds = Vec::new();
+    for p in [0.1, 0.5, 0.9] {
+        worlds.push((format!("one token, p {p}"), with_others(arms(p, 3)?, 1, &arms(0.3, 3)?)));
+    }
+    for seed in 0..3 {
+        worlds.push((format!("tree {seed}"), with_others(tree(seed, 2)?, seed, &tree(seed + 100, 2)?)));
+        worlds.push((format!("ragged tree {seed}"), with_others(ragged(seed, 3)?, seed, &ragged(seed + 100, 3)?)));
+    }
+    Ok(worlds)
+}
+
+fn first_update(surrogate: &dyn Algorithm) -> Result<Evidence> {
+    let ppo = Ppo { average: WHOLE, ..Ppo::default() };
+    let mut rows = Vec::new();
+    for (world, lab) in worlds()? {
+        for (algorithm, plain) in
+            [(surrogate, lab.expected(&CreditOf(surrogate))?), (&ppo, lab.expected(&CreditOf(&ppo))?)]
+        {
+            let found = lab.expected(algorithm)?;
+            let at = |what: &str| format!("{what}, {}, {world}", algorithm.name());
+            let metric = |name: &str| found.metrics.get(name).copied();
+            rows.push(Row::number(at("ratio"), 1.0, metric("ratio").unwrap_or(f64::NAN)));
+            rows.push(Row::number(at("clipped"), 0.0, metric("clipped").unwrap_or(0.0)));
+            rows.push(Row::gradient(at("gradient"), plain.policy(), found.policy()));
+        }
+    }
+    Ok(Evidence::new(rows))
+}
+
+fn whole(lambda: f64) -> Ppo {
+    Ppo { lambda, whitening: Whitening::None, reward_beta: 0.0, average: WHOLE, ..Ppo::default() }
+}
+
+fn ppo(lambda: f64) -> Result<Evidence> {
+    let row = |(world, lab): (String, Lab)| {
+        Ok(Row::gradient(world, &lab.pass_rate_gradient()?, lab.expected(&whole(lambda))?.policy()))
+    };
+    Ok(Evidence::new(worlds()?.into_iter().map(row).collect::<Result<Vec<_>>>()?))
+}
+
+fn monte_carlo(lambda: f64) -> Result<Evidence> {
+    let credit = credit_of(&whole(lambda));
+    let mut rows = Vec::new();
+    for (world, lab) in worlds()? {
+        let mut worst: f64 = 0.0;
+        for (_, x) in lab.batches(&credit.reads())? {
+            let value = |column| x.column(column).unwrap_or_default();
+            let found = credit.evaluate(&x);
+            for (i, tokens) in x.layout().spans(Level::Token, Level::Trajectory).into_iter().enumerate() {
+                let reward = value(Column::Reward)[i];
+                let off = tokens.map(|t| (found[t] - (reward - value(Column::OldValue)[t])).abs());
+                worst = off.fold(worst, f64::max);
+            }
+        }
+        rows.push(Row::number(world, 0.0, worst));
+    }
+    Ok(Evidence::new(rows))
+}
+
+fn lengths(unbiased: Average) -> Result<Evidence> {
+    let (mut stated, mut exactly) = (Vec::new(), Vec::new());
+    for seed in 0..5 {
+        let lab = ragged(seed, 4)?;
+        let truth = lab.pass_rate_gradient()?;
+        for (name, average) in [("mean of each answer", Average::Trajectory), ("mean of all tokens", Average::Token)] {
+            let found = lab.expected(&Rloo { average })?;
+            stated.push(Row::gradient(format!("{name}, ragged tree {seed}"), &truth, found.policy()));
+        }
+        let found = lab.expected(&Rloo { average: unbiased })?;
+        exactly.push(Row::gradient(format!("summed, ragged tree {seed}"), &truth, found.policy()));
+    }
+    Ok(Evidence::new(stated).exactly(exactly))
+}
+
+fn nucleus(algorithm: &dyn Algorithm) -> Result<Evidence> {
+    let (mut stated, mut exactly) = (Vec::new(), Vec::new());
+    for p in [0.25, 0.5, 0.75] {
+        let lab = arms(p, 4)?;
+        let (law, prompt) = (lab.probabilities(0), lab.questions()[0].prompt.clone());
+        let rarest = (0..law.len()).min_by(|&a, &b| law[a].total_cmp(&law[b])).unwrap_or(0);
+        let mut sampler = lab.table(Role::Policy).clone();
+        let cut = |(i, mass): (usize, &f64)| if i == rarest { -1e4 } else { mass.ln() };
+        sampler.set_logits(&prompt, &[], &law.iter().enumerate().map(cut).collect::<Vec<_>>());
+        let drawn = lab.questions()[0].probabilities(&sampler);
+        let rate = lab.questions()[0].pass_rate(&sampler);
+        let follows = lab.gradient_of_mean(&|_, answer| {
+            let i = answer.tokens[0] as usize;
+            drawn[i] / law[i] * (answer.verdict.reward() - rate)
+        })?;
+        let truth = lab.pass_rate_gradient()?;
+        let found = lab.drawn_from(sampler).expected(algorithm)?;
+        stated.push(Row::gradient(format!("p {p}"), &truth, found.policy()));
+        exactly.push(Row::gradient(format!("q·(R - E_q[R])·∇logπ, p {p}"), &follows, found.policy()));
+    }
+    Ok(Evidence::new(stated).exactly(exactly))
+}
+
+fn values(estimators: &[Kl]) -> Result<Evidence> {
+    let mut rows = Vec::new();
+    for (world, lab) in worlds()? {
+        let exact: f64 = lab.probabilities(0).iter().zip(log_ratios(&lab)).map(|(p, d)| p * d).sum();
+        for &kl in estimators {
+            rows.push(Row::number(format!("{kl:?}, {world}"), exact, lab.expected(&Lower::Divergence(kl))?.loss));
+        }
+    }
+    Ok(Evidence::new(rows))
+}
+
+/// `logπ - log ref` of each whole answer.
+fn log_ratios(lab: &Lab) -> Vec<f64> {
+    let reference = lab.questions()[0].probabilities(lab.table(Role::Reference));
+    lab.probabilities(0).iter().zip(reference).map(|(p, q)| (p / q).ln()).collect()
+}
+
+/// What descends KL(π, ref) of whole answers.
+fn descends_divergence(lab: &Lab) -> Result<Vec<f64>> {
+    let (ratios, answers) = (log_ratios(lab), &lab.questions()[0].answers);
+    let ratio = |tokens: &[u32]| answers.iter().position(|answer| answer.tokens == tokens).map_or(0.0, |i| ratios[i]);
+    lab.gradient_of_mean(&|_, answer| -ratio(&answer.tokens))
+}
+
+fn k1(kl: Kl) -> Result<Evidence> {
+    let (mut stated, mut exactly) = (Vec::new(), Vec::new());
+    for (world, lab) in worlds()? {
+        let found = lab.expected(&Lower::Divergence(kl))?;
+        stated.push(Row::gradient(&world, &descends_divergence(&lab)?, found.policy()));
+        exactly.push(Row::number(format!("length of the gradient: 0, {world}"), 0.0, norm(found.policy())));
+    }
+    Ok(Evidence::new(stated).exactly(exactly))
+}
+
+fn norm(gradient: &[f64]) -> f64 {
+    gradient.iter().map(|g| g * g).sum::<f64>().sqrt()
+}
+
+fn k2(kl: Kl) -> Result<Evidence> {
+    let one_token = worlds()?.into_iter().filter(|(world, _)| world.starts_with("one token"));
+    let row = |(world, lab): (String, Lab)| {
+        let found = lab.expected(&Lower::Divergence(kl))?;
+        Ok(Row::gradient(world, &descends_divergence(&lab)?, found.policy()))
+    };
+    Ok(Evidence::new(one_token.map(row).collect::<Result<Vec<_>>>()?))
+}
+
+fn sequences(kl: Kl) -> Result<Evidence> {
+    let rows = |p: &[f64], q: &[f64]| {
+        let divergence: f64 = p.iter().zip(q).map(|(p, q)| p * (p / q).ln()).sum();
+        p.iter().zip(q).map(|(p, q)| p * (divergence - (p / q).ln())).collect()
+    };
+    by_state(kl, "KL(π, ref) state by state", rows)
+}
+
+fn k3(kl: Kl) -> Result<Evidence> {
+    by_state(kl, "KL(ref, π) state by state", |p, q| p.iter().zip(q).map(|(p, q)| q - p).collect())
+}
+
+/// The expected gradient beside that of KL(π, ref) of whole answers, and beside `row(π, ref)` at each state times how often the
+/// policy comes there.
+fn by_state(kl: Kl, what: &str, row: impl Fn(&[f64], &[f64]) -> Vec<f64>) -> Result<Evidence> {
+    let (mut stated, mut exactly) = (Vec::new(), Vec::new());
+    for (world, lab) in worlds()? {
+        let found = lab.expected(&Lower::Divergence(kl))?;
+        stated.push(Row::gradient(&world, &descends_divergence(&lab)?, found.policy()));
+        let (mut expected, mut measured) = (Vec::new(), Vec::new());
+        for (state, gradient) in found.by_state(Role::Policy) {
+            let [p, q] = [Role::Policy, Role::Reference].map(|role| next_token(lab.table(role), state));
+            let visits = lab.table(Role::Policy).probability(&state.prompt, &state.prefix);
+            expected.extend(row(&p, &q).into_iter().map(|g| visits * g));
+            measured.extend_from_slice(gradient);
+        }
+        exactly.push(Row::gradient(format!("{what}, {world}"), &expected, &measured));
+    }
+    Ok(Evidence::new(stated).exactly(exactly))
+}
+
+fn next_token(table: &Table, state: &State) -> Vec<f64> {
+    let tokens = 0..table.vocabulary() as u32;
+    let before = table.probability(&state.prompt, &state.prefix);
+    tokens
+        .map(|token| table.probability(&state.prompt, &[state.prefix.as_slice(), &[token]].concat()) / before)
+        .collect()
+}
+
+fn bonus(loss: Lower) -> Result<Evidence> {
+    let (mut stated, mut exactly) = (Vec::new(), Vec::new());
+    for (world, lab) in worlds()? {
+        let raised: Vec<f64> = lab.expected(&Lower::Entropy)?.policy().iter().map(|g| -g).collect();
+        let found = lab.expected(&loss)?;
+        stated.push(Row::gradient(&world, &raised, found.policy()));
+        exactly.push(Row::number(format!("length of the gradient: 0, {world}"), 0.0, norm(found.policy())));
+    }
+    Ok(Evidence::new(stated).exactly(exactly))
+}
