@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
 use oreal_algos::BuiltIn;
 
+use crate::claims;
 use crate::compare::{ALGORITHMS, compare, new_folder, table};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -34,6 +35,8 @@ enum Command {
     List,
     /// Print an algorithm's formula, settings, columns, roles and coupling
     Show(Show),
+    /// Check what the theory says, exactly: a table of all claims, or everything about one
+    Claims(Claims),
     /// Print completions for a shell
     Completions { shell: Shell },
 }
@@ -67,6 +70,21 @@ struct Show {
 }
 
 #[derive(Debug, Args)]
+struct Claims {
+    /// One claim, with its derivation and every number
+    name: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// As the Markdown page in docs/
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    /// Also those that are checked by training, with intervals over seeds: minutes instead of seconds
+    #[arg(long)]
+    empirical: bool,
+}
+
+#[derive(Debug, Args)]
 struct Options {
     /// Override a setting of the file, as in --set train.steps=20
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
@@ -93,6 +111,7 @@ impl Cli {
             Command::Train(train) => train.run(),
             Command::List => print(&show::list()),
             Command::Show(show) => print(&show::page(&named(&show.algorithm, &show.set)?)),
+            Command::Claims(claims) => claims.run(),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Cli::command(), "oreal", &mut script);
@@ -144,6 +163,29 @@ impl Train {
     }
 }
 
+impl Claims {
+    fn run(self) -> Result<()> {
+        let claims = claims::chosen(self.name.as_deref(), self.empirical)?;
+        let bar = ProgressBar::new(1000).with_style(style("{bar:40} {elapsed:>4} {msg}"));
+        let findings = claims::find(&claims, &mut |name, share| {
+            bar.set_message(name.to_owned());
+            bar.set_position((1000.0 * share) as u64);
+        })?;
+        bar.finish_and_clear();
+        print(&match &findings[..] {
+            _ if self.json => serde_json::to_string_pretty(&findings).unwrap_or_default() + "\n",
+            _ if self.markdown => claims::page::markdown(&findings),
+            [one] if self.name.is_some() => claims::page::page(one),
+            all => claims::page::table(all),
+        })?;
+        claims::judge(&findings)
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 /// What is compared on when no file says otherwise.
 const TOY: &str = "[env]\nname = \"addition\"";
 
@@ -171,8 +213,7 @@ impl Bars {
         if self.current.as_ref().is_none_or(|(current, _)| current != name) {
             self.finish();
             let bar = ProgressBar::new(total as u64).with_prefix(name.to_owned());
-            let style = ProgressStyle::with_template("{prefix:10} {bar:40} {pos:>4}/{len} {elapsed:>4} {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(style("{prefix:10} {bar:40} {pos:>4}/{len} {elapsed:>4} {msg}"));
             self.current = Some((name.to_owned(), bar));
         }
         if let Some((_, bar)) = &self.current {

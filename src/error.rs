@@ -14,6 +14,11 @@ pub enum Error {
     /// A model could not be built or run.
     #[error("{role}: {source}")]
     Model { role: &'static str, source: oreal_models::Error },
+    /// Claims whose checks say something else than what is recorded.
+    #[error(
+        "not as recorded: {names}; either the code or the record is wrong, and `oreal claims NAME` shows the numbers"
+    )]
+    Claims { names: String },
     /// A loss is not a number.
     #[error(
         "step {step}: the loss is {value}, because `{node}` is not finite: lower the learning rate, or look for a division \

@@ -4,7 +4,8 @@
 //! goes through every group that can be drawn and every choice the algorithm can make, each with its probability, and runs
 //! the algorithm's own credit, selection and objective on it, as the training loop does. So what it says of an algorithm is
 //! a sum, not a sample: [`Lab::expected`] the gradient and its variance, [`Lab::law`] what is learnt from,
-//! [`Lab::natural_step`] where training leads, [`report`] all of it at a glance.
+//! [`Lab::natural_step`] where training leads, [`report`] all of it at a glance, [`invariances`] what must
+//! not matter.
 //!
 //! The gradient is that of the first update on the whole batch: before it nothing has moved, and there are no minibatches.
 
@@ -18,13 +19,18 @@ use crate::error::{Error, Result};
 mod direction;
 mod draws;
 mod expected;
+mod invariances;
 mod known;
 mod question;
+mod random;
 mod report;
+pub mod worlds;
 
 pub use direction::Direction;
 pub use expected::{Expected, Moments};
+pub use invariances::{Invariance, invariances};
 pub use question::{Answer, Question};
+pub use random::{random_batch, random_batch_on};
 pub use report::{Report, report};
 
 /// Questions, models and sizes of an exact experiment.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use oreal_algos::{Column, Columns, Experience, Layout, Level, Loss, Objective, Role};
-use oreal_models::Sequence;
+use oreal_models::{Model, Sequence};
 
 use crate::error::{Error, Result};
 use crate::roles::Roles;
@@ -47,9 +47,9 @@ impl<'a> Update<'a> {
     }
 
     /// Accumulates the gradient of every role that learns. `step` is only named in errors.
-    pub fn accumulate(
+    pub fn accumulate<M: Model + ?Sized>(
         &self,
-        roles: &mut Roles,
+        roles: &mut Roles<M>,
         learns: &dyn Fn(Role) -> bool,
         batch: &Experience,
         sequences: &[Sequence<'_>],
@@ -83,7 +83,12 @@ impl<'a> Update<'a> {
         signals
     }
 
-    fn first_pass(&self, roles: &Roles, parts: &[Range<usize>], sequences: &[Sequence<'_>]) -> Result<Columns> {
+    fn first_pass<M: Model + ?Sized>(
+        &self,
+        roles: &Roles<M>,
+        parts: &[Range<usize>],
+        sequences: &[Sequence<'_>],
+    ) -> Result<Columns> {
         let mut signals = Columns::new();
         for part in parts {
             let mut x = Experience::new(Layout::new(&[lengths(&sequences[part.clone()])]));

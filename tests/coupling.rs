@@ -1,8 +1,6 @@
 //! An objective's coupling is the smallest unit that must be differentiated together: no cotangent depends on a signal of
 //! another unit, some cotangent does depend on another signal of its own, and a batch may be cut along it.
 
-mod common;
-
 use std::ops::Range;
 
 use oreal::algos::{
@@ -200,7 +198,7 @@ fn finer(level: Level) -> Option<Level> {
 
 /// Moves every signal outside one unit after another: inside, nothing happens to the bit.
 fn assert_sound(objective: &dyn Objective, seed: u64, name: &str) {
-    let x = common::experience(seed);
+    let x = oreal::lab::random_batch(seed);
     let before = objective.evaluate(&x).cotangents;
     for unit in x.layout().spans(Level::Token, objective.coupling()) {
         let after = objective.evaluate(&moved(&x, objective, seed, |token| !unit.contains(&token))).cotangents;
@@ -214,7 +212,7 @@ fn assert_sound(objective: &dyn Objective, seed: u64, name: &str) {
 
 /// Whether a signal has a say in the cotangents of another `finer` unit of the same unit.
 fn reaches_across(objective: &dyn Objective, finer: Level, seed: u64) -> bool {
-    let x = common::experience(seed);
+    let x = oreal::lab::random_batch(seed);
     let before = objective.evaluate(&x).cotangents;
     let units = x.layout().spans(Level::Token, objective.coupling());
     x.layout().spans(Level::Token, finer).into_iter().any(|part| {
@@ -239,7 +237,7 @@ fn moved(x: &Experience, objective: &dyn Objective, seed: u64, at: impl Fn(usize
 
 /// Random parts give their share of the whole's cotangents.
 fn assert_splits(objective: &dyn Objective, seed: u64, name: &str) {
-    let x = common::experience(seed);
+    let x = oreal::lab::random_batch(seed);
     let whole = objective.evaluate(&x).cotangents;
     let mut data = Experience::new(x.layout().clone());
     x.columns().iter().filter(|(c, _)| !c.is_signal()).for_each(|(&column, values)| data.set(column, values.clone()));

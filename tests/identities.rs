@@ -1,7 +1,5 @@
 //! Equalities between algorithms, and between ways to compute the same thing.
 
-mod common;
-
 use oreal::algos::{
     Algorithm, Average, BuiltIn, Column, Experience, Grpo, Level, Normaliser, Objective, Oreal, Positives, Reinforce,
     Rft, Role, TokenWeights, credit_of,
@@ -23,7 +21,7 @@ fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
 #[test]
 fn grpo_at_the_first_update_is_reinforce_with_its_baseline() {
     let grpo = Grpo { beta: 0.0, ..Grpo::default() };
-    let mut x = common::experience(11);
+    let mut x = oreal::lab::random_batch(11);
     x.set(Column::OldLogp, x.column(Column::Logp).unwrap().to_vec());
     x.set(Column::Advantage, credit_of(&grpo).evaluate(&x));
     let reinforce = Reinforce { average: Average::Trajectory, ..Reinforce::default() };
@@ -42,7 +40,7 @@ fn rft_is_oreal_with_plain_cloning_and_nothing_else() {
         normaliser: Normaliser::Tokens,
         ..Oreal::default()
     };
-    let x = common::experience(12);
+    let x = oreal::lab::random_batch(12);
     let right: Vec<bool> = x.column(Column::Reward).unwrap().iter().map(|&r| r > 0.5).collect();
     let (cloned, both) = (x.keep(&right), x);
     let rft = cotangents(&*Rft { average: Average::Token, ..Rft::default() }.objective(), &cloned);
@@ -153,7 +151,7 @@ fn two_passes_streaming_and_one_piece_have_one_gradient() {
         let data: Vec<_> = (0..4).flat_map(|_| batch()).collect();
         let lengths: Vec<usize> = data.iter().map(|(_, completion)| completion.len()).collect();
         let layout = oreal::algos::Layout::new(&[lengths[..6].to_vec(), lengths[6..].to_vec()]);
-        let mut x = common::experience_on(layout, 4);
+        let mut x = oreal::lab::random_batch_on(layout, 4);
         x.set(Column::OldLogp, vec![-5.0_f64.ln(); x.layout().count(Level::Token)]);
         let gradient = |micro_batch: usize, traversal: Traversal| {
             let policy = Transformer::<f64>::new(sizes(), Head::Vocabulary, &Optimiser::EXACT, 9).unwrap();

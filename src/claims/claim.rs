@@ -6,7 +6,7 @@ use super::evidence::{Evidence, Verdict};
 use crate::error::Result;
 
 /// A statement of the theory that can be checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Claim {
     /// As on the command line.
     pub name: &'static str,
@@ -21,6 +21,7 @@ pub struct Claim {
     pub derivation: &'static str,
     /// What is known to come out.
     pub recorded: Verdict,
+    #[serde(skip)]
     pub check: Check,
     pub control: Control,
 }
@@ -35,10 +36,11 @@ pub enum Check {
 }
 
 /// The same check on something that is wrong on purpose. A check that passes it checks nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Control {
     /// What is wrong with it.
     pub wrong: &'static str,
+    #[serde(skip)]
     pub check: Check,
 }
 
@@ -70,13 +72,16 @@ impl Topic {
     }
 }
 
-/// What came out of a claim's checks.
+/// A claim with what came out of its checks.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
+    #[serde(flatten)]
+    pub claim: Claim,
     pub verdict: Verdict,
     pub evidence: Evidence,
-    pub control: Evidence,
-    /// The verdict is the recorded one, and the control is violated.
+    /// What the same check says of the control.
+    pub violation: Evidence,
+    /// The verdict is the recorded one, what is said to hold exactly does, and the control is violated.
     pub as_recorded: bool,
     /// Of both checks.
     pub seconds: f64,
@@ -96,10 +101,10 @@ impl Claim {
     pub fn find(&self, watch: &mut dyn FnMut(f64)) -> Result<Finding> {
         let clock = std::time::Instant::now();
         let evidence = self.check.run(&mut |share| watch(share / 2.0))?;
-        let control = self.control.check.run(&mut |share| watch(0.5 + share / 2.0))?;
-        let as_recorded = evidence.supports(self.recorded) && !control.supports(self.recorded);
+        let violation = self.control.check.run(&mut |share| watch(0.5 + share / 2.0))?;
+        let as_recorded = evidence.supports(self.recorded) && !violation.supports(self.recorded);
         let seconds = clock.elapsed().as_secs_f64();
-        Ok(Finding { verdict: evidence.verdict(), evidence, control, as_recorded, seconds })
+        Ok(Finding { claim: self.clone(), verdict: evidence.verdict(), evidence, violation, as_recorded, seconds })
     }
 
     /// Checked by training rather than by enumeration.

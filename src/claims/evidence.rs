@@ -151,23 +151,17 @@ impl Evidence {
         self.verdict() == verdict && self.exactly.iter().all(Row::holds)
     }
 
-    /// The row that is furthest off: the counter-example, where there is one.
-    pub fn worst(&self) -> Option<&Row> {
-        self.stated.iter().max_by(|a, b| a.off.total_cmp(&b.off))
+    /// The rows that must be right to the last digits: what holds exactly, which is the statement itself where nothing else
+    /// is said to.
+    pub fn exact_rows(&self) -> &[Row] {
+        if self.exactly.is_empty() { &self.stated } else { &self.exactly }
     }
+}
 
-    /// How far off the statement is at worst.
-    pub fn off(&self) -> f64 {
-        self.worst().map_or(f64::NAN, |row| row.off)
-    }
-
-    /// How far off at worst what holds exactly is: the statement itself where nothing else is said to.
-    pub fn remainder(&self) -> f64 {
-        match self.exactly.is_empty() {
-            true => self.off(),
-            false => self.exactly.iter().map(|row| row.off).fold(0.0, f64::max),
-        }
-    }
+/// The row that is furthest off; numbers that are none are furthest.
+pub fn worst(rows: &[Row]) -> Option<&Row> {
+    let key = |row: &Row| if row.off.is_nan() { f64::INFINITY } else { row.off };
+    rows.iter().max_by(|a, b| key(a).total_cmp(&key(b)))
 }
 
 /// Every row is one of a series, and each series falls at every step, to less than a hundredth of where it began.

@@ -1,1 +1,230 @@
-//! How claims are shown.
+//! How claims are shown: a table of all, a page for one, and a Markdown page for the documentation.
+
+use std::fmt::Write;
+
+use super::claim::{Finding, Topic};
+use super::evidence::{Row, TOLERANCE, Verdict, worst};
+
+/// Two lines for each claim, by topic.
+pub fn table(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    let mut topic = None;
+    for finding in findings {
+        if topic.replace(finding.claim.topic) != Some(finding.claim.topic) {
+            text += &heading(finding.claim.topic);
+        }
+        let Finding { claim, evidence, violation, .. } = finding;
+        let mark = if finding.as_recorded { "" } else { "  NOT AS RECORDED" };
+        let exactly = match (finding.verdict, evidence.exactly.is_empty()) {
+            (Verdict::Holds, _) | (_, false) => off(evidence.exact_rows()),
+            _ => "-".to_owned(),
+        };
+        let (verdict, stated, control) = (finding.verdict, off(&evidence.stated), off(violation.exact_rows()));
+        let _ = writeln!(text, "{:24}  {verdict:32}  {stated:>8}  {exactly:>8}  {control:>8}{mark}", claim.name);
+        let _ = writeln!(text, "  {}: {}", claim.source, claim.measures);
+    }
+    text += &format!(
+        "\noff by   how far what was measured is from the statement, at worst (relative, or an angle): the counter-example\n\
+         exactly  the same for what holds exactly, which is the statement itself where it holds: at most {TOLERANCE:e} is allowed\n\
+         control  the same for a control that is wrong on purpose and must not pass\n\
+         oreal claims NAME explains one\n"
+    );
+    text
+}
+
+fn heading(topic: Topic) -> String {
+    format!(
+        "\n{:24}  {:32}  {:>8}  {:>8}  {:>8}\n",
+        topic.title().to_uppercase(),
+        "verdict",
+        "off by",
+        "exactly",
+        "control"
+    )
+}
+
+/// Everything about one claim.
+pub fn page(finding: &Finding) -> String {
+    let Finding { claim, evidence, violation, .. } = finding;
+    let mut text = format!("{}: {}\n{}\n\n", claim.name, finding.verdict, claim.source);
+    text += &format!("{}\n\n", wrapped(claim.statement, "  "));
+    text += &format!("{}\n\n", wrapped(claim.derivation, ""));
+    text += &format!("measured: {}\n{}", claim.measures, rows(&evidence.stated, usize::MAX));
+    if !evidence.exactly.is_empty() {
+        text += &format!("\nwhat holds exactly\n{}", rows(&evidence.exactly, usize::MAX));
+    }
+    let what = format!("\ncontrol, which must fail: {}: {}", claim.control.wrong, violation.verdict());
+    text += &format!("{what}\n{}", rows(violation.exact_rows(), 5));
+    if !finding.as_recorded {
+        text += &format!("\nNOT AS RECORDED: the record says \"{}\"\n", claim.recorded);
+    }
+    text
+}
+
+/// The documentation page: `oreal claims --markdown`. Its numbers are rounded so far that they are the same on any processor.
+pub fn markdown(findings: &[Finding]) -> String {
+    let mut text = String::from(HEAD);
+    for finding in findings {
+        let claim = &finding.claim;
+        let _ = writeln!(text, "| [`{}`](#{}) | {} | {} |", claim.name, claim.name, finding.verdict, claim.statement);
+    }
+    let mut topic = None;
+    for finding in findings {
+        if topic.replace(finding.claim.topic) != Some(finding.claim.topic) {
+            let _ = write!(text, "\n## {}\n", finding.claim.topic.title());
+        }
+        text += &section(finding);
+    }
+    text
+}
+
+fn section(finding: &Finding) -> String {
+    let Finding { claim, evidence, violation, .. } = finding;
+    let mut text = format!("\n### {}\n\n", claim.name);
+    let _ = writeln!(text, "> {}\n>\n> {}: **{}**\n", claim.statement, claim.source, finding.verdict);
+    let _ = writeln!(text, "{}\n", claim.derivation);
+    let _ = writeln!(text, "Measured: {}; {}.", claim.measures, summary(&evidence.stated));
+    if !evidence.exactly.is_empty() {
+        let _ = writeln!(text, "What holds exactly: {}.", summary(&evidence.exactly));
+    }
+    let _ = writeln!(text, "Control ({}): {}.", claim.control.wrong, summary(violation.exact_rows()));
+    text
+}
+
+fn summary(rows: &[Row]) -> String {
+    let count = format!("{} points", rows.len());
+    match worst(rows) {
+        Some(row) if row.off > TOLERANCE => {
+            let Row { at, stated, measured, .. } = row;
+            let angle = row.direction.map_or(String::new(), |seen| format!(", {} degrees apart", number(seen.angle)));
+            let (stated, measured) = (number(*stated), number(*measured));
+            format!("{count}, at worst stated {stated}, measured {measured}{angle} ({at})")
+        }
+        _ => format!("{count}, none off by more than {TOLERANCE:e}"),
+    }
+}
+
+/// A line for each, or for so many of those that are furthest off.
+fn rows(rows: &[Row], most: usize) -> String {
+    let mut shown: Vec<&Row> = rows.iter().collect();
+    if most < rows.len() {
+        shown.sort_by(|a, b| b.off.total_cmp(&a.off));
+        shown.truncate(most);
+    }
+    let width = shown.iter().map(|row| row.at.chars().count()).max().unwrap_or(0);
+    let mut text = format!("  {:width$}  {:>10}  {:>10}  {:>8}\n", "", "stated", "measured", "off by");
+    for row in &shown {
+        let Row { at, stated, measured, .. } = row;
+        let _ = write!(text, "  {at:width$}  {:>10}  {:>10}  {:>8}", number(*stated), number(*measured), gap(row.off));
+        if let Some(seen) = row.direction {
+            let _ = write!(text, "  {} degrees", number(seen.angle));
+        }
+        if let Some([low, high]) = row.interval {
+            let _ = write!(text, "  95% [{}, {}]", number(low), number(high));
+        }
+        text.push('\n');
+    }
+    if shown.len() < rows.len() {
+        let _ = writeln!(text, "  .. and {} more", rows.len() - shown.len());
+    }
+    text
+}
+
+/// How far off a list is at worst: by an angle, where gradients point elsewhere.
+fn off(rows: &[Row]) -> String {
+    let angle = rows.iter().filter_map(|row| row.direction).map(|seen| seen.angle).fold(0.0, f64::max);
+    match worst(rows) {
+        Some(_) if angle > 1e-6 => format!("{angle:.1}°"),
+        Some(row) => gap(row.off),
+        None => "-".to_owned(),
+    }
+}
+
+/// Rounding shows as what it is.
+fn gap(off: f64) -> String {
+    match off {
+        off if off <= TOLERANCE => format!("<{TOLERANCE:e}"),
+        off if off < 0.01 || off >= 1e3 => format!("{off:.1e}"),
+        off => number(off),
+    }
+}
+
+/// Four digits; what rounding left of zero is zero.
+fn number(x: f64) -> String {
+    match x.abs() {
+        size if size < 1e-6 => "0".to_owned(),
+        size if !(1e-3..1e5).contains(&size) => format!("{x:.3e}"),
+        size => {
+            let digits = (3 - size.log10().floor() as i32).max(0) as usize;
+            let text = format!("{x:.digits$}");
+            let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+            short.to_owned()
+        }
+    }
+}
+
+/// Lines of at most 100 characters.
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.len() - 1;
+        if !lines[line].is_empty() && lines[line].chars().count() + word.chars().count() > 99 {
+            lines.push(String::new());
+        }
+        let line = lines.len() - 1;
+        if !lines[line].is_empty() {
+            lines[line].push(' ');
+        }
+        lines[line] += word;
+    }
+    lines.iter().map(|line| format!("{indent}{line}")).collect::<Vec<_>>().join("\n")
+}
+
+const HEAD: &str = "# Claims
+
+What the theory of outcome-reward reinforcement learning says, each statement checked by running the algorithms of this
+repository on problems small enough to go through everything that can be drawn. Nothing here is sampled: an expected
+gradient is the sum over every group of K answers and every choice the algorithm can make, each with its probability.
+`oreal claims` makes the numbers again, `oreal claims NAME` shows the whole grid of one claim, and
+`oreal claims --markdown` writes this page.
+
+A verdict follows from the numbers: *holds*; *holds up to a scale per question* (each question's gradient points the right
+way, but is longer or shorter by a factor of its own); *holds only in the limit* (wrong by an amount that falls to zero);
+*does not hold as stated* (there is a counter-example). Each claim has a control that is wrong on purpose and must fail.
+R is the reward in {0, 1}, p the probability of a right answer, π₊ = π/p the law of right answers, E₊ and E₋ means over right
+and over wrong answers, n or K the number of answers to a question.
+
+| claim | verdict | statement |
+|---|---|---|
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_rounded_to_what_any_processor_says() {
+        for (x, text) in [
+            (0.0, "0"),
+            (1e-12, "0"),
+            (-2.5, "-2.5"),
+            (21.83456, "21.83"),
+            (12345.678, "12346"),
+            (0.00012, "1.200e-4"),
+            (2e8, "2.000e8"),
+            (1.0, "1"),
+            (100.0, "100"),
+        ] {
+            assert_eq!(number(x), text);
+        }
+        assert_eq!([gap(1e-12), gap(0.2), gap(3e-3)], ["<1e-9", "0.2", "3.0e-3"]);
+    }
+
+    #[test]
+    fn lines_are_wrapped_between_words() {
+        let text = "word ".repeat(50);
+        let lines = wrapped(&text, "  ");
+        assert!(lines.lines().all(|line| line.starts_with("  word") && line.len() <= 102));
+        assert_eq!(lines.split_whitespace().count(), 50);
+    }
+}

@@ -133,14 +133,6 @@ impl Batch {
         x.set(Column::Duplicate, (0..completions.len()).map(again).collect());
         x
     }
-
-    /// The same trajectories in another order: groups backwards, each of them turned by one.
-    pub fn reordered(&self) -> Batch {
-        let mut groups = self.groups.clone();
-        groups.reverse();
-        groups.iter_mut().for_each(|group| group.rotate_left(1));
-        Batch { probability: self.probability, groups }
-    }
 }
 
 /// Most batches that are gone through.

@@ -5,8 +5,8 @@ use oreal_models::{Optimiser, Table, Token};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
+use super::{Lab, Question, Sharing};
 use crate::error::Result;
-use crate::lab::{Lab, Question, Sharing};
 
 /// The pass rates that claims are checked at.
 pub const PASS_RATES: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];

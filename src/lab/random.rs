@@ -1,11 +1,11 @@
-//! Random batches that every column has a value on.
+//! Random batches with a value in every column.
 
-use oreal::algos::{Column, Experience, Layout, Level};
+use oreal_algos::{Column, Experience, Layout, Level};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
-/// Two to four ragged groups, each with right and wrong answers, log-probabilities close to each other.
-pub fn experience(seed: u64) -> Experience {
+/// Two to four ragged groups, each with right and wrong answers, and log-probabilities that are close to each other.
+pub fn random_batch(seed: u64) -> Experience {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let groups = rng.random_range(2..=4);
     let lengths: Vec<Vec<usize>> = (0..groups)
@@ -14,11 +14,11 @@ pub fn experience(seed: u64) -> Experience {
             (0..count).map(|_| rng.random_range(1..=6)).collect()
         })
         .collect();
-    experience_on(Layout::new(&lengths), seed)
+    random_batch_on(Layout::new(&lengths), seed)
 }
 
-/// Random columns on a given layout.
-pub fn experience_on(layout: Layout, seed: u64) -> Experience {
+/// The same on a given layout.
+pub fn random_batch_on(layout: Layout, seed: u64) -> Experience {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut x = Experience::new(layout);
     let tokens = x.layout().count(Level::Token);
