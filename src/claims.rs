@@ -12,6 +12,7 @@ mod variants;
 mod best_of_n;
 mod estimators;
 mod gradients;
+mod shaping;
 mod sufficiency;
 
 pub use claim::{Check, Claim, Control, Finding, Topic};
@@ -24,7 +25,8 @@ use crate::lab::worlds;
 
 /// Every claim, topic by topic.
 pub fn all() -> Vec<Claim> {
-    let topics = [best_of_n::claims(), sufficiency::claims(), gradients::claims(), estimators::claims()];
+    let topics =
+        [best_of_n::claims(), sufficiency::claims(), shaping::claims(), gradients::claims(), estimators::claims()];
     topics.into_iter().flatten().collect()
 }
 

@@ -7,6 +7,17 @@
 //! [`Lab::natural_step`] where training leads, [`report`] all of it at a glance, [`invariances`] what must
 //! not matter.
 //!
+//! ```
+//! use oreal::algos::Grpo;
+//! use oreal::lab::{invariances, report, worlds};
+//!
+//! let dr_grpo = Grpo::dr_grpo();
+//! let one_question = report(&dr_grpo, &worlds::arms(0.25, 8)?)?;
+//! assert!(one_question.direction.angle < 1e-5);
+//! assert!(invariances(&dr_grpo).iter().all(|invariance| invariance.holds()));
+//! # Ok::<(), oreal::Error>(())
+//! ```
+//!
 //! The gradient is that of the first update on the whole batch: before it nothing has moved, and there are no minibatches.
 
 use std::collections::BTreeMap;

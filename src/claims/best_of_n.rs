@@ -31,7 +31,7 @@ pub fn claims() -> Vec<Claim> {
             name: "best-of-n-gap",
             topic: Topic::BestOfN,
             source: "OREAL, Lemma 2.1",
-            statement: "Without that condition the law of the kept answer falls short of π/p by (1-p)^n.",
+            statement: "Groups without a right answer counted too, the law of the kept answer falls short of π/p by (1-p)^n.",
             measures: "total variation between kept answers and π/p, against (1-p)^n",
             derivation: "With probability (1-p)^n no answer is right and none is kept. Otherwise the kept one follows π/p, so the \
                          kept mass is (1-(1-p)^n)·π/p, and what is missing is spread as π/p: its total is (1-p)^n.",

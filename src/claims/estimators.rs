@@ -112,7 +112,7 @@ pub fn claims() -> Vec<Claim> {
             name: "k2-sequences",
             topic: Topic::Estimators,
             source: "oreal.md section 5 (implied)",
-            statement: "So it has on answers of several tokens.",
+            statement: "As a loss, k2 has the gradient of KL(π, ref) on answers of several tokens, too.",
             measures: "expected gradient of k2 on each token against that of KL(π, ref) of whole answers",
             derivation: "A token also decides which prefixes come later, and with them later divergences: a term that no loss of one token's log-probability has. What k2 \
                          follows is the divergence state by state, at prefixes visited by the policy and held there.",

@@ -158,10 +158,10 @@ impl Evidence {
     }
 }
 
-/// The row that is furthest off; numbers that are none are furthest.
+/// The row that is furthest off, the first of them where rounding alone would decide; numbers that are none are furthest.
 pub fn worst(rows: &[Row]) -> Option<&Row> {
-    let key = |row: &Row| if row.off.is_nan() { f64::INFINITY } else { row.off };
-    rows.iter().max_by(|a, b| key(a).total_cmp(&key(b)))
+    let key = |row: &Row| if row.off.is_nan() { f64::INFINITY } else { (1e6 * row.off).round() };
+    rows.iter().rev().max_by(|a, b| key(a).total_cmp(&key(b)))
 }
 
 /// Every row is one of a series, and each series falls at every step, to less than a hundredth of where it began.

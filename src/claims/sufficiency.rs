@@ -60,7 +60,7 @@ pub fn claims() -> Vec<Claim> {
             name: "cloning-small-beta",
             topic: Topic::Sufficiency,
             source: "OREAL, section 2.2",
-            statement: "With a divergence, too, cloning takes the policy to π₀/p.",
+            statement: "Cloning with a divergence from π₀ takes the policy to π₀/p, too.",
             measures: "total variation between the policy at rest and π₀/p, as β falls",
             derivation: "At rest logit P = logit p + c/(βP): finite for every β above 0, and without bound as β goes to 0. Proportions among right answers \
                          are those of π₀ for every β.",

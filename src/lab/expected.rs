@@ -18,11 +18,11 @@ use crate::error::{Error, Result};
 pub struct Expected {
     /// The direction that descends the loss, in each role that learns.
     pub roles: BTreeMap<Role, Moments>,
-    /// Of batches with something to learn from; others count as 0.
+    /// Of batches of which something is kept; others count as 0.
     pub loss: f64,
     /// Every named node, likewise.
     pub metrics: BTreeMap<String, f64>,
-    /// Probability that something of a batch is learnt from.
+    /// Probability that a batch moves the policy.
     pub learns: f64,
     states: BTreeMap<Role, States>,
 }
@@ -79,7 +79,6 @@ pub fn expected(lab: &Lab, algorithm: &dyn Algorithm) -> Result<Expected> {
             let probability = batch.probability * probability;
             sums.add(&known, probability, &loss.cotangents, &completions);
             sums.loss += probability * loss.value;
-            sums.learns += probability;
             for (name, value) in loss.metrics {
                 *sums.metrics.entry(name).or_insert(0.0) += probability * value;
             }
@@ -236,6 +235,9 @@ impl Sums {
         for (role, gradient) in gradient(known, cotangents, completions) {
             let square: f64 = gradient.iter().map(|g| g * g).sum();
             *self.squares.entry(role).or_insert(0.0) += probability * square;
+            if role == Role::Policy && square > 0.0 {
+                self.learns += probability;
+            }
             let mean = self.mean.entry(role).or_default().iter_mut();
             mean.zip(gradient).for_each(|(sum, g)| *sum -= probability * g);
         }

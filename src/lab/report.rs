@@ -22,7 +22,7 @@ pub struct Report {
     pub variance: f64,
     /// Length of the expected gradient over the square root of `variance`.
     pub signal_to_noise: f64,
-    /// Probability that a batch has something to learn from.
+    /// Probability that a batch moves the policy.
     pub learns: f64,
 }
 
@@ -50,6 +50,6 @@ impl fmt::Display for Report {
         writeln!(f, "  length along it                         {:.6}", direction.scale)?;
         writeln!(f, "  variance of a batch's gradient          {variance:.6}")?;
         writeln!(f, "  signal to noise                         {signal_to_noise:.4}")?;
-        writeln!(f, "  batches with something to learn from    {:.2}%", 100.0 * learns)
+        writeln!(f, "  batches that move the policy            {:.2}%", 100.0 * learns)
     }
 }
