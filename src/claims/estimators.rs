@@ -89,7 +89,7 @@ pub fn claims() -> Vec<Claim> {
         Claim {
             name: "k1-gradient",
             topic: Topic::Estimators,
-            source: "folklore (verl's and OpenRLHF's k1 loss)",
+            source: "folklore; Tang and Munos, arXiv 2506.09477",
             statement: "As a loss, k1 has the gradient of the divergence it estimates.",
             measures: "expected gradient against that of KL(π, ref)",
             derivation: "∇(logπ - log ref) = ∇logπ, whose expectation is 0. The right value has no gradient at all: k1 belongs in the reward, where it multiplies ∇logπ.",
@@ -100,7 +100,7 @@ pub fn claims() -> Vec<Claim> {
         Claim {
             name: "k2-gradient",
             topic: Topic::Estimators,
-            source: "oreal.md section 5; arXiv 2506.09477",
+            source: "Tang and Munos, arXiv 2506.09477",
             statement: "As a loss, k2 has the gradient of KL(π, ref) on answers of one token.",
             measures: "expected gradient against that of KL(π, ref)",
             derivation: "∇½d² = d·∇logπ with d = logπ - log ref, and E[d·∇logπ] is the divergence's gradient, because E[∇d] = 0. A biased value with the right gradient.",
@@ -111,7 +111,7 @@ pub fn claims() -> Vec<Claim> {
         Claim {
             name: "k2-sequences",
             topic: Topic::Estimators,
-            source: "oreal.md section 5 (implied)",
+            source: "Tang and Munos, arXiv 2506.09477 (the second pitfall)",
             statement: "As a loss, k2 has the gradient of KL(π, ref) on answers of several tokens, too.",
             measures: "expected gradient of k2 on each token against that of KL(π, ref) of whole answers",
             derivation: "A token also decides which prefixes come later, and with them later divergences: a term that no loss of one token's log-probability has. What k2 \
@@ -126,8 +126,7 @@ pub fn claims() -> Vec<Claim> {
             source: "GRPO (arXiv 2402.03300), eq. 4; OREAL, released code",
             statement: "As a loss, k3 has the gradient of the divergence it estimates.",
             measures: "expected gradient against that of KL(π, ref)",
-            derivation: "∇k3 = (1 - ref/π)·∇logπ, with expectation -E_ref[∇logπ]: the gradient of KL(ref, π), the other divergence, state by state. It pulls towards covering \
-                         the reference and hardly resists the loss of its modes' ratios.",
+            derivation: "∇k3 = (1 - ref/π)·∇logπ, with expectation -E_ref[∇logπ]: the gradient of KL(ref, π), state by state. That is the other divergence, whose mean is over the reference and not over the policy.",
             recorded: Verdict::DoesNotHold,
             check: Exact(|| k3(Kl::K3)),
             control: Control { wrong: "k2", check: Exact(|| k3(Kl::K2)) },
@@ -135,7 +134,7 @@ pub fn claims() -> Vec<Claim> {
         Claim {
             name: "logp-bonus",
             topic: Topic::Estimators,
-            source: "folklore (verl #514)",
+            source: "folklore",
             statement: "To lower logπ of the sampled tokens is to raise the entropy.",
             measures: "expected gradient of the loss mean(logπ) against that of the entropy",
             derivation: "-logπ has the entropy as its mean and E[∇logπ] = 0 as its gradient's: as a loss it does nothing on average and adds noise. The entropy is a signal of its own.",
