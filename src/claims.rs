@@ -10,11 +10,13 @@ pub mod page;
 mod worlds;
 
 mod best_of_n;
+mod reward_model;
+mod token_rewards;
 
 pub use claim::{Check, Claim, Control, Finding, Topic};
 pub use evidence::{Evidence, Row, TOLERANCE, Verdict};
 
 /// Every claim, topic by topic.
 pub fn all() -> Vec<Claim> {
-    [best_of_n::claims()].into_iter().flatten().collect()
+    [best_of_n::claims(), token_rewards::claims(), reward_model::claims()].into_iter().flatten().collect()
 }
