@@ -144,14 +144,14 @@ fn draw(mut candidates: Vec<usize>, count: usize, rng: &mut dyn Rng) -> Vec<usiz
 fn subsets(candidates: &[usize], count: usize) -> Vec<Vec<usize>> {
     match candidates.split_first() {
         _ if count == 0 => vec![Vec::new()],
-        None => Vec::new(),
-        Some((&first, rest)) => {
+        Some((&first, rest)) if count <= candidates.len() => {
             let with = subsets(rest, count - 1).into_iter().map(|mut subset| {
                 subset.insert(0, first);
                 subset
             });
             with.chain(subsets(rest, count)).collect()
         }
+        _ => Vec::new(),
     }
 }
 

@@ -187,6 +187,9 @@ pub fn choices(selection: Selection, x: &Experience) -> Vec<(f64, Vec<bool>)> {
 type Choice = (f64, Vec<bool>);
 
 fn distinct(x: &Experience, group: &std::ops::Range<usize>, outcomes: Vec<oreal_algos::Outcome>) -> Vec<Choice> {
+    if outcomes.len() == 1 {
+        return outcomes.into_iter().map(|outcome| (outcome.probability, outcome.kept)).collect();
+    }
     let part = x.part(group.clone());
     let mut distinct: Vec<(Choice, Experience)> = Vec::new();
     for outcome in outcomes {
