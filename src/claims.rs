@@ -10,13 +10,19 @@ pub mod page;
 mod worlds;
 
 mod best_of_n;
+mod moments;
 mod reward_model;
 mod token_rewards;
+mod variance;
 
 pub use claim::{Check, Claim, Control, Finding, Topic};
 pub use evidence::{Evidence, Row, TOLERANCE, Verdict};
+pub use moments::{Moment, table};
 
 /// Every claim, topic by topic.
 pub fn all() -> Vec<Claim> {
-    [best_of_n::claims(), token_rewards::claims(), reward_model::claims()].into_iter().flatten().collect()
+    [best_of_n::claims(), token_rewards::claims(), reward_model::claims(), variance::claims()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

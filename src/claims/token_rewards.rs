@@ -51,8 +51,8 @@ pub fn claims() -> Vec<Claim> {
             name: "alignment-before",
             topic: Topic::TokenRewards,
             source: "OREAL, released code",
-            statement: "When a token's weight has seen only what is before the token, the expected step ascends the pass rate, whatever \
-                        the reward model says.",
+            statement: "When a token's weight has seen only what is before the token, and answers have one length, the expected step \
+                        ascends the pass rate, whatever the reward model says.",
             measures: "least cosine between the expected step and the gradient of the pass rate, in all states and state by state",
             derivation: "At a state h the weight is one number for all tokens. Of right answers the expected step there is w⁺(h) times \
                          what a step without weights is, a positive multiple of the state's gradient of p; of wrong answers likewise. \
