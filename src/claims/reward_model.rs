@@ -136,7 +136,7 @@ fn no_optimum(alignment: Alignment) -> Result<Evidence> {
         let loss = cross_entropy(&lab.clone().with(Role::RewardModel, scores), &algorithm)?;
         let at = format!("tree {seed}, c {scale}");
         stated.push(Row::number(&at, 0.0, loss).in_series(format!("tree {seed}")));
-        exactly.push(Row::number(format!("log(1+e^-c), {at}"), (-scale as f64).exp().ln_1p(), loss));
+        exactly.push(Row::number(format!("log(1+e^-c), {at}"), f64::exp(-scale).ln_1p(), loss));
     }
     Ok(Evidence::new(stated).exactly(exactly))
 }
