@@ -12,11 +12,16 @@ mod variants;
 mod best_of_n;
 mod estimators;
 mod gradients;
+mod moments;
+mod reward_model;
 mod shaping;
 mod sufficiency;
+mod token_rewards;
+mod variance;
 
 pub use claim::{Check, Claim, Control, Finding, Topic};
 pub use evidence::{Evidence, Row, TOLERANCE, Verdict};
+pub use moments::{Moment, table};
 
 use rayon::prelude::*;
 
@@ -25,8 +30,16 @@ use crate::lab::worlds;
 
 /// Every claim, topic by topic.
 pub fn all() -> Vec<Claim> {
-    let topics =
-        [best_of_n::claims(), sufficiency::claims(), shaping::claims(), gradients::claims(), estimators::claims()];
+    let topics = [
+        best_of_n::claims(),
+        sufficiency::claims(),
+        shaping::claims(),
+        gradients::claims(),
+        estimators::claims(),
+        token_rewards::claims(),
+        reward_model::claims(),
+        variance::claims(),
+    ];
     topics.into_iter().flatten().collect()
 }
 

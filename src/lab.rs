@@ -37,7 +37,7 @@ mod random;
 mod report;
 pub mod worlds;
 
-pub use direction::Direction;
+pub use direction::{Direction, norm};
 pub use expected::{Expected, Moments};
 pub use invariances::{Invariance, invariances};
 pub use question::{Answer, Question};

@@ -158,7 +158,7 @@ fn a_question_of_an_environment_has_every_completion_that_can_be_drawn() {
     assert!((seen.direction.scale - 0.5).abs() < 1e-12, "answers of two tokens are averaged: {seen:?}");
     assert!(seen.direction.angle < 1e-5, "{seen:?}");
     let mixed = 1.0 - 0.3_f64.powi(4) - 0.7_f64.powi(4);
-    assert!((seen.learns - mixed).abs() < 1e-12, "only mixed groups have advantages: {seen:?}");
+    assert!((seen.moves - mixed).abs() < 1e-12, "only mixed groups have advantages: {seen:?}");
     let countdown = Countdown::default();
     let problem = &countdown.held_out(1)[0];
     let tokenizer = Tokenizer::characters(&countdown.alphabet()).unwrap();

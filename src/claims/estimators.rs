@@ -9,7 +9,7 @@ use super::evidence::{Evidence, Row, Verdict};
 use super::variants::{CreditOf, Lower, WHOLE};
 use super::worlds::{arms, ragged, tree, with_others};
 use crate::error::Result;
-use crate::lab::Lab;
+use crate::lab::{Lab, norm};
 
 pub fn claims() -> Vec<Claim> {
     vec![
@@ -276,10 +276,6 @@ fn k1(kl: Kl) -> Result<Evidence> {
         exactly.push(Row::number(format!("length of the gradient: 0, {world}"), 0.0, norm(found.policy())));
     }
     Ok(Evidence::new(stated).exactly(exactly))
-}
-
-fn norm(gradient: &[f64]) -> f64 {
-    gradient.iter().map(|g| g * g).sum::<f64>().sqrt()
 }
 
 fn k2(kl: Kl) -> Result<Evidence> {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::claim::{Finding, Topic};
-use super::evidence::{Row, TOLERANCE, Verdict, worst};
+use super::evidence::{Evidence, Row, TOLERANCE, Verdict, worst};
 
 /// Two lines for each claim, by topic.
 pub fn table(findings: &[Finding]) -> String {
@@ -19,7 +19,7 @@ pub fn table(findings: &[Finding]) -> String {
             (Verdict::Holds, _) | (_, false) => off(evidence.exact_rows()),
             _ => "-".to_owned(),
         };
-        let (verdict, stated, control) = (finding.verdict, off(&evidence.stated), off(violation.exact_rows()));
+        let (verdict, stated, control) = (finding.verdict, off(&evidence.stated), off(violated(violation)));
         let _ = writeln!(text, "{:24}  {verdict:32}  {stated:>8}  {exactly:>8}  {control:>8}{mark}", claim.name);
         let _ = writeln!(text, "  {}: {}", claim.source, claim.measures);
     }
@@ -54,7 +54,7 @@ pub fn page(finding: &Finding) -> String {
         text += &format!("\nwhat holds exactly\n{}", rows(&evidence.exactly, usize::MAX));
     }
     let what = format!("\ncontrol, which must fail: {}: {}", claim.control.wrong, violation.verdict());
-    text += &format!("{what}\n{}", rows(violation.exact_rows(), 5));
+    text += &format!("{what}\n{}", rows(violated(violation), 5));
     if !finding.as_recorded {
         text += &format!("\nNOT AS RECORDED: the record says \"{}\"\n", claim.recorded);
     }
@@ -87,7 +87,7 @@ fn section(finding: &Finding) -> String {
     if !evidence.exactly.is_empty() {
         let _ = writeln!(text, "What holds exactly: {}.", summary(&evidence.exactly));
     }
-    let _ = writeln!(text, "Control ({}): {}.", claim.control.wrong, summary(violation.exact_rows()));
+    let _ = writeln!(text, "Control ({}): {}.", claim.control.wrong, summary(violated(violation)));
     text
 }
 
@@ -128,6 +128,12 @@ fn rows(rows: &[Row], most: usize) -> String {
         let _ = writeln!(text, "  .. and {} more", rows.len() - shown.len());
     }
     text
+}
+
+/// The rows that a control fails at: those that should be exact, unless only the statement itself changes.
+fn violated(violation: &Evidence) -> &[Row] {
+    let exact = violation.exact_rows();
+    if worst(exact).is_some_and(|row| row.off <= TOLERANCE) { &violation.stated } else { exact }
 }
 
 /// How far off a list is at worst: by an angle, where gradients point elsewhere.

@@ -22,8 +22,10 @@ pub struct Expected {
     pub loss: f64,
     /// Every named node, likewise.
     pub metrics: BTreeMap<String, f64>,
+    /// Probability that something of a batch is kept.
+    pub kept: f64,
     /// Probability that a batch moves the policy.
-    pub learns: f64,
+    pub moves: f64,
     states: BTreeMap<Role, States>,
 }
 
@@ -78,6 +80,7 @@ pub fn expected(lab: &Lab, algorithm: &dyn Algorithm) -> Result<Expected> {
             }
             let probability = batch.probability * probability;
             sums.add(&known, probability, &loss.cotangents, &completions);
+            sums.kept += probability;
             sums.loss += probability * loss.value;
             for (name, value) in loss.metrics {
                 *sums.metrics.entry(name).or_insert(0.0) += probability * value;
@@ -216,7 +219,8 @@ struct Sums {
     squares: BTreeMap<Role, f64>,
     loss: f64,
     metrics: BTreeMap<String, f64>,
-    learns: f64,
+    kept: f64,
+    moves: f64,
 }
 
 impl Sums {
@@ -227,7 +231,8 @@ impl Sums {
             squares: BTreeMap::new(),
             loss: 0.0,
             metrics: BTreeMap::new(),
-            learns: 0.0,
+            kept: 0.0,
+            moves: 0.0,
         }
     }
 
@@ -236,7 +241,7 @@ impl Sums {
             let square: f64 = gradient.iter().map(|g| g * g).sum();
             *self.squares.entry(role).or_insert(0.0) += probability * square;
             if role == Role::Policy && square > 0.0 {
-                self.learns += probability;
+                self.moves += probability;
             }
             let mean = self.mean.entry(role).or_default().iter_mut();
             mean.zip(gradient).for_each(|(sum, g)| *sum -= probability * g);
@@ -254,7 +259,8 @@ impl Sums {
             roles: self.mean.into_iter().map(moments).collect(),
             loss: self.loss,
             metrics: self.metrics,
-            learns: self.learns,
+            kept: self.kept,
+            moves: self.moves,
             states: known.states().clone(),
         }
     }

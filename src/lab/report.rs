@@ -23,7 +23,7 @@ pub struct Report {
     /// Length of the expected gradient over the square root of `variance`.
     pub signal_to_noise: f64,
     /// Probability that a batch moves the policy.
-    pub learns: f64,
+    pub moves: f64,
 }
 
 /// Goes through everything that can be drawn.
@@ -37,19 +37,19 @@ pub fn report(algorithm: &dyn Algorithm, lab: &Lab) -> Result<Report> {
         direction: Direction::new(&moments.mean, &lab.pass_rate_gradient()?),
         variance: moments.variance,
         signal_to_noise: moments.signal_to_noise(),
-        learns: expected.learns,
+        moves: expected.moves,
     })
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { algorithm, rollouts, direction, variance, signal_to_noise, learns, .. } = self;
+        let Report { algorithm, rollouts, direction, variance, signal_to_noise, moves, .. } = self;
         let rates: Vec<String> = self.pass_rates.iter().map(|p| format!("{p:.3}")).collect();
         writeln!(f, "{algorithm}, {rollouts} rollouts of each question, pass rates {}", rates.join(" "))?;
         writeln!(f, "  angle to the gradient of the pass rate  {:.4} degrees", direction.angle)?;
         writeln!(f, "  length along it                         {:.6}", direction.scale)?;
         writeln!(f, "  variance of a batch's gradient          {variance:.6}")?;
         writeln!(f, "  signal to noise                         {signal_to_noise:.4}")?;
-        writeln!(f, "  batches that move the policy            {:.2}%", 100.0 * learns)
+        writeln!(f, "  batches that move the policy            {:.2}%", 100.0 * moves)
     }
 }
