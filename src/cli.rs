@@ -79,6 +79,9 @@ struct Claims {
     /// As the Markdown page in docs/
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
+    /// Instead: bias, variance and signal to noise of every algorithm, by p, K, eta and beta
+    #[arg(long, conflicts_with_all = ["name", "markdown", "empirical"])]
+    moments: bool,
     /// Also those that are checked by training, with intervals over seeds: minutes instead of seconds
     #[arg(long)]
     empirical: bool,
@@ -165,6 +168,10 @@ impl Train {
 
 impl Claims {
     fn run(self) -> Result<()> {
+        if self.moments {
+            let table = claims::table()?;
+            return print(&if self.json { json(&table) } else { claims::page::moments(&table) });
+        }
         let claims = claims::chosen(self.name.as_deref(), self.empirical)?;
         let bar = ProgressBar::new(1000).with_style(style("{bar:40} {elapsed:>4} {msg}"));
         let findings = claims::find(&claims, &mut |name, share| {
@@ -173,13 +180,17 @@ impl Claims {
         })?;
         bar.finish_and_clear();
         print(&match &findings[..] {
-            _ if self.json => serde_json::to_string_pretty(&findings).unwrap_or_default() + "\n",
-            _ if self.markdown => claims::page::markdown(&findings),
+            _ if self.json => json(&findings),
+            _ if self.markdown => claims::page::markdown(&findings, &claims::table()?),
             [one] if self.name.is_some() => claims::page::page(one),
             all => claims::page::table(all),
         })?;
         claims::judge(&findings)
     }
+}
+
+fn json(what: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(what).unwrap_or_default() + "\n"
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -44,7 +44,8 @@ fn every_claim_says_what_it_is() {
 #[test]
 fn the_documentation_is_what_was_found() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/claims.md");
-    let (written, found) = (std::fs::read_to_string(path).unwrap(), claims::page::markdown(findings()));
+    let (written, found) =
+        (std::fs::read_to_string(path).unwrap(), claims::page::markdown(findings(), &claims::table().unwrap()));
     for (line, (written, found)) in written.lines().zip(found.lines()).enumerate() {
         assert_eq!(written, found, "docs/claims.md, line {}", line + 1);
     }
@@ -99,6 +100,11 @@ fn machines_can_read_it() {
     assert_eq!(claim["name"], "kl-values");
     assert_eq!(claim["verdict"], "holds");
     assert_eq!(claim["as_recorded"], true);
+    let (output, json, _) = oreal(&["--moments", "--json"]);
+    let moments: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(output.status.success() && moments.as_array().unwrap().len() > 300);
+    let rloo = moments.as_array().unwrap().iter().find(|moment| moment["algorithm"] == "rloo/default").unwrap();
+    assert!((rloo["scale"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{rloo}");
     let row = &claim["evidence"]["stated"][0];
     assert!(row["stated"].as_f64().unwrap() > 0.0 && row["off"].as_f64().unwrap() < 1e-9, "{row}");
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::claim::{Finding, Topic};
 use super::evidence::{Evidence, Row, TOLERANCE, Verdict, worst};
+use super::moments::Moment;
 
 /// Two lines for each claim, by topic.
 pub fn table(findings: &[Finding]) -> String {
@@ -61,8 +62,52 @@ pub fn page(finding: &Finding) -> String {
     text
 }
 
+/// A block for each quantity, with a line for each algorithm and number of rollouts and a column for each pass rate.
+pub fn moments(table: &[Moment]) -> String {
+    let quantities: [(&str, fn(&Moment) -> f64); 4] = [
+        ("length along ∇p, in units of it", |moment| moment.scale),
+        ("degrees between the expected gradient and ∇p (lines of zeros left out)", |moment| moment.angle),
+        ("variance of a batch's gradient", |moment| moment.variance),
+        ("signal to noise", |moment| moment.signal_to_noise),
+    ];
+    let mut blocks = Vec::new();
+    for (title, quantity) in quantities {
+        let mut text = format!("{title}\n");
+        let mut rates: Vec<f64> = table.iter().map(|moment| moment.pass_rate).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        let _ = write!(text, "{:46} {:>3}", "", "K");
+        rates.iter().for_each(|p| text += &format!("  {:>8}", format!("p {}", number(*p))));
+        text.push('\n');
+        for line in lines(table) {
+            let cells: Vec<String> = line.iter().map(|moment| number(quantity(moment))).collect();
+            if !title.contains("zeros") || cells.iter().any(|cell| cell != "0") {
+                let _ = write!(text, "{:46} {:>3}", line[0].algorithm, line[0].rollouts);
+                cells.iter().for_each(|cell| text += &format!("  {cell:>8}"));
+                text.push('\n');
+            }
+        }
+        blocks.push(text);
+    }
+    blocks.join("\n")
+}
+
+/// The moments of an algorithm with a number of rollouts, pass rate by pass rate, in the order in which they first come.
+fn lines(table: &[Moment]) -> Vec<Vec<&Moment>> {
+    let mut lines: Vec<Vec<&Moment>> = Vec::new();
+    for moment in table {
+        let same =
+            |line: &&mut Vec<&Moment>| (&line[0].algorithm, line[0].rollouts) == (&moment.algorithm, moment.rollouts);
+        match lines.iter_mut().find(same) {
+            Some(line) => line.push(moment),
+            None => lines.push(vec![moment]),
+        }
+    }
+    lines
+}
+
 /// The documentation page: `oreal claims --markdown`. Its numbers are rounded so far that they are the same on any processor.
-pub fn markdown(findings: &[Finding]) -> String {
+pub fn markdown(findings: &[Finding], table: &[Moment]) -> String {
     let mut text = String::from(HEAD);
     for finding in findings {
         let claim = &finding.claim;
@@ -75,7 +120,8 @@ pub fn markdown(findings: &[Finding]) -> String {
         }
         text += &section(finding);
     }
-    text
+    let some: Vec<Moment> = table.iter().filter(|moment| moment.rollouts == 8).cloned().collect();
+    text + &format!("{TABLE}\n```text\n{}```\n", moments(&some))
 }
 
 fn section(finding: &Finding) -> String {
@@ -155,8 +201,10 @@ fn gap(off: f64) -> String {
     }
 }
 
-/// Four digits; what rounding left of zero is zero.
+/// Four digits; what rounding left of zero is zero, and what it took from a half is given back.
 fn number(x: f64) -> String {
+    let scale = 10f64.powi(9 - x.abs().max(1e-6).log10().floor() as i32);
+    let x = (x * scale).round() / scale;
     match x.abs() {
         size if size < 1e-6 => "0".to_owned(),
         size if !(1e-3..1e5).contains(&size) => format!("{x:.3e}"),
@@ -204,6 +252,15 @@ and over wrong answers, n or K the number of answers to a question.
 |---|---|---|
 ";
 
+const TABLE: &str = "
+## Bias, variance and signal to noise of every algorithm
+
+The gradient of one group of K = 8 answers to one question with two right and two wrong answers, at the start of training.
+Signal to noise is the length of the expected gradient over the standard deviation of a group's. Weights 1: the token-level
+reward model says 0 at the start, and would stop every step. PPO's critic knows p. The lines with eta and beta have a uniform
+reference. `oreal claims --moments` prints K = 2, 4, 8 and 16.
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +276,8 @@ mod tests {
             (0.00012, "1.200e-4"),
             (2e8, "2.000e8"),
             (1.0, "1"),
+            (0.046875 - 1e-17, "0.04688"),
+            (0.046875 + 1e-17, "0.04688"),
             (100.0, "100"),
         ] {
             assert_eq!(number(x), text);
