@@ -83,8 +83,7 @@ pub fn claims() -> Vec<Claim> {
             measures: "least cosine between the expected step and the gradient of the pass rate, in all states and state by state",
             derivation: "Divided by its tokens, a right answer counts 1/n: at a state the step is the gradient of E[R/n], and one that wrong \
                          answers give is that of -E[(1-R)/n]. A short right answer then beats a surer one that is longer. Divided by \
-                         answers instead of tokens, every state is a non-negative multiple of its gradient of p again. (With many \
-                         questions in a batch the tokens of all are divided by, and the effect is weaker.)",
+                         answers instead of tokens, every state is a non-negative multiple of its gradient of p again.",
             recorded: Verdict::DoesNotHold,
             check: Exact(|| lengths(Alignment::Before)),
             control: Control { wrong: "the weight has seen its token", check: Exact(|| lengths(Alignment::After)) },
