@@ -7,14 +7,16 @@
 mod claim;
 mod evidence;
 pub mod page;
+mod seeds;
 mod worlds;
 
 mod best_of_n;
+mod training;
 
 pub use claim::{Check, Claim, Control, Finding, Topic};
 pub use evidence::{Evidence, Row, TOLERANCE, Verdict};
 
 /// Every claim, topic by topic.
 pub fn all() -> Vec<Claim> {
-    [best_of_n::claims()].into_iter().flatten().collect()
+    [best_of_n::claims(), training::claims()].into_iter().flatten().collect()
 }
