@@ -24,7 +24,7 @@ pub struct Size {
 }
 
 pub const FULL: Size = Size { seeds: 0..12, warm_up: 600, steps: 200, prompts: 16, completions: 2000 };
-pub const FEWER: Size = Size { seeds: 0..4, ..FULL };
+pub const FEWER: Size = Size { seeds: 0..3, ..FULL };
 
 /// Running sums of three digits by a transformer that is small enough for many seeds. The rate is constant and the gradient
 /// is not clipped, so that AdamW's step does not depend on the scale of the loss; steps in which the policy is frozen come
