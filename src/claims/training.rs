@@ -1,8 +1,8 @@
 //! What is known by training only: from several seeds, with intervals, on one small task.
 
 use oreal_algos::{
-    Algorithm, Average, Data, Expr, Frozen, Grpo, Objective, Oreal, Positives, Reinforce, Role, Select, Selection,
-    Token, TokenWeights,
+    Algorithm, Average, Data, Expr, Frozen, Grpo, Objective, Oreal, Passes, Positives, Reinforce, Role, Select,
+    Selection, Token, TokenWeights,
 };
 
 use super::claim::Check::Trained;
@@ -27,17 +27,18 @@ pub fn claims() -> Vec<Claim> {
             topic: Topic::Empirical,
             source: "OREAL, table of the ablation",
             statement: "Each rung ends above the one before: REINFORCE, + reward shaping, + behaviour cloning, + token-level reward model.",
-            measures: "pass rate on held-out problems after training, less that of the rung before: mean and 95% interval over 12 seeds",
+            measures: "pass rate on held-out problems after training, less that of the rung before: mean and 95% interval over 16 seeds",
             derivation: "No theorem orders the rungs, and the paper has one run of each. Here a rung differs from the one before by one thing. \
                          REINFORCE has the mean reward of the batch as its baseline; shaping makes the advantage leave-one-out on ±1 and \
                          averages right and wrong answers apart, wrong ones at half weight; cloning takes the advantage off right answers; \
                          the last rung weighs tokens by a reward model, which is trained for 10 steps before and in all steps after. All \
                          learn from all answers, as many at every step, from the same start, for 200 updates of the policy, and have no \
                          divergence from the start. Step sizes are matched by the optimiser: without clipping a step of AdamW does not \
-                         depend on the scale of the loss, and the rate is the same constant. Settings were chosen on other seeds by \
-                         how far REINFORCE comes.",
+                         depend on the scale of the loss, and the rate is the same constant. Twelve other seeds had left \
+                         the last row at the edge of its interval, with the reward model behind; on these no step of the ladder \
+                         shows, either way.",
             recorded: Verdict::Undecided,
-            check: Trained(|watch| ladder(Size { seeds: 100..120, ..FULL }, rungs, watch)),
+            check: Trained(|watch| ladder(Size { seeds: 100..116, ..FULL }, rungs, watch)),
             control: Control {
                 wrong: "the credit of reward shaping has the wrong sign",
                 check: Trained(|watch| ladder(FEWER, broken_rungs, watch)),
@@ -48,35 +49,36 @@ pub fn claims() -> Vec<Claim> {
             topic: Topic::Empirical,
             source: "OREAL, eq. 10-11 and the released code",
             statement: "The trained token-level reward model singles out the token that loses a wrong answer.",
-            measures: "area under the ROC curve of three readings, the decisive token against other tokens at the same place of wrong answers; \
-                       chance is 0.5: mean and 95% interval over 12 seeds",
+            measures: "area under the ROC curve, mean and 95% interval over 20 seeds, chance being 0.5: three readings of the decisive token \
+                       against those of other tokens at the same place of wrong answers; last, whole answers",
             derivation: "In running sums the token is known after which a wrong answer, continued faithfully, stays wrong. The reward model \
-                         is trained on outcomes only, through the mean of its scores before each token. So the weight of the decisive \
-                         token is made of prefixes that are not lost yet: they score higher than others, the weight is lower, and it is \
-                         the tokens after it that weigh more. A score that has seen the token could tell, if the model had learnt to. \
-                         Tokens are compared at the same place only, so that a reading that knows no more than the place is at 0.5; \
-                         the end token, after which no score is trained, is left out. The policy learns beside the reward model for 200 \
-                         of 210 steps, with the preset's settings and ratio of rates.",
+                         is trained on outcomes only, through the mean of its scores before each token. The weight of the decisive \
+                         token is thus made of prefixes that are not lost yet: these score higher than others (what holds instead), so \
+                         the weight of a wrong answer lies on the tokens after. A score that has seen the token could tell, but beside \
+                         a policy that learns for 200 of its 210 steps the model hardly learns to tell right answers from wrong ones at \
+                         all (last row). Tokens are compared at the same place only, so that a reading that knows no more than the place \
+                         is at 0.5; the end token, after which no score is trained, is left out. Preset and ratio of rates are the \
+                         released ones.",
             recorded: Verdict::DoesNotHold,
-            check: Trained(|watch| decisive(Size { prompts: 32, ..FULL }, Marks::Own, watch)),
+            check: Trained(|watch| decisive(Size { seeds: 0..20, prompts: 32, ..FULL }, Marks::Own, watch)),
             control: Control {
                 wrong: "each wrong answer is said to be lost where one to another problem is",
-                check: Trained(|watch| decisive(Size { seeds: 0..6, prompts: 32, ..FULL }, Marks::OfAnother, watch)),
+                check: Trained(|watch| decisive(Size { seeds: 0..4, prompts: 32, ..FULL }, Marks::OfAnother, watch)),
             },
         },
         Claim {
             name: "initial-policy-ceiling",
             topic: Topic::Empirical,
             source: "OREAL, table of the ablation",
-            statement: "Training does not make up for a start with less skill: it ends below where one with more skill begins.",
-            measures: "differences of pass rates on held-out problems between two starts: mean and 95% interval over 6 seeds",
+            statement: "Equally many steps of training do not make up for a start with less skill: it ends below where one with more skill begins.",
+            measures: "differences of pass rates on held-out problems between two starts: mean and 95% interval over 5 seeds",
             derivation: "Outcome rewards weigh what the policy already draws; what it never draws has no gradient. The weaker start has imitated \
                          the same teacher, who errs as often, for a quarter as long (150 steps of 600). Both are then trained by the same \
-                         algorithm for the same 200 steps. That they end apart is the first row of each algorithm; the second compares the \
-                         weaker one's end with the stronger one's start. Nothing is said of longer training: neither has \
-                         stopped improving.",
+                         algorithm, as it is shipped, for 200 steps. The first row of each algorithm compares their ends, the second the \
+                         weaker one's end with the stronger one's start. It says how far so many steps reach, not where training without \
+                         end would.",
             recorded: Verdict::Holds,
-            check: Trained(|watch| ceiling(Size { seeds: 0..6, ..FULL }, [150, 600], watch)),
+            check: Trained(|watch| ceiling(FULL, [150, 600], watch)),
             control: Control {
                 wrong: "the two starts are swapped",
                 check: Trained(|watch| ceiling(FEWER, [600, 150], watch)),
@@ -117,7 +119,7 @@ fn broken_rungs() -> Vec<Arm> {
     rungs
 }
 
-/// Takes right for wrong.
+/// An algorithm that takes right for wrong.
 #[derive(Debug)]
 struct Reversed(Box<dyn Algorithm>);
 
@@ -138,11 +140,16 @@ impl Algorithm for Reversed {
         self.0.objective()
     }
 
+    fn passes(&self) -> Passes {
+        self.0.passes()
+    }
+
     fn frozen_steps(&self, role: Role) -> usize {
         self.0.frozen_steps(role)
     }
 }
 
+/// Every rung from the same start.
 fn ladder(size: Size, rungs: fn() -> Vec<Arm>, watch: Watch<'_>) -> Result<Evidence> {
     let names: Vec<_> = rungs().into_iter().map(|(name, _)| name).collect();
     let found = over(size.seeds.clone(), names.len(), watch, |seed, done| {
@@ -160,25 +167,18 @@ fn ceiling(size: Size, [weaker, stronger]: [usize; 2], watch: Watch<'_>) -> Resu
     let from = |warm_up: usize, seed: u64, done: &dyn Fn()| {
         let size = Size { warm_up, ..size.clone() };
         let start = start(&size, seed)?;
-        let ends = arms().map(|(_, algorithm)| trained(&size, seed, &start, algorithm, done));
-        let [oreal, grpo] = ends;
+        let [oreal, grpo] = arms().map(|(_, algorithm)| trained(&size, seed, &start, algorithm, done));
         Ok([start.pass_rate.rate, oreal?, grpo?])
     };
     let found = over(size.seeds.clone(), 4, watch, |seed, done| {
         Ok([from(weaker, seed, done)?, from(stronger, seed, done)?].concat())
     })?;
-    let rows = arms().into_iter().zip(1..).flat_map(|((name, _), i)| {
+    // A seed's numbers: start and ends of the weaker, start and ends of the stronger.
+    let row = |at: String, stronger, weaker| above(at, 0.0, &differences(&found, stronger, weaker));
+    let rows = arms().into_iter().zip(1..).flat_map(|((name, _), end)| {
         [
-            above(
-                format!("{name}: end from the stronger start, less end from the weaker"),
-                0.0,
-                &differences(&found, 3 + i, i),
-            ),
-            above(
-                format!("{name}: the stronger start itself, less end from the weaker"),
-                0.0,
-                &differences(&found, 3, i),
-            ),
+            row(format!("{name}: end from the stronger start, less end from the weaker"), 3 + end, end),
+            row(format!("{name}: the stronger start itself, less end from the weaker"), 3, end),
         ]
     });
     Ok(Evidence::new(rows))

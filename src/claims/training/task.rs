@@ -23,12 +23,12 @@ pub struct Size {
     pub completions: usize,
 }
 
-pub const FULL: Size = Size { seeds: 0..12, warm_up: 600, steps: 200, prompts: 16, completions: 2000 };
+pub const FULL: Size = Size { seeds: 0..5, warm_up: 600, steps: 200, prompts: 16, completions: 2000 };
 pub const FEWER: Size = Size { seeds: 0..3, ..FULL };
 
 /// Running sums of three digits by a transformer that is small enough for many seeds. The rate is constant and the gradient
 /// is not clipped, so that AdamW's step does not depend on the scale of the loss; steps in which the policy is frozen come
-/// on top.
+/// on top. All of it was chosen on seeds from 1000 on, which no claim uses.
 pub fn experiment(size: &Size, seed: u64, algorithm: Box<dyn Algorithm>) -> Experiment {
     let steps = size.steps + algorithm.frozen_steps(Role::Policy);
     Experiment::boxed(Box::new(Chain::default()), algorithm).with(|s| {

@@ -136,7 +136,7 @@ mod tests {
         let without = |decisive| readings(&[Answer { decisive, ..lost.clone() }], fall);
         assert!(without(Some(2)).is_empty(), "lost by the end token");
         assert!(without(None).is_empty(), "not lost");
-        assert_eq!(outcomes(&[lost.clone()]), [Reading { stratum: 7, marked: false, value: 1.0 }]);
+        assert_eq!(outcomes(std::slice::from_ref(&lost)), [Reading { stratum: 7, marked: false, value: 1.0 }]);
     }
 
     /// In the released formula a wrong answer of n tokens with advantage -1 has the cotangents `eta·weight/n`.
