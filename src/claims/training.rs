@@ -48,15 +48,15 @@ pub fn claims() -> Vec<Claim> {
             name: "decisive-token",
             topic: Topic::Empirical,
             source: "OREAL, eq. 10-11 and the released code",
-            statement: "The trained token-level reward model singles out the token that loses a wrong answer.",
+            statement: "The trained token-level reward model singles out the token that loses a wrong answer, in the weights of the formula as in its scores.",
             measures: "area under the ROC curve, mean and 95% interval over 20 seeds, chance being 0.5: three readings of the decisive token \
                        against those of other tokens at the same place of wrong answers; last, whole answers",
             derivation: "In running sums the token is known after which a wrong answer, continued faithfully, stays wrong. The reward model \
                          is trained on outcomes only, through the mean of its scores before each token. The weight of the decisive \
                          token is thus made of prefixes that are not lost yet: these score higher than others (what holds instead), so \
-                         the weight of a wrong answer lies on the tokens after. A score that has seen the token could tell, but beside \
-                         a policy that learns for 200 of its 210 steps the model hardly learns to tell right answers from wrong ones at \
-                         all (last row). Tokens are compared at the same place only, so that a reading that knows no more than the place \
+                         the weight of a wrong answer lies on the tokens after. What tells the token is the fall of the \
+                         score across it, which the formula does not read (third row). All of it is faint: beside a policy that learns for \
+                         200 of its 210 steps the model hardly learns to tell right answers from wrong ones (last row). Tokens are compared at the same place only, so that a reading that knows no more than the place \
                          is at 0.5; the end token, after which no score is trained, is left out. Preset and ratio of rates are the \
                          released ones.",
             recorded: Verdict::DoesNotHold,
