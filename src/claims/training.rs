@@ -28,15 +28,15 @@ pub fn claims() -> Vec<Claim> {
             source: "OREAL, table of the ablation",
             statement: "Each rung ends above the one before: REINFORCE, + reward shaping, + behaviour cloning, + token-level reward model.",
             measures: "pass rate on held-out problems after training, less that of the rung before: mean and 95% interval over 16 seeds",
-            derivation: "No theorem orders the rungs, and the paper has one run of each. Here a rung differs from the one before by one thing. \
-                         REINFORCE has the mean reward of the batch as its baseline; shaping makes the advantage leave-one-out on ±1 and \
-                         averages right and wrong answers apart, wrong ones at half weight; cloning takes the advantage off right answers; \
-                         the last rung weighs tokens by a reward model, which is trained for 10 steps before and in all steps after. All \
-                         learn from all answers, as many at every step, from the same start, for 200 updates of the policy, and have no \
-                         divergence from the start. Step sizes are matched by the optimiser: without clipping a step of AdamW does not \
-                         depend on the scale of the loss, and the rate is the same constant. Twelve other seeds had left \
-                         the last row at the edge of its interval, with the reward model behind; on these no step of the ladder \
-                         shows, either way.",
+            derivation: "No theorem orders the rungs, and the paper has one run of each. Here a rung differs from the one before \
+                         by one thing. REINFORCE has the mean reward of the batch as its baseline; shaping makes the advantage \
+                         leave-one-out on ±1 and averages right and wrong answers apart, wrong ones at half weight; cloning takes \
+                         the advantage off right answers; the last rung weighs tokens by a reward model, which is trained for 10 \
+                         steps before and in all steps after. All learn from all answers, as many at every step, from the same \
+                         start, for 200 updates of the policy, and have no divergence from the start. Step sizes are matched by \
+                         the optimiser: without clipping a step of AdamW does not depend on the scale of the loss, and the rate \
+                         is the same constant. Twelve other seeds had left the last row at the edge of its interval, with the \
+                         reward model behind; on these no step of the ladder shows, either way.",
             recorded: Verdict::Undecided,
             check: Trained(|watch| ladder(Size { seeds: 100..116, ..FULL }, rungs, watch)),
             control: Control {
@@ -51,14 +51,15 @@ pub fn claims() -> Vec<Claim> {
             statement: "The trained token-level reward model singles out the token that loses a wrong answer, in the weights of the formula as in its scores.",
             measures: "area under the ROC curve, mean and 95% interval over 20 seeds, chance being 0.5: three readings of the decisive token \
                        against those of other tokens at the same place of wrong answers; last, whole answers",
-            derivation: "In running sums the token is known after which a wrong answer, continued faithfully, stays wrong. The reward model \
-                         is trained on outcomes only, through the mean of its scores before each token. The weight of the decisive \
-                         token is thus made of prefixes that are not lost yet: these score higher than others (what holds instead), so \
-                         the weight of a wrong answer lies on the tokens after. What tells the token is the fall of the \
-                         score across it, which the formula does not read (third row). All of it is faint: beside a policy that learns for \
-                         200 of its 210 steps the model hardly learns to tell right answers from wrong ones (last row). Tokens are compared at the same place only, so that a reading that knows no more than the place \
-                         is at 0.5; the end token, after which no score is trained, is left out. Preset and ratio of rates are the \
-                         released ones.",
+            derivation: "In running sums the token is known after which a wrong answer, continued faithfully, stays wrong. The \
+                         reward model is trained on outcomes only, through the mean of its scores before each token. The weight \
+                         of the decisive token is thus made of prefixes that are not lost yet: these score higher than others \
+                         (what holds instead), so the weight of a wrong answer lies on the tokens after. What tells the token is \
+                         the fall of the score across it, which the formula does not read (third row). All of it is faint: beside \
+                         a policy that learns for 200 of its 210 steps the model hardly learns to tell right answers from wrong \
+                         ones (last row). Tokens are compared at the same place only, so that a reading that knows no more than \
+                         the place is at 0.5; the end token, after which no score is trained, is left out. Preset and ratio of \
+                         rates are the released ones.",
             recorded: Verdict::DoesNotHold,
             check: Trained(|watch| decisive(Size { seeds: 0..20, prompts: 32, ..FULL }, Marks::Own, watch)),
             control: Control {
@@ -72,11 +73,11 @@ pub fn claims() -> Vec<Claim> {
             source: "OREAL, table of the ablation",
             statement: "Equally many steps of training do not make up for a start with less skill: it ends below where one with more skill begins.",
             measures: "differences of pass rates on held-out problems between two starts: mean and 95% interval over 5 seeds",
-            derivation: "Outcome rewards weigh what the policy already draws; what it never draws has no gradient. The weaker start has imitated \
-                         the same teacher, who errs as often, for a quarter as long (150 steps of 600). Both are then trained by the same \
-                         algorithm, as it is shipped, for 200 steps. The first row of each algorithm compares their ends, the second the \
-                         weaker one's end with the stronger one's start. It says how far so many steps reach, not where training without \
-                         end would.",
+            derivation: "Outcome rewards weigh what the policy already draws; what it never draws has no gradient. The weaker \
+                         start has imitated the same teacher, who errs as often, for a quarter as long (150 steps of 600). Both \
+                         are then trained by the same algorithm, as it is shipped, for 200 steps. The first row of each algorithm \
+                         compares their ends, the second the weaker one's end with the stronger one's start. It says how far so \
+                         many steps reach, not where training without end would.",
             recorded: Verdict::Holds,
             check: Trained(|watch| ceiling(FULL, [150, 600], watch)),
             control: Control {
