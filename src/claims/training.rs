@@ -29,7 +29,7 @@ pub fn claims() -> Vec<Claim> {
             statement: "Each rung ends above the one before: REINFORCE, + reward shaping, + behaviour cloning, + token-level reward model.",
             measures: "pass rate on held-out problems after training, less that of the rung before: mean and 95% interval over 16 seeds",
             derivation: "No theorem orders the rungs, and the paper has one run of each. Here a rung differs from the one before \
-                         by one thing. REINFORCE has the mean reward of the batch as its baseline; shaping makes the advantage \
+                         by what it is named after. REINFORCE has the mean reward of the batch as its baseline; shaping makes the advantage \
                          leave-one-out on ±1 and averages right and wrong answers apart, wrong ones at half weight; cloning takes \
                          the advantage off right answers; the last rung weighs tokens by a reward model, which is trained for 10 \
                          steps before and in all steps after. All learn from all answers, as many at every step, from the same \
