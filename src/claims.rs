@@ -14,9 +14,11 @@ mod estimators;
 mod gradients;
 mod moments;
 mod reward_model;
+mod seeds;
 mod shaping;
 mod sufficiency;
 mod token_rewards;
+mod training;
 mod variance;
 
 pub use claim::{Check, Claim, Control, Finding, Topic};
@@ -39,6 +41,7 @@ pub fn all() -> Vec<Claim> {
         token_rewards::claims(),
         reward_model::claims(),
         variance::claims(),
+        training::claims(),
     ];
     topics.into_iter().flatten().collect()
 }

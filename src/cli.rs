@@ -76,7 +76,7 @@ struct Claims {
     /// As JSON
     #[arg(long)]
     json: bool,
-    /// As the Markdown page in docs/
+    /// As the Markdown page docs/claims.md, or with --empirical docs/by_training.md
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
     /// Instead: bias, variance and signal to noise of every algorithm, by p, K, eta and beta
@@ -172,7 +172,10 @@ impl Claims {
             let table = claims::table()?;
             return print(&if self.json { json(&table) } else { claims::page::moments(&table) });
         }
-        let claims = claims::chosen(self.name.as_deref(), self.empirical)?;
+        let mut claims = claims::chosen(self.name.as_deref(), self.empirical)?;
+        if self.markdown && self.empirical {
+            claims.retain(claims::Claim::is_empirical);
+        }
         let bar = ProgressBar::new(1000).with_style(style("{bar:40} {elapsed:>4} {msg}"));
         let findings = claims::find(&claims, &mut |name, share| {
             bar.set_message(name.to_owned());
@@ -181,6 +184,7 @@ impl Claims {
         bar.finish_and_clear();
         print(&match &findings[..] {
             _ if self.json => json(&findings),
+            _ if self.markdown && self.empirical => claims::page::trained(&findings),
             _ if self.markdown => claims::page::markdown(&findings, &claims::table()?),
             [one] if self.name.is_some() => claims::page::page(one),
             all => claims::page::table(all),

@@ -26,7 +26,8 @@ impl Roles {
 
     /// The policy, to draw completions from.
     pub fn policy(&mut self) -> Result<&mut dyn Model> {
-        Ok(self.get_mut(Role::Policy)?)
+        let policy = self.get_mut(Role::Policy)?;
+        Ok(policy)
     }
 
     /// The policy, for itself.

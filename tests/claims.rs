@@ -52,6 +52,23 @@ fn the_documentation_is_what_was_found() {
     assert_eq!(written.lines().count(), found.lines().count());
 }
 
+/// Its numbers take minutes: `cargo run --release -- claims --empirical --markdown > docs/by_training.md` writes them.
+#[test]
+fn the_page_of_what_was_trained_says_what_is_recorded() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/by_training.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let trained: Vec<Claim> = claims::all().into_iter().filter(Claim::is_empirical).collect();
+    assert!(trained.len() >= 3);
+    for Claim { name, source, statement, derivation, measures, recorded, control, .. } in &trained {
+        let head = format!(
+            "## {name}\n\n> {statement}\n>\n> {source}: **{recorded}**\n\n{derivation}\n\nMeasured: {measures}."
+        );
+        assert!(page.contains(&head), "docs/by_training.md should have\n{head}");
+        assert!(page.contains(&format!("Control, which must fail ({}): ", control.wrong)), "{name}");
+    }
+    assert_eq!(page.matches("\n## ").count(), trained.len(), "docs/by_training.md has a claim too many");
+}
+
 #[test]
 fn a_verdict_that_is_not_the_recorded_one_is_an_error() {
     let law = claims::chosen(Some("best-of-n-law"), false).unwrap().swap_remove(0);
@@ -63,7 +80,8 @@ fn a_verdict_that_is_not_the_recorded_one_is_an_error() {
         let finding = wrong.find(&mut |_| {}).unwrap();
         let page = claims::page::page(&finding);
         assert!(
-            page.contains("NOT AS RECORDED") && claims::page::table(&[finding.clone()]).contains("NOT AS RECORDED")
+            page.contains("NOT AS RECORDED")
+                && claims::page::table(std::slice::from_ref(&finding)).contains("NOT AS RECORDED")
         );
         let error = claims::judge(&[finding]).unwrap_err().to_string();
         assert!(error.contains("not as recorded: best-of-n-law"), "{error}");

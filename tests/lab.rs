@@ -182,6 +182,11 @@ fn the_law_of_what_is_kept_counts_every_outcome() {
     let all = lab.law(Selection::All).unwrap().swap_remove(0);
     let expected: Vec<f64> = lab.probabilities(0).iter().map(|p| 3.0 * p).collect();
     assert_close(&all, &expected, "all of three");
+    let both = worlds::crossed([0.3, 0.6], 3).unwrap();
+    for (question, law) in both.law(Selection::Pair).unwrap().into_iter().enumerate() {
+        let alone = Lab::new(vec![both.questions()[question].clone()], both.table(Role::Policy).clone(), 3).unwrap();
+        assert_close(&law, &alone.law(Selection::Pair).unwrap()[0], "what is kept of one question ignores the other");
+    }
     let one = lab.law(Selection::Right { per_prompt: 1, repeats: Repeats::Keep }).unwrap().swap_remove(0);
     assert!((one.iter().sum::<f64>() - (1.0 - 0.6_f64.powi(3))).abs() < 1e-15);
 }

@@ -96,8 +96,9 @@ impl Row {
         Row { interval: Some(interval), ..Row::at_least(at, stated, measured) }
     }
 
+    /// A mean over seeds does only with its whole interval.
     fn holds(&self) -> bool {
-        self.off <= TOLERANCE
+        self.off <= TOLERANCE && self.interval.is_none_or(|[low, _]| low > self.stated)
     }
 
     fn points_the_same_way(&self) -> bool {
@@ -234,6 +235,8 @@ mod tests {
         let evidence = Evidence::new([Row::number("", 1.0, 2.0)]);
         assert!(evidence.supports(Verdict::DoesNotHold));
         assert!(!evidence.clone().exactly([Row::number("", 2.0, 2.1)]).supports(Verdict::DoesNotHold));
-        assert!(evidence.exactly([Row::number("", 2.0, 2.0)]).supports(Verdict::DoesNotHold));
+        assert!(evidence.clone().exactly([Row::number("", 2.0, 2.0)]).supports(Verdict::DoesNotHold));
+        assert!(!evidence.clone().exactly([Row::above("", 0.0, 0.2, [-0.1, 0.5])]).supports(Verdict::DoesNotHold));
+        assert!(evidence.exactly([Row::above("", 0.0, 0.2, [0.1, 0.3])]).supports(Verdict::DoesNotHold));
     }
 }

@@ -62,9 +62,11 @@ pub fn page(finding: &Finding) -> String {
     text
 }
 
+type Quantity = fn(&Moment) -> f64;
+
 /// A block for each quantity, with a line for each algorithm and number of rollouts and a column for each pass rate.
 pub fn moments(table: &[Moment]) -> String {
-    let quantities: [(&str, fn(&Moment) -> f64); 4] = [
+    let quantities: [(&str, Quantity); 4] = [
         ("length along ∇p, in units of it", |moment| moment.scale),
         ("degrees between the expected gradient and ∇p (lines of zeros left out)", |moment| moment.angle),
         ("variance of a batch's gradient", |moment| moment.variance),
@@ -122,6 +124,22 @@ pub fn markdown(findings: &[Finding], table: &[Moment]) -> String {
     }
     let some: Vec<Moment> = table.iter().filter(|moment| moment.rollouts == 8).cloned().collect();
     text + &format!("{TABLE}\n```text\n{}```\n", moments(&some))
+}
+
+/// The documentation page of the claims that are checked by training: `oreal claims --empirical --markdown`.
+pub fn trained(findings: &[Finding]) -> String {
+    let mut text = String::from(TRAINED);
+    for Finding { claim, verdict, evidence, violation, .. } in findings {
+        let _ = write!(text, "\n## {}\n\n> {}\n>\n> {}: **{verdict}**\n", claim.name, claim.statement, claim.source);
+        let _ = writeln!(text, "\n{}\n\nMeasured: {}.", claim.derivation, claim.measures);
+        let _ = writeln!(text, "\n```text\n{}```", rows(&evidence.stated, usize::MAX));
+        if !evidence.exactly.is_empty() {
+            let _ = writeln!(text, "\nWhat holds instead:\n\n```text\n{}```", rows(&evidence.exactly, usize::MAX));
+        }
+        let _ = writeln!(text, "\nControl, which must fail ({}): {}.", claim.control.wrong, violation.verdict());
+        let _ = writeln!(text, "\n```text\n{}```", rows(&violation.stated, usize::MAX));
+    }
+    text
 }
 
 fn section(finding: &Finding) -> String {
@@ -196,7 +214,7 @@ fn off(rows: &[Row]) -> String {
 fn gap(off: f64) -> String {
     match off {
         off if off <= TOLERANCE => format!("<{TOLERANCE:e}"),
-        off if off < 0.01 || off >= 1e3 => format!("{off:.1e}"),
+        off if !(0.01..1e3).contains(&off) => format!("{off:.1e}"),
         off => number(off),
     }
 }
@@ -250,6 +268,14 @@ and over wrong answers, n or K the number of answers to a question.
 
 | claim | verdict | statement |
 |---|---|---|
+";
+
+const TRAINED: &str = "# Claims that need training
+
+No theorem says these; they are checked by training small transformers from several seeds, and what comes out is an interval.
+A claim *holds* when each of its intervals is on its side, *does not hold as stated* when one is on the other, and is
+*undecided* otherwise. `oreal claims --empirical --markdown` writes this page, with the same numbers on the same kind of
+processor. The exact claims are in [claims.md](claims.md).
 ";
 
 const TABLE: &str = "

@@ -1,0 +1,110 @@
+//! The same experiment from several seeds, and what their spread says.
+
+use std::num::NonZero;
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::evidence::Row;
+use crate::error::Result;
+
+/// What `run` finds at each seed, in order. As many run at a time as there are processors; each is on its own,
+/// so that nothing depends on which. A seed has so many `arms` and says when one is done; `watch` is told the share.
+pub fn over<T: Send>(
+    seeds: Range<u64>,
+    arms: usize,
+    watch: &mut dyn FnMut(f64),
+    run: impl Fn(u64, &dyn Fn()) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let (next, (finished, arrivals)) = (AtomicU64::new(seeds.start), channel());
+    let count = seeds.clone().count();
+    let work = |finished: Sender<()>| {
+        let ticket = || next.fetch_add(1, Ordering::Relaxed);
+        let mine = std::iter::from_fn(|| Some(ticket()).filter(|seed| seeds.contains(seed)));
+        // It fails only when nobody listens any more.
+        let done = || finished.send(()).unwrap_or_default();
+        mine.map(|seed| (seed, run(seed, &done))).collect::<Vec<_>>()
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut found = thread::scope(|scope| {
+        let start = |finished| scope.spawn(|| work(finished));
+        let started: Vec<_> = vec![finished; workers.min(count)].into_iter().map(start).collect();
+        for (i, ()) in arrivals.iter().enumerate() {
+            watch((i + 1) as f64 / (count * arms) as f64);
+        }
+        started
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect::<Vec<_>>()
+    });
+    found.sort_by_key(|(seed, _)| *seed);
+    found.into_iter().map(|(_, result)| result).collect()
+}
+
+/// A row that says that the mean of these numbers, one for each seed, is above another.
+pub fn above(at: impl Into<String>, stated: f64, values: &[f64]) -> Row {
+    let (mean, interval) = interval(values);
+    Row::above(at, stated, mean, interval)
+}
+
+/// What the first has more than the second at each seed.
+pub fn differences(found: &[Vec<f64>], first: usize, second: usize) -> Vec<f64> {
+    found.iter().map(|arms| arms[first] - arms[second]).collect()
+}
+
+/// Mean, and the two-sided 95% interval of Student's t. Of a single number nothing is known: its interval is everything.
+pub fn interval(values: &[f64]) -> (f64, [f64; 2]) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+    let half = match StudentsT::new(0.0, 1.0, n - 1.0) {
+        Ok(t) => t.inverse_cdf(0.975) * (squares / (n - 1.0) / n).sqrt(),
+        Err(_) => f64::INFINITY,
+    };
+    (mean, [mean - half, mean + half])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    /// `scipy.stats.t.interval(0.95, len(x) - 1, numpy.mean(x), scipy.stats.sem(x))`
+    #[test]
+    fn interval_is_that_of_student() {
+        let cases: [(&[f64], [f64; 2]); 2] =
+            [(&[0.1, 0.3, 0.2, 0.5, -0.1], [-0.07764, 0.47764]), (&[1.0, 2.0], [-4.85310, 7.85310])];
+        for (values, expected) in cases {
+            let (mean, [low, high]) = interval(values);
+            assert!((low - expected[0]).abs() < 1e-5 && (high - expected[1]).abs() < 1e-5, "{values:?}: {low} {high}");
+            assert!((low + high - 2.0 * mean).abs() < 1e-12);
+        }
+        assert_eq!(interval(&[0.5]).1, [f64::NEG_INFINITY, f64::INFINITY]);
+        assert_eq!(interval(&[0.5, 0.5]).1, [0.5, 0.5]);
+    }
+
+    #[test]
+    fn seeds_come_in_order_and_every_arm_is_heard_of() {
+        let mut shares = Vec::new();
+        let run = |seed, done: &dyn Fn()| {
+            thread::sleep(std::time::Duration::from_millis(5 - seed));
+            (0..2).for_each(|_| done());
+            Ok(seed)
+        };
+        assert_eq!(over(0..5, 2, &mut |share| shares.push(share), run).unwrap(), [0, 1, 2, 3, 4]);
+        assert_eq!(shares, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]);
+    }
+
+    #[test]
+    fn a_seed_that_fails_fails_all() {
+        let run = |seed, _: &dyn Fn()| match seed {
+            2 => Err(Error::setting("seed", "is 2")),
+            _ => Ok(()),
+        };
+        assert!(over(0..4, 1, &mut |_| {}, run).is_err());
+    }
+}
