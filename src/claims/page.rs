@@ -176,15 +176,18 @@ fn rows(rows: &[Row], most: usize) -> String {
         shown.truncate(most);
     }
     let width = shown.iter().map(|row| row.at.chars().count()).max().unwrap_or(0);
-    let mut text = format!("  {:width$}  {:>10}  {:>10}  {:>8}\n", "", "stated", "measured", "off by");
+    let trained = shown.iter().any(|row| row.interval.is_some());
+    let last = if trained { "95% interval" } else { "  off by" };
+    let mut text = format!("  {:width$}  {:>10}  {:>10}  {last}\n", "", "stated", "measured");
     for row in &shown {
         let Row { at, stated, measured, .. } = row;
-        let _ = write!(text, "  {at:width$}  {:>10}  {:>10}  {:>8}", number(*stated), number(*measured), gap(row.off));
+        let _ = write!(text, "  {at:width$}  {:>10}  {:>10}", number(*stated), number(*measured));
+        let _ = match row.interval {
+            Some([low, high]) => write!(text, "  [{}, {}]", number(low), number(high)),
+            None => write!(text, "  {:>8}", gap(row.off)),
+        };
         if let Some(seen) = row.direction {
             let _ = write!(text, "  {} degrees", number(seen.angle));
-        }
-        if let Some([low, high]) = row.interval {
-            let _ = write!(text, "  95% [{}, {}]", number(low), number(high));
         }
         text.push('\n');
     }
@@ -204,6 +207,7 @@ fn violated(violation: &Evidence) -> &[Row] {
 fn off(rows: &[Row]) -> String {
     let angle = rows.iter().filter_map(|row| row.direction).map(|seen| seen.angle).fold(0.0, f64::max);
     match worst(rows) {
+        Some(row) if row.interval.is_some() => "-".to_owned(),
         Some(_) if angle > 1e-6 => format!("{angle:.1}°"),
         Some(row) => gap(row.off),
         None => "-".to_owned(),
