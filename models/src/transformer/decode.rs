@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dfdx::prelude::NoneTape;
 use rayon::prelude::*;
 
-use super::ops::{Rotary, attend_row};
+use super::ops::{Rotary, Rows, attend_row};
 use super::{Config, Matrix, Ops, Transformer};
 use crate::check;
 use crate::contract::Sampler;
@@ -72,7 +72,7 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
         let mut pasts: Vec<Past<E>> = distinct.iter().map(|prompt| self.past(room(prompt))).collect();
         let longest = distinct.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
         let rotary = Rotary::new(longest, self.config.head_dim(), self.config.rope_theta);
-        let logits = self.continue_with(&distinct, &mut pasts.iter_mut().collect::<Vec<_>>(), &rotary);
+        let logits = self.continue_with(&distinct, Rows::Many, &mut pasts.iter_mut().collect::<Vec<_>>(), &rotary);
         let begin = |(index, (prompt, key)): (usize, (&&[Token], &Key))| {
             let which = distinct.partition_point(|other| other < prompt);
             let logits = logits[which * self.config.vocab_size..][..self.config.vocab_size].to_vec();
@@ -87,16 +87,23 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
         let tokens: Vec<[Token; 1]> = live.iter().filter_map(last).collect();
         let tokens: Vec<&[Token]> = tokens.iter().map(<[Token; 1]>::as_slice).collect();
         let mut pasts: Vec<&mut Past<E>> = live.iter_mut().map(|one| &mut one.past).collect();
-        let logits = self.continue_with(&tokens, &mut pasts, rotary);
+        let logits = self.continue_with(&tokens, Rows::Few, &mut pasts, rotary);
         for (one, logits) in live.iter_mut().zip(logits.chunks_exact(self.config.vocab_size)) {
             one.logits.copy_from_slice(logits);
         }
     }
 
     /// Logits after the last of the tokens that each sequence goes on with.
-    fn continue_with(&self, tokens: &[&[Token]], pasts: &mut [&mut Past<E>], rotary: &Rotary<E>) -> Vec<E> {
+    fn continue_with(
+        &self,
+        tokens: &[&[Token]],
+        rows_are: Rows,
+        pasts: &mut [&mut Past<E>],
+        rotary: &Rotary<E>,
+    ) -> Vec<E> {
         let rows = tokens.concat();
-        let hidden = self.trunk::<NoneTape>(&rows, |layer, qkv| self.attend(layer, qkv, tokens, pasts, rotary));
+        let hidden =
+            self.trunk::<NoneTape>(&rows, rows_are, |layer, qkv| self.attend(layer, qkv, tokens, pasts, rotary));
         let mut last = Vec::with_capacity(tokens.len());
         let mut end = 0;
         for (tokens, past) in tokens.iter().zip(pasts) {
@@ -104,7 +111,7 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
             last.push(end - 1);
             past.seen += tokens.len();
         }
-        self.project(&self.gather(&D::host(&hidden), &last))
+        self.project(&self.gather(&D::host(&hidden), &last), rows_are)
     }
 
     /// Attention of the new rows to the past and to each other. The past grows by them, its length does not yet.

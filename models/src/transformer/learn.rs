@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::{NoneTape, OwnedTape, Tape};
 
-use super::ops::{Causal, Rotary};
+use super::ops::{Causal, Rotary, Rows};
 use super::pack::Packed;
 use super::{Matrix, Ops, Transformer};
 use crate::check;
@@ -79,7 +79,7 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
             head_dim: self.config.head_dim(),
             rotary: Rotary::new(packed.longest(), self.config.head_dim(), self.config.rope_theta),
         });
-        self.trunk::<T>(&packed.tokens, |_, qkv| D::attention(qkv, &how))
+        self.trunk::<T>(&packed.tokens, Rows::Many, |_, qkv| D::attention(qkv, &how))
     }
 }
 

@@ -4,6 +4,7 @@
 use dfdx::prelude::{Axes2, PermuteTo, TryMatMul};
 use rayon::prelude::*;
 
+use super::ops::Rows;
 use super::pack::Packed;
 use super::{Matrix, Ops, Transformer};
 use crate::data::{Head, Signal, Signals, Want};
@@ -35,7 +36,7 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
         let mut kept = None;
         let mut rows = Vec::with_capacity(packed.read.len());
         for (first, chunk) in self.chunks(&hidden) {
-            let outputs = self.project(chunk);
+            let outputs = self.project(chunk, Rows::Many);
             match self.head {
                 Head::Scalar => rows.extend(outputs.iter().map(|x| (x.wide(), 0.0))),
                 Head::Vocabulary => {
@@ -74,7 +75,7 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
         };
         for (first, chunk) in self.chunks(&hidden) {
             let rows = chunk.len() / hidden_size;
-            let mut d = kept.take().unwrap_or_else(|| self.project(chunk));
+            let mut d = kept.take().unwrap_or_else(|| self.project(chunk, Rows::Many));
             match self.head {
                 Head::Scalar => d.copy_from_slice(&scalars[first..first + rows]),
                 Head::Vocabulary => d.par_chunks_mut(width).enumerate().for_each(|(i, logits)| {
@@ -97,10 +98,10 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
     }
 
     /// Logits, or the scalar, of rows of hidden states.
-    pub(super) fn project(&self, hidden: &[E]) -> Vec<E> {
+    pub(super) fn project(&self, hidden: &[E], rows_are: Rows) -> Vec<E> {
         let shape = (hidden.len() / self.config.hidden_size, self.config.hidden_size);
         let hidden = self.device.tensor_from_vec(hidden.to_vec(), shape);
-        D::host(&D::linear(hidden, &self.weights[self.head_index()], None)).into_owned()
+        D::host(&D::linear(hidden, &self.weights[self.head_index()], None, rows_are)).into_owned()
     }
 
     /// Numbers the head gives per row.

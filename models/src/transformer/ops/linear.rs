@@ -6,7 +6,7 @@ use dfdx::prelude::{
 };
 
 use super::raw::{View, add_product, slice};
-use super::{Matrix, vectorised};
+use super::{Matrix, Rows, few, vectorised};
 use crate::real::Real;
 
 pub(super) fn stock<E: Real, D: Device<E>, T: Tape<E, D>>(
@@ -26,12 +26,17 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
     x: Matrix<E, Cpu, T>,
     weight: &Matrix<E, Cpu>,
     bias: Option<&Matrix<E, Cpu>>,
+    rows_are: Rows,
 ) -> Matrix<E, Cpu, T> {
     let (x, mut tape) = x.split_tape();
     let ((rows, inputs), (outputs, _)) = (*x.shape(), *weight.shape());
     let mut out = bias.map_or_else(|| vec![E::ZERO; rows * outputs], |bias| slice(bias).repeat(rows));
-    let w = View::new(slice(weight), (outputs, inputs));
-    add_product(&mut out, View::new(slice(&x), (rows, inputs)), w.transposed());
+    if rows_are == Rows::Few && few::pays(inputs) {
+        few::add_product(&mut out, slice(&x), slice(weight), inputs);
+    } else {
+        let w = View::new(slice(weight), (outputs, inputs));
+        add_product(&mut out, View::new(slice(&x), (rows, inputs)), w.transposed());
+    }
     let out = x.device().tensor_from_vec(out, (rows, outputs));
     if T::OWNS_TAPE {
         let (ghost, weight, bias) = (out.ghost(), weight.clone(), bias.cloned());

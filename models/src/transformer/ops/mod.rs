@@ -3,6 +3,7 @@
 
 mod attention;
 mod embedding;
+mod few;
 mod linear;
 mod raw;
 mod residual;
@@ -21,6 +22,15 @@ use crate::real::Real;
 /// Rows of numbers: one per token for activations, `[out, in]` for weights, `[1, n]` for norms and biases.
 pub type Matrix<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 
+/// What the rows of an activation are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// The tokens of whole sequences.
+    Many,
+    /// The next token of each sequence that is being decoded.
+    Few,
+}
+
 /// A device that can run a transformer with numbers of type `E`.
 ///
 /// Activations carry the tape; weights never do, and are known to the gradients by their identity.
@@ -35,6 +45,7 @@ pub trait Ops<E: Real>: Device<E> {
         x: Matrix<E, Self, T>,
         weight: &Matrix<E, Self>,
         bias: Option<&Matrix<E, Self>>,
+        _rows_are: Rows,
     ) -> Matrix<E, Self, T> {
         linear::stock(x, weight, bias)
     }
@@ -99,8 +110,9 @@ where
         x: Matrix<E, Self, T>,
         weight: &Matrix<E, Self>,
         bias: Option<&Matrix<E, Self>>,
+        rows_are: Rows,
     ) -> Matrix<E, Self, T> {
-        linear::fused(x, weight, bias)
+        linear::fused(x, weight, bias, rows_are)
     }
 
     fn rms_norm<T: Tape<E, Self>>(x: Matrix<E, Self, T>, weight: &Matrix<E, Self>, epsilon: f64) -> Matrix<E, Self, T> {

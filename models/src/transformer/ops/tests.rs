@@ -61,7 +61,10 @@ where
     let tokens = [3, 0, 3, 1];
     compare::<E>(&[(5, 7)], tolerance, &|x| embedding::stock(&x[0], &tokens), &|x| embedding::fused(&x[0], &tokens));
     compare::<E>(&[(9, 7), (5, 7), (1, 5)], tolerance, &|x| linear::stock(trace(&x[0]), &x[1], Some(&x[2])), &|x| {
-        linear::fused(trace(&x[0]), &x[1], Some(&x[2]))
+        linear::fused(trace(&x[0]), &x[1], Some(&x[2]), Rows::Many)
+    });
+    compare::<E>(&[(9, 270), (70, 270)], tolerance, &|x| linear::stock(trace(&x[0]), &x[1], None), &|x| {
+        linear::fused(trace(&x[0]), &x[1], None, Rows::Few)
     });
     compare::<E>(&[(300, 13), (1, 13)], tolerance, &|x| rms_norm::stock(trace(&x[0]), &x[1], 1e-3), &|x| {
         rms_norm::fused(trace(&x[0]), &x[1], 1e-3)
