@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use super::vectorised;
 use crate::real::Real;
 
-/// Narrower weights stay in a cache close to the processor, where the general product is as good or better.
-const NARROW: usize = 256;
+/// Numbers of a weight. Smaller ones stay in a cache close to the processor, where the general product is as good or better.
+const SMALL: usize = 1 << 16;
 
 /// Outputs that are worth a task of their own.
 const TASK: usize = 64;
@@ -21,9 +21,9 @@ const BLOCK: usize = 4;
 /// Numbers of one partial sum.
 const LANES: usize = 16;
 
-/// Whether a weight with so many inputs is worth it.
-pub(super) fn pays(inputs: usize) -> bool {
-    inputs >= NARROW
+/// Whether it is worth it for a weight of so many numbers. It does not depend on the rows, so that a row never does on others.
+pub(super) fn pays(numbers: usize) -> bool {
+    numbers >= SMALL
 }
 
 /// `out += x Wᵀ` with `x` of `[rows, inputs]` and `W` of `[outputs, inputs]`.

@@ -31,7 +31,7 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let ((rows, inputs), (outputs, _)) = (*x.shape(), *weight.shape());
     let mut out = bias.map_or_else(|| vec![E::ZERO; rows * outputs], |bias| slice(bias).repeat(rows));
-    if rows_are == Rows::Few && few::pays(inputs) {
+    if rows_are == Rows::Few && few::pays(inputs * outputs) {
         few::add_product(&mut out, slice(&x), slice(weight), inputs);
     } else {
         let w = View::new(slice(weight), (outputs, inputs));
