@@ -52,6 +52,16 @@ fn the_documentation_is_what_was_found() {
     assert_eq!(written.lines().count(), found.lines().count());
 }
 
+#[test]
+fn the_readme_shows_lines_of_the_table() {
+    let readme = include_str!("../README.md");
+    let shown = readme.split("```text\n").find(|block| block.starts_with("GRADIENT CONSISTENCY")).unwrap();
+    let table = claims::page::table(findings());
+    for line in shown.split("```").next().unwrap().lines().filter(|line| *line != "..") {
+        assert!(table.lines().any(|other| other == line), "README.md shows a line that is not in the table:\n{line}");
+    }
+}
+
 /// Its numbers take minutes: `cargo run --release -- claims --empirical --markdown > docs/by_training.md` writes them.
 #[test]
 fn the_page_of_what_was_trained_says_what_is_recorded() {
