@@ -124,6 +124,16 @@ impl Lab {
         &self.tables[&role]
     }
 
+    /// Outcome reward of a completion of a question.
+    pub fn reward(&self, question: usize, answer: usize) -> f64 {
+        self.questions[question].answers[answer].verdict.reward()
+    }
+
+    /// Where completions are drawn from.
+    fn sampler(&self) -> &Table {
+        self.sampler.as_ref().unwrap_or(self.table(Role::Policy))
+    }
+
     /// Probability of each completion of a question, under the policy.
     pub fn probabilities(&self, question: usize) -> Vec<f64> {
         self.questions[question].probabilities(self.table(Role::Policy))
@@ -137,20 +147,19 @@ impl Lab {
 
     /// Gradient of the mean pass rate with respect to the policy's parameters: what policy gradients estimate.
     pub fn pass_rate_gradient(&self) -> Result<Vec<f64>> {
-        let right = |answer: &Answer| answer.verdict.reward() / self.questions.len() as f64;
-        self.gradient_of_mean(&|_, answer| right(answer))
+        self.gradient_of_mean(&|question, answer| self.reward(question, answer) / self.questions.len() as f64)
     }
 
-    /// Gradient, with respect to the policy's parameters, of `sum over questions and completions of π(s)·f(s)` with `f`
-    /// held where it is.
-    pub fn gradient_of_mean(&self, f: &dyn Fn(usize, &Answer) -> f64) -> Result<Vec<f64>> {
+    /// Gradient, with respect to the policy's parameters, of `sum over questions and completions of π(s)·f(s)` with `f`, of
+    /// the places of question and completion, held where it is.
+    pub fn gradient_of_mean(&self, f: &dyn Fn(usize, usize) -> f64) -> Result<Vec<f64>> {
         let known = known::Known::new(self, &[Column::Logp])?;
         let policy = self.table(Role::Policy);
         let mut gradient = vec![0.0; known.parameters(Role::Policy)];
         for (completion, place) in known.places() {
             let answer = &self.questions[place.question].answers[place.answer];
             let probability = policy.probability(&self.questions[place.question].prompt, &answer.tokens);
-            let weight = probability * f(place.question, answer);
+            let weight = probability * f(place.question, place.answer);
             known.pull(completion, Column::Logp, &vec![weight; answer.tokens.len()], &mut gradient);
         }
         Ok(gradient)
@@ -176,8 +185,7 @@ impl Lab {
 
     /// Every group that can be drawn for a question, as places among its completions, with its probability in any order.
     pub fn groups(&self, question: usize) -> impl Iterator<Item = (f64, Vec<usize>)> {
-        let sampler = self.sampler.as_ref().unwrap_or(self.table(Role::Policy));
-        let law = self.questions[question].probabilities(sampler);
+        let law = self.questions[question].probabilities(self.sampler());
         draws::groups(&law, self.rollouts).into_iter().map(|group| (group.probability, group.completions))
     }
 
@@ -192,14 +200,20 @@ impl Lab {
         for (state, gradient) in expected.by_state(Role::Policy) {
             let State { prompt, prefix } = state;
             let mut logits = policy.row(prompt, prefix).logits;
-            let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let total: f64 = logits.iter().map(|z| (z - most).exp()).sum();
-            for (z, g) in logits.iter_mut().zip(gradient) {
-                *z += rate * g / ((*z - most).exp() / total).max(f64::MIN_POSITIVE);
+            for ((z, p), g) in logits.iter_mut().zip(next_token(policy, state)).zip(gradient) {
+                *z += rate * g / p.max(f64::MIN_POSITIVE);
             }
             moved.set_logits(prompt, prefix, &logits);
         }
         lab.tables.insert(Role::Policy, moved);
         Ok(lab)
     }
+}
+
+/// Probability of each token at a state.
+pub(crate) fn next_token(table: &Table, state: &State) -> Vec<f64> {
+    let logits = table.row(&state.prompt, &state.prefix).logits;
+    let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = logits.iter().map(|z| (z - most).exp()).sum();
+    logits.iter().map(|z| (z - most).exp() / total).collect()
 }

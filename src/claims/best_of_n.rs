@@ -205,7 +205,7 @@ enum Ties {
 /// The law of the best of n answers, right or wrong: of the right ones where there are any, else of all.
 fn best(lab: &Lab, ties: Ties) -> Result<Vec<f64>> {
     let mut law = vec![0.0; lab.questions()[0].answers.len()];
-    let right = |i: usize| lab.questions()[0].answers[i].verdict.reward() > 0.5;
+    let right = |i: usize| lab.reward(0, i) > 0.5;
     for (probability, drawn) in lab.groups(0) {
         let any = drawn.iter().any(|&i| right(i));
         let candidates: Vec<usize> = drawn.into_iter().filter(|&i| !any || right(i)).collect();

@@ -1,7 +1,6 @@
 //! What estimators estimate, as values and as losses.
 
 use oreal_algos::{Algorithm, Average, Column, Grpo, Kl, Level, Ppo, Rloo, Role, Whitening, credit_of};
-use oreal_models::{State, Table};
 
 use super::claim::Check::Exact;
 use super::claim::{Claim, Control, Topic};
@@ -9,7 +8,7 @@ use super::evidence::{Evidence, Row, Verdict};
 use super::variants::{CreditOf, Lower, WHOLE};
 use super::worlds::{arms, ragged, tree, with_others};
 use crate::error::Result;
-use crate::lab::{Lab, norm};
+use crate::lab::{Lab, next_token, norm};
 
 pub fn claims() -> Vec<Claim> {
     vec![
@@ -232,10 +231,7 @@ fn nucleus(algorithm: &dyn Algorithm) -> Result<Evidence> {
         sampler.set_logits(&prompt, &[], &law.iter().enumerate().map(cut).collect::<Vec<_>>());
         let drawn = lab.questions()[0].probabilities(&sampler);
         let rate = lab.questions()[0].pass_rate(&sampler);
-        let follows = lab.gradient_of_mean(&|_, answer| {
-            let i = answer.tokens[0] as usize;
-            drawn[i] / law[i] * (answer.verdict.reward() - rate)
-        })?;
+        let follows = lab.gradient_of_mean(&|_, i| drawn[i] / law[i] * (lab.reward(0, i) - rate))?;
         let truth = lab.pass_rate_gradient()?;
         let found = lab.drawn_from(sampler).expected(algorithm)?;
         stated.push(Row::gradient(format!("p {p}"), &truth, found.policy()));
@@ -263,9 +259,8 @@ fn log_ratios(lab: &Lab) -> Vec<f64> {
 
 /// What descends KL(π, ref) of whole answers.
 fn descends_divergence(lab: &Lab) -> Result<Vec<f64>> {
-    let (ratios, answers) = (log_ratios(lab), &lab.questions()[0].answers);
-    let ratio = |tokens: &[u32]| answers.iter().position(|answer| answer.tokens == tokens).map_or(0.0, |i| ratios[i]);
-    lab.gradient_of_mean(&|_, answer| -ratio(&answer.tokens))
+    let ratios = log_ratios(lab);
+    lab.gradient_of_mean(&|_, answer| -ratios[answer])
 }
 
 fn k1(kl: Kl) -> Result<Evidence> {
@@ -316,14 +311,6 @@ fn by_state(kl: Kl, what: &str, row: impl Fn(&[f64], &[f64]) -> Vec<f64>) -> Res
         exactly.push(Row::gradient(format!("{what}, {world}"), &expected, &measured));
     }
     Ok(Evidence::new(stated).exactly(exactly))
-}
-
-fn next_token(table: &Table, state: &State) -> Vec<f64> {
-    let tokens = 0..table.vocabulary() as u32;
-    let before = table.probability(&state.prompt, &state.prefix);
-    tokens
-        .map(|token| table.probability(&state.prompt, &[state.prefix.as_slice(), &[token]].concat()) / before)
-        .collect()
 }
 
 fn bonus(loss: Lower) -> Result<Evidence> {

@@ -207,7 +207,7 @@ fn across(unbiased: &dyn Algorithm) -> Result<Evidence> {
     let mut exactly = vec![Row::gradient("rloo", &truth, lab.expected(unbiased)?.policy())];
     let grpo = Grpo { beta: 0.0, ..Grpo::default() };
     let factors = lab.pass_rates().into_iter().map(|p| scale(&arms(p, 4)?, &grpo)).collect::<Result<Vec<_>>>()?;
-    let weighed = lab.gradient_of_mean(&|question, answer| factors[question] * answer.verdict.reward() / 2.0)?;
+    let weighed = lab.gradient_of_mean(&|question, answer| factors[question] * lab.reward(question, answer) / 2.0)?;
     exactly.push(Row::gradient("grpo, as a sum of C(p)·∇p", &weighed, lab.expected(&grpo)?.policy()));
     Ok(Evidence::new(stated).exactly(exactly))
 }

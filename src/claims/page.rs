@@ -9,20 +9,9 @@ use super::moments::Moment;
 /// Two lines for each claim, by topic.
 pub fn table(findings: &[Finding]) -> String {
     let mut text = String::new();
-    let mut topic = None;
-    for finding in findings {
-        if topic.replace(finding.claim.topic) != Some(finding.claim.topic) {
-            text += &heading(finding.claim.topic);
-        }
-        let Finding { claim, evidence, violation, .. } = finding;
-        let mark = if finding.as_recorded { "" } else { "  NOT AS RECORDED" };
-        let exactly = match (finding.verdict, evidence.exactly.is_empty()) {
-            (Verdict::Holds, _) | (_, false) => off(evidence.exact_rows()),
-            _ => "-".to_owned(),
-        };
-        let (verdict, stated, control) = (finding.verdict, off(&evidence.stated), off(violated(violation)));
-        let _ = writeln!(text, "{:24}  {verdict:32}  {stated:>8}  {exactly:>8}  {control:>8}{mark}", claim.name);
-        let _ = writeln!(text, "  {}: {}", claim.source, claim.measures);
+    for of_topic in by_topic(findings) {
+        text += &heading(of_topic[0].claim.topic);
+        of_topic.iter().for_each(|finding| text += &entry(finding));
     }
     text += &format!(
         "\noff by   how far what was measured is from the statement, at worst (relative, or an angle): the counter-example\n\
@@ -31,6 +20,25 @@ pub fn table(findings: &[Finding]) -> String {
          oreal claims NAME explains one\n"
     );
     text
+}
+
+/// Findings are listed topic by topic.
+fn by_topic(findings: &[Finding]) -> impl Iterator<Item = &[Finding]> {
+    findings.chunk_by(|a, b| a.claim.topic == b.claim.topic)
+}
+
+fn entry(finding: &Finding) -> String {
+    let Finding { claim, evidence, violation, .. } = finding;
+    let mark = if finding.as_recorded { "" } else { "  NOT AS RECORDED" };
+    let exactly = match (finding.verdict, evidence.exactly.is_empty()) {
+        (Verdict::Holds, _) | (_, false) => off(evidence.exact_rows()),
+        _ => "-".to_owned(),
+    };
+    let (verdict, stated, control) = (finding.verdict, off(&evidence.stated), off(violated(violation)));
+    format!(
+        "{:24}  {verdict:32}  {stated:>8}  {exactly:>8}  {control:>8}{mark}\n  {}: {}\n",
+        claim.name, claim.source, claim.measures
+    )
 }
 
 fn heading(topic: Topic) -> String {
@@ -64,7 +72,8 @@ pub fn page(finding: &Finding) -> String {
 
 type Quantity = fn(&Moment) -> f64;
 
-/// A block for each quantity, with a line for each algorithm and number of rollouts and a column for each pass rate.
+/// A block for each quantity, with a line for each algorithm and number of rollouts and a column for each pass rate. Lines of
+/// zeros are left out.
 pub fn moments(table: &[Moment]) -> String {
     let quantities: [(&str, Quantity); 4] = [
         ("length along ∇p, in units of it", |moment| moment.scale),
@@ -83,7 +92,7 @@ pub fn moments(table: &[Moment]) -> String {
         text.push('\n');
         for line in lines(table) {
             let cells: Vec<String> = line.iter().map(|moment| number(quantity(moment))).collect();
-            if !title.contains("zeros") || cells.iter().any(|cell| cell != "0") {
+            if cells.iter().any(|cell| cell != "0") {
                 let _ = write!(text, "{:46} {:>3}", line[0].algorithm, line[0].rollouts);
                 cells.iter().for_each(|cell| text += &format!("  {cell:>8}"));
                 text.push('\n');
@@ -115,12 +124,9 @@ pub fn markdown(findings: &[Finding], table: &[Moment]) -> String {
         let claim = &finding.claim;
         let _ = writeln!(text, "| [`{}`](#{}) | {} | {} |", claim.name, claim.name, finding.verdict, claim.statement);
     }
-    let mut topic = None;
-    for finding in findings {
-        if topic.replace(finding.claim.topic) != Some(finding.claim.topic) {
-            let _ = write!(text, "\n## {}\n", finding.claim.topic.title());
-        }
-        text += &section(finding);
+    for of_topic in by_topic(findings) {
+        let _ = write!(text, "\n## {}\n", of_topic[0].claim.topic.title());
+        of_topic.iter().for_each(|finding| text += &section(finding));
     }
     let some: Vec<Moment> = table.iter().filter(|moment| moment.rollouts == 8).cloned().collect();
     text + &format!("{TABLE}\n```text\n{}```\n", moments(&some))

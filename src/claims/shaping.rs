@@ -169,14 +169,12 @@ fn negative_term(lab: &Lab, oreal: &Oreal) -> Result<Vec<f64>> {
 /// The gradient of the chance that one of `n` answers is right, from the score function over every group.
 fn best_of_n_gradient(lab: &Lab) -> Result<Vec<f64>> {
     let law = lab.probabilities(0);
-    let answers = &lab.questions()[0].answers;
     let mut weights = vec![0.0; law.len()];
     for (probability, drawn) in lab.groups(0) {
-        let best = drawn.iter().map(|&i| answers[i].verdict.reward()).fold(0.0, f64::max);
+        let best = drawn.iter().map(|&i| lab.reward(0, i)).fold(0.0, f64::max);
         drawn.iter().for_each(|&i| weights[i] += probability * best / law[i]);
     }
-    let place = |tokens: &[u32]| answers.iter().position(|answer| answer.tokens == tokens);
-    lab.gradient_of_mean(&|_, answer| place(&answer.tokens).map_or(0.0, |i| weights[i]))
+    lab.gradient_of_mean(&|_, answer| weights[answer])
 }
 
 fn coefficients(fewer: usize) -> Result<Evidence> {
@@ -186,7 +184,7 @@ fn coefficients(fewer: usize) -> Result<Evidence> {
             let lab = arms(p, n - fewer)?;
             let gradient = best_of_n_gradient(&lab)?;
             let right = lab.pass_rate_gradient()?;
-            let wrong = lab.gradient_of_mean(&|_, answer| 1.0 - answer.verdict.reward())?;
+            let wrong = lab.gradient_of_mean(&|question, answer| 1.0 - lab.reward(question, answer))?;
             let sums = [Direction::new(&gradient, &right).scale, -Direction::new(&gradient, &wrong).scale];
             let means = [sums[0] * p, sums[1] * (1.0 - p)];
             stated.push(Row::number(format!("sums over both, p {p}, n {n}"), 1.0 - p, sums[1] / sums[0]));

@@ -1,7 +1,7 @@
 //! Algorithms made for claims: schemes of the theory that no shipped preset is, and mistakes for controls.
 
 use oreal_algos::{
-    Algorithm, Average, Data, Expr, Frozen, Kl, Objective, Select, Selection, Terms, Token, Trajectory, minimise,
+    Algorithm, Average, Data, Expr, Frozen, Kl, Objective, Rloo, Select, Selection, Terms, Token, Trajectory, minimise,
 };
 
 /// Policy gradient with a number for each right and for each wrong answer: `-mean_batch(w·logπ)`, `w = right·R - wrong·(1-R)`.
@@ -27,7 +27,7 @@ impl Algorithm for Weighted {
     }
 
     fn objective(&self) -> Box<dyn Objective> {
-        minimise(|x| -WHOLE.of(x.advantage() * x.logp()))
+        Rloo { average: WHOLE }.objective()
     }
 }
 
@@ -45,7 +45,7 @@ impl Algorithm for CreditOf<'_> {
     }
 
     fn objective(&self) -> Box<dyn Objective> {
-        minimise(|x| -WHOLE.of(x.advantage() * x.logp()))
+        Rloo { average: WHOLE }.objective()
     }
 }
 

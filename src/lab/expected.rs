@@ -67,10 +67,10 @@ pub fn expected(lab: &Lab, algorithm: &dyn Algorithm) -> Result<Expected> {
     let known = Known::new(lab, &reads)?;
     let mut sums = Sums::new(&known);
     for batch in batches(lab, &known)? {
-        let mut full = batch.experience(&known, lab);
+        let (all, mut full) = (batch.completions(), batch.experience(&known, lab));
         full.set(Column::Advantage, credit.evaluate(&full));
         for (probability, kept) in choices(selection, &full) {
-            let (learnt, completions) = (full.keep(&kept), marked(&batch.completions(), &kept));
+            let (learnt, completions) = (full.keep(&kept), marked(&all, &kept));
             if completions.is_empty() {
                 continue;
             }
@@ -94,8 +94,9 @@ pub fn law(lab: &Lab, selection: Selection) -> Result<Vec<Vec<f64>>> {
     let known = Known::new(lab, &[])?;
     let mut law: Vec<Vec<f64>> = lab.questions.iter().map(|question| vec![0.0; question.answers.len()]).collect();
     for batch in batches(lab, &known)? {
+        let all = batch.completions();
         for (probability, kept) in choices(selection, &batch.experience(&known, lab)) {
-            for completion in marked(&batch.completions(), &kept) {
+            for completion in marked(&all, &kept) {
                 let Place { question, answer } = known.place(completion);
                 law[question][answer] += batch.probability * probability;
             }
@@ -111,7 +112,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub fn completions(&self) -> Vec<usize> {
+    fn completions(&self) -> Vec<usize> {
         self.groups.concat()
     }
 
@@ -165,7 +166,7 @@ pub fn batches(lab: &Lab, known: &Known) -> Result<Vec<Batch>> {
 }
 
 /// What a selection can do to a batch, with probabilities. Choices that keep the same columns are one.
-pub fn choices(selection: Selection, x: &Experience) -> Vec<(f64, Vec<bool>)> {
+fn choices(selection: Selection, x: &Experience) -> Vec<(f64, Vec<bool>)> {
     let mut choices = vec![(1.0, Vec::new())];
     for group in x.layout().spans(Level::Trajectory, Level::Group) {
         let outcomes = distinct(x, &group, selection.outcomes(x, group.clone()));
@@ -194,12 +195,12 @@ fn distinct(x: &Experience, group: &Range<usize>, outcomes: Vec<Outcome>) -> Vec
     distinct.into_values().collect()
 }
 
-pub fn marked(completions: &[usize], kept: &[bool]) -> Vec<usize> {
+fn marked(completions: &[usize], kept: &[bool]) -> Vec<usize> {
     completions.iter().zip(kept).filter(|(_, kept)| **kept).map(|(completion, _)| *completion).collect()
 }
 
 /// The gradient of a loss from its cotangents on completions, by role.
-pub fn gradient(known: &Known, cotangents: &Columns, completions: &[usize]) -> BTreeMap<Role, Vec<f64>> {
+fn gradient(known: &Known, cotangents: &Columns, completions: &[usize]) -> BTreeMap<Role, Vec<f64>> {
     let mut gradients = BTreeMap::new();
     for (&column, values) in cotangents {
         let Some(role) = column.role() else { continue };

@@ -44,7 +44,7 @@ impl Known {
         let places: Vec<Place> = questions
             .flat_map(|(question, q)| (0..q.answers.len()).map(move |answer| Place { question, answer }))
             .collect();
-        let sampler = lab.sampler.as_ref().unwrap_or(lab.table(Role::Policy));
+        let sampler = lab.sampler();
         let probabilities = lab.questions.iter().flat_map(|question| question.probabilities(sampler)).collect();
         let lengths: Vec<Vec<usize>> =
             lab.questions.iter().map(|q| q.answers.iter().map(|a| a.tokens.len()).collect()).collect();
@@ -56,9 +56,9 @@ impl Known {
             states: BTreeMap::new(),
         };
         let sequences: Vec<Sequence<'_>> = known.places.iter().map(|place| sequence(lab, *place)).collect();
-        for column in [Column::SampledLogp, Column::OldLogp] {
-            known.table.set(column, sampled_logp(sampler, &sequences)?);
-        }
+        let sampled_logp = sampled_logp(sampler, &sequences)?;
+        known.table.set(Column::OldLogp, sampled_logp.clone());
+        known.table.set(Column::SampledLogp, sampled_logp);
         roles(&lab.tables).fill(&mut known.table, columns, &sequences)?;
         for &column in columns.iter().filter(|column| column.is_signal()) {
             known.differentiate(lab, column, &sequences)?;

@@ -51,13 +51,13 @@ fn one_token(laws: &[(Vec<f64>, Vec<Token>)], rollouts: usize) -> Result<Lab> {
 }
 
 /// Probability that `k` of `n` answers are right.
-pub fn binomial(n: usize, k: usize, p: f64) -> f64 {
+pub(crate) fn binomial(n: usize, k: usize, p: f64) -> f64 {
     let ways = (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product::<f64>();
     ways * p.powi(k as i32) * (1.0 - p).powi((n - k) as i32)
 }
 
 /// The law of right answers given that the answer is right, π/p; 0 on the wrong ones.
-pub fn given_right(lab: &Lab, question: usize) -> Vec<f64> {
+pub(crate) fn given_right(lab: &Lab, question: usize) -> Vec<f64> {
     let (p, law) = (lab.pass_rates()[question], lab.probabilities(question));
     let answers = lab.questions()[question].answers.iter();
     answers.zip(law).map(|(answer, mass)| answer.verdict.reward() * mass / p).collect()
@@ -95,7 +95,7 @@ pub fn ragged(seed: u64, rollouts: usize) -> Result<Lab> {
 }
 
 /// With a reference that is another random policy, and a critic of random values.
-pub fn with_others(lab: Lab, seed: u64, other: &Lab) -> Lab {
+pub(crate) fn with_others(lab: Lab, seed: u64, other: &Lab) -> Lab {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut critic = Table::new(lab.table(Role::Policy).vocabulary(), &Optimiser::EXACT);
     for answer in &lab.questions()[0].answers {
