@@ -15,11 +15,13 @@ pub mod transformer;
 mod optim;
 mod tokenizer;
 
+mod buffers;
 mod check;
 mod error;
 mod file;
 mod memory;
 mod real;
+mod vectors;
 
 pub use contract::{Backbone, Model, Sampler};
 pub use data::{Completion, Ending, Head, Key, Sampling, Sequence, Signal, Signals, Step, Token, Want};

@@ -2,11 +2,16 @@
 
 use dfdx::dtypes::Dtype;
 
+use crate::buffers::Buffers;
+use crate::vectors::Vectors;
+
 /// `f32` for work, `f64` for checks.
-pub trait Real: Dtype + std::iter::Sum + std::ops::Neg<Output = Self> {
+pub trait Real: Dtype + Vectors + std::iter::Sum + std::ops::Neg<Output = Self> {
     /// How safetensors calls this type.
     const STORED: safetensors::Dtype;
     const ZERO: Self;
+    /// Memory for activations.
+    fn buffers() -> &'static Buffers<Self>;
     /// Rounds to this type.
     fn of(x: f64) -> Self;
     /// Exact.
@@ -23,6 +28,11 @@ pub trait Real: Dtype + std::iter::Sum + std::ops::Neg<Output = Self> {
 impl Real for f32 {
     const STORED: safetensors::Dtype = safetensors::Dtype::F32;
     const ZERO: Self = 0.0;
+
+    fn buffers() -> &'static Buffers<Self> {
+        static BUFFERS: Buffers<f32> = Buffers::new();
+        &BUFFERS
+    }
 
     #[inline(always)]
     fn of(x: f64) -> Self {
@@ -62,6 +72,11 @@ impl Real for f32 {
 impl Real for f64 {
     const STORED: safetensors::Dtype = safetensors::Dtype::F64;
     const ZERO: Self = 0.0;
+
+    fn buffers() -> &'static Buffers<Self> {
+        static BUFFERS: Buffers<f64> = Buffers::new();
+        &BUFFERS
+    }
 
     #[inline(always)]
     fn of(x: f64) -> Self {

@@ -8,9 +8,10 @@ use std::path::Path;
 use crate::contract::{Backbone, Model, Sampler};
 use crate::data::{Completion, Head, Key, Sampling, Sequence, Signal, Signals, Step, Token, Want};
 use crate::error::Result;
+use crate::head::{self, Softmax};
 use crate::optim::{self, Decay, Moments, Optimiser, Update};
 use crate::sampling::Drawing;
-use crate::{check, file, head};
+use crate::{check, file};
 
 /// What a table knows when it predicts a token: the prompt and the completion so far.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,7 +103,7 @@ impl Table {
     pub fn probability(&self, prompt: &[Token], completion: &[Token]) -> f64 {
         let step = |t: usize| {
             let logits = self.row(prompt, &completion[..t]).logits;
-            head::value(&logits, completion[t] as usize, 1.0).logp
+            Softmax::new(&logits, 1.0).row(logits[completion[t] as usize]).logp
         };
         (0..completion.len()).map(step).sum::<f64>().exp()
     }
@@ -115,7 +116,7 @@ impl Table {
     /// Value of one signal at token `t` of a sequence.
     fn signal(&self, sequence: &Sequence<'_>, t: usize, signal: Signal, temperature: f64) -> f64 {
         let row = self.row(sequence.prompt, &sequence.completion[..t]);
-        let predicted = || head::value(&row.logits, sequence.completion[t] as usize, temperature);
+        let predicted = || Softmax::new(&row.logits, temperature).row(row.logits[sequence.completion[t] as usize]);
         match signal {
             Signal::Logp => predicted().logp,
             Signal::Entropy => predicted().entropy,
@@ -139,7 +140,8 @@ impl Table {
             Signal::Logp => head::Row { logp: cotangent, entropy: 0.0 },
             Signal::Entropy => head::Row { logp: 0.0, entropy: cotangent },
         };
-        head::vjp(&mut logits, sequence.completion[t] as usize, temperature, cotangent);
+        let softmax = Softmax::new(&logits, temperature);
+        softmax.vjp(&mut logits, sequence.completion[t] as usize, cotangent);
         gradient.logits.iter_mut().zip(logits).for_each(|(sum, dz)| *sum += dz);
     }
 }

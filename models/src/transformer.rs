@@ -12,6 +12,7 @@ mod pack;
 mod stored;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use dfdx::prelude::Tape;
 use rand::rngs::ChaCha8Rng;
@@ -27,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::optim::{Moments, Optimiser};
 use crate::real::Real;
 use config::{PER_LAYER, Parameter, Start};
-use ops::Rows;
+use ops::Causal;
 
 /// Token embedding, then layers of causal attention and gated units with normalisation before each, then a head.
 #[derive(Clone, Debug)]
@@ -136,27 +137,14 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
         fork
     }
 
-    /// Last hidden states, normalised: one row per token. `attend` gets the layer and its queries, keys and values.
-    fn trunk<T: Tape<E, D>>(
-        &self,
-        tokens: &[Token],
-        rows_are: Rows,
-        mut attend: impl FnMut(usize, [Matrix<E, D, T>; 3]) -> Matrix<E, D, T>,
-    ) -> Matrix<E, D, T> {
+    /// Last hidden states, normalised: one row per token.
+    fn trunk<T: Tape<E, D>>(&self, tokens: &[Token], how: &Arc<Causal<E>>) -> Matrix<E, D, T> {
         let epsilon = self.config.rms_norm_eps;
         let mut x = D::embedding::<T>(&self.weights[0], tokens);
         for layer in 0..self.config.num_hidden_layers {
             let [norm1, q, q_bias, k, k_bias, v, v_bias, o, norm2, gate, up, down] = self.layer(layer);
-            let read = D::rms_norm(x.retaped::<T>(), norm1, epsilon);
-            let query = D::linear(read.retaped::<T>(), q, Some(q_bias), rows_are);
-            let key = D::linear(read.retaped::<T>(), k, Some(k_bias), rows_are);
-            let value = D::linear(read, v, Some(v_bias), rows_are);
-            let mixed = attend(layer, [query, key, value]);
-            x = D::residual(x, D::linear(mixed, o, None, rows_are));
-            let read = D::rms_norm(x.retaped::<T>(), norm2, epsilon);
-            let gate = D::linear(read.retaped::<T>(), gate, None, rows_are);
-            let wide = D::swiglu(gate, D::linear(read, up, None, rows_are));
-            x = D::residual(x, D::linear(wide, down, None, rows_are));
+            x = D::attention(x, [norm1, q, q_bias, k, k_bias, v, v_bias, o], how);
+            x = D::feed_forward(x, [norm2, gate, up, down], epsilon);
         }
         D::rms_norm(x, &self.weights[self.trunk_len() - 1], epsilon)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::{NoneTape, OwnedTape, Tape};
 
-use super::ops::{Causal, Rotary, Rows};
+use super::ops::{Causal, Rotary};
 use super::pack::Packed;
 use super::{Matrix, Ops, Transformer};
 use crate::check;
@@ -34,7 +34,7 @@ impl<E: Real, D: Ops<E>> Backbone for Transformer<E, D> {
         let (signals, outputs) = self.signals(&hidden.retaped(), &packed, want);
         let cotangents = loss(&signals);
         check::cotangents(&signals, &cotangents)?;
-        let slopes = self.slopes(outputs, &packed, want, &cotangents);
+        let slopes = self.slopes(outputs, &packed, &cotangents);
         let shape = (packed.tokens.len(), self.config.hidden_size);
         let d_hidden = self.device.tensor_from_vec(slopes.hidden, shape);
         let mut gradients = D::pull_back(hidden, d_hidden);
@@ -77,9 +77,10 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
             heads: self.config.num_attention_heads,
             kv_heads: self.config.num_key_value_heads,
             head_dim: self.config.head_dim(),
+            epsilon: self.config.rms_norm_eps,
             rotary: Rotary::new(packed.longest(), self.config.head_dim(), self.config.rope_theta),
         });
-        self.trunk::<T>(&packed.tokens, Rows::Many, |_, qkv| D::attention(qkv, &how))
+        self.trunk(&packed.tokens, &how)
     }
 }
 

@@ -1,14 +1,12 @@
 //! The head: from hidden states to signals and back, some rows at a time, so that the logits of a whole batch never
 //! exist at once when they are large.
 
-use dfdx::prelude::{Axes2, PermuteTo, TryMatMul};
 use rayon::prelude::*;
 
-use super::ops::Rows;
 use super::pack::Packed;
 use super::{Matrix, Ops, Transformer};
 use crate::data::{Head, Signal, Signals, Want};
-use crate::head;
+use crate::head::{Row, Softmax};
 use crate::real::Real;
 
 /// Most logits that exist at once, unless a test says otherwise.
@@ -22,9 +20,11 @@ pub(super) struct Slopes<E> {
     pub(super) weight: Vec<E>,
 }
 
-/// The hidden states that the head reads, and its outputs where they are few enough to be kept for the way back.
+/// What the head keeps for the way back: the hidden states it read, one softmax per row, and its outputs where they are
+/// few enough.
 pub(super) struct Outputs<E> {
     hidden: Vec<E>,
+    softmaxes: Vec<Softmax>,
     kept: Option<Vec<E>>,
 }
 
@@ -32,20 +32,18 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
     /// Signals of the packed tokens.
     pub(super) fn signals(&self, hidden: &Matrix<E, D>, packed: &Packed, want: &Want) -> (Signals, Outputs<E>) {
         let hidden = self.gather(&D::host(hidden), &packed.read);
-        let width = self.outputs();
-        let mut kept = None;
+        let (mut kept, mut softmaxes) = (None, Vec::new());
         let mut rows = Vec::with_capacity(packed.read.len());
         for (first, chunk) in self.chunks(&hidden) {
-            let outputs = self.project(chunk, Rows::Many);
+            let outputs = D::project(chunk, &self.weights[self.head_index()]);
             match self.head {
-                Head::Scalar => rows.extend(outputs.iter().map(|x| (x.wide(), 0.0))),
+                Head::Scalar => rows.extend(outputs.iter().map(|x| Row { logp: x.wide(), entropy: 0.0 })),
                 Head::Vocabulary => {
+                    let logits = || outputs.par_chunks(self.outputs());
+                    softmaxes.par_extend(logits().map(|logits| Softmax::new(logits, want.temperature)));
                     let targets = packed.targets[first..].par_iter();
-                    let value = |(logits, &token): (&[E], _)| {
-                        let row = head::value(logits, token as usize, want.temperature);
-                        (row.logp, row.entropy)
-                    };
-                    rows.par_extend(outputs.par_chunks(width).zip(targets).map(value));
+                    let read = softmaxes[first..].par_iter().zip(logits()).zip(targets);
+                    rows.par_extend(read.map(|((softmax, logits), &token)| softmax.row(logits[token as usize])));
                 }
             }
             if chunk.len() == hidden.len() {
@@ -54,58 +52,47 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
         }
         let column = |&signal: &Signal| {
             let of = |&row: &usize| match signal {
-                Signal::Logp | Signal::Scalar => rows[row].0,
-                Signal::Entropy => rows[row].1,
-                Signal::ScalarAfter => rows[row + 1].0,
+                Signal::Logp | Signal::Scalar => rows[row].logp,
+                Signal::Entropy => rows[row].entropy,
+                Signal::ScalarAfter => rows[row + 1].logp,
             };
             (signal, packed.before.iter().map(of).collect())
         };
-        (Signals(want.signals.iter().map(column).collect()), Outputs { hidden, kept })
+        (Signals(want.signals.iter().map(column).collect()), Outputs { hidden, softmaxes, kept })
     }
 
     /// The closed form of the way back.
-    pub(super) fn slopes(&self, outputs: Outputs<E>, packed: &Packed, want: &Want, cotangents: &Signals) -> Slopes<E> {
+    pub(super) fn slopes(&self, outputs: Outputs<E>, packed: &Packed, cotangents: &Signals) -> Slopes<E> {
         let (width, hidden_size) = (self.outputs(), self.config.hidden_size);
         let weight = &self.weights[self.head_index()];
         let scalars = self.scalar_slopes(packed, cotangents);
-        let Outputs { hidden, mut kept } = outputs;
+        let Outputs { hidden, softmaxes, mut kept } = outputs;
         let mut slopes = Slopes {
             hidden: vec![E::ZERO; packed.tokens.len() * hidden_size],
             weight: vec![E::ZERO; width * hidden_size],
         };
         for (first, chunk) in self.chunks(&hidden) {
             let rows = chunk.len() / hidden_size;
-            let mut d = kept.take().unwrap_or_else(|| self.project(chunk, Rows::Many));
+            let mut d = kept.take().unwrap_or_else(|| D::project(chunk, &self.weights[self.head_index()]));
             match self.head {
                 Head::Scalar => d.copy_from_slice(&scalars[first..first + rows]),
                 Head::Vocabulary => d.par_chunks_mut(width).enumerate().for_each(|(i, logits)| {
                     let at = |signal| cotangents.0.get(&signal).map_or(0.0, |column| column[first + i]);
-                    let cotangent = head::Row { logp: at(Signal::Logp), entropy: at(Signal::Entropy) };
-                    head::vjp(logits, packed.targets[first + i] as usize, want.temperature, cotangent);
+                    let cotangent = Row { logp: at(Signal::Logp), entropy: at(Signal::Entropy) };
+                    softmaxes[first + i].vjp(logits, packed.targets[first + i] as usize, cotangent);
                 }),
             }
-            let d = self.device.tensor_from_vec(d, (rows, width));
-            let h = self.device.tensor_from_vec(chunk.to_vec(), (rows, hidden_size));
-            let d_hidden = d.clone().matmul(weight.clone());
-            let d_weight = d.permute::<(usize, usize), Axes2<1, 0>>().matmul(h);
+            let d_hidden = D::project_back(&d, chunk, weight, &mut slopes.weight);
             let read = &packed.read[first..first + rows];
-            for (row, d) in read.iter().zip(D::host(&d_hidden).chunks_exact(hidden_size)) {
+            for (row, d) in read.iter().zip(d_hidden.chunks_exact(hidden_size)) {
                 slopes.hidden[row * hidden_size..][..hidden_size].copy_from_slice(d);
             }
-            slopes.weight.iter_mut().zip(&*D::host(&d_weight)).for_each(|(sum, d)| *sum += *d);
         }
         slopes
     }
 
-    /// Logits, or the scalar, of rows of hidden states.
-    pub(super) fn project(&self, hidden: &[E], rows_are: Rows) -> Vec<E> {
-        let shape = (hidden.len() / self.config.hidden_size, self.config.hidden_size);
-        let hidden = self.device.tensor_from_vec(hidden.to_vec(), shape);
-        D::host(&D::linear(hidden, &self.weights[self.head_index()], None, rows_are)).into_owned()
-    }
-
     /// Numbers the head gives per row.
-    pub(super) fn outputs(&self) -> usize {
+    fn outputs(&self) -> usize {
         match self.head {
             Head::Vocabulary => self.config.vocab_size,
             Head::Scalar => 1,
@@ -113,7 +100,7 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
     }
 
     /// The rows of these numbers.
-    pub(super) fn gather(&self, hidden: &[E], rows: &[usize]) -> Vec<E> {
+    fn gather(&self, hidden: &[E], rows: &[usize]) -> Vec<E> {
         let width = self.config.hidden_size;
         let mut out = Vec::with_capacity(rows.len() * width);
         rows.iter().for_each(|row| out.extend_from_slice(&hidden[row * width..][..width]));

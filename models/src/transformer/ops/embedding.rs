@@ -1,16 +1,10 @@
 //! Rows of a table.
 
-use dfdx::prelude::{Cpu, Device, GatherTo, HasShape, PutTape, Tape, TensorFromVec};
+use dfdx::prelude::{Cpu, HasShape, PutTape, Tape, TensorFromVec};
 
 use super::{Matrix, raw};
 use crate::data::Token;
 use crate::real::Real;
-
-pub(super) fn stock<E: Real, D: Device<E>, T: Tape<E, D>>(table: &Matrix<E, D>, tokens: &[Token]) -> Matrix<E, D, T> {
-    let indices: Vec<usize> = tokens.iter().map(|&token| token as usize).collect();
-    let shape = (indices.len(),);
-    table.retaped::<T>().gather(table.device().tensor_from_vec(indices, shape))
-}
 
 pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(table: &Matrix<E, Cpu>, tokens: &[Token]) -> Matrix<E, Cpu, T> {
     let (_, width) = *table.shape();

@@ -5,9 +5,12 @@ use dfdx::prelude::{
     TryMatMul,
 };
 
-use super::raw::{View, add_product, slice};
-use super::{Matrix, Rows, few, vectorised};
+use super::Matrix;
+use super::panels::{Panels, add_transposed_product};
+use super::product::Start;
+use super::raw::slice;
 use crate::real::Real;
+use crate::vectors::vectorised;
 
 pub(super) fn stock<E: Real, D: Device<E>, T: Tape<E, D>>(
     x: Matrix<E, D, T>,
@@ -22,31 +25,42 @@ pub(super) fn stock<E: Real, D: Device<E>, T: Tape<E, D>>(
     y + bias
 }
 
+pub(super) fn stock_back<E: Real, D: Device<E>>(
+    d_out: &[E],
+    x: &[E],
+    weight: &Matrix<E, D>,
+    d_weight: &mut [E],
+) -> Vec<E> {
+    let ((outputs, inputs), device) = (*weight.shape(), weight.device());
+    let rows = x.len() / inputs;
+    let d_out = device.tensor_from_vec(d_out.to_vec(), (rows, outputs));
+    let x = device.tensor_from_vec(x.to_vec(), (rows, inputs));
+    let d_x = d_out.clone().matmul(weight.clone());
+    let d = d_out.permute::<(usize, usize), Axes2<1, 0>>().matmul(x);
+    d_weight.iter_mut().zip(d.as_vec()).for_each(|(sum, d)| *sum += d);
+    d_x.as_vec()
+}
+
 pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
     x: Matrix<E, Cpu, T>,
     weight: &Matrix<E, Cpu>,
     bias: Option<&Matrix<E, Cpu>>,
-    rows_are: Rows,
 ) -> Matrix<E, Cpu, T> {
     let (x, mut tape) = x.split_tape();
     let ((rows, inputs), (outputs, _)) = (*x.shape(), *weight.shape());
-    let mut out = bias.map_or_else(|| vec![E::ZERO; rows * outputs], |bias| slice(bias).repeat(rows));
-    if rows_are == Rows::Few && few::pays(inputs * outputs) {
-        few::add_product(&mut out, slice(&x), slice(weight), inputs);
-    } else {
-        let w = View::new(slice(weight), (outputs, inputs));
-        add_product(&mut out, View::new(slice(&x), (rows, inputs)), w.transposed());
-    }
+    let (start, mut out) = match bias {
+        Some(bias) => (Start::Out, slice(bias).repeat(rows)),
+        None => (Start::Zero, vec![E::ZERO; rows * outputs]),
+    };
+    Panels::transposed(&[slice(weight)], inputs).apply_by_rows(&mut out, outputs, start, slice(&x));
     let out = x.device().tensor_from_vec(out, (rows, outputs));
     if T::OWNS_TAPE {
         let (ghost, weight, bias) = (out.ghost(), weight.clone(), bias.cloned());
         tape.add_backward_op(move |g| {
             let d_out = std::mem::take(&mut **g.get_or_alloc_mut(&ghost)?);
-            let d_y = View::new(&d_out, (rows, outputs));
-            let d_x = &mut **g.get_or_alloc_mut(&x)?;
-            add_product(d_x, d_y, View::new(slice(&weight), (outputs, inputs)));
-            let d_w = &mut **g.get_or_alloc_mut(&weight)?;
-            add_product(d_w, d_y.transposed(), View::new(slice(&x), (rows, inputs)));
+            let mut d_x = std::mem::take(&mut **g.get_or_alloc_mut(&x)?);
+            back(&d_out, slice(&x), (slice(&weight), inputs), (&mut d_x, g.get_or_alloc_mut(&weight)?));
+            **g.get_or_alloc_mut(&x)? = d_x;
             if let Some(bias) = bias {
                 add_rows(g.get_or_alloc_mut(&bias)?, &d_out);
             }
@@ -54,6 +68,17 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
         });
     }
     out.put_tape(tape)
+}
+
+/// Adds to the gradients of `x`, `[rows, inputs]`, and of the weight.
+pub(super) fn back<E: Real>(
+    d_out: &[E],
+    x: &[E],
+    (weight, inputs): (&[E], usize),
+    (d_x, d_weight): (&mut [E], &mut [E]),
+) {
+    Panels::new(weight, inputs).apply_by_rows(d_x, inputs, Start::Out, d_out);
+    add_transposed_product(d_weight, d_out, x, inputs);
 }
 
 /// Adds each row to the sum, in order.

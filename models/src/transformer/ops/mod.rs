@@ -3,33 +3,33 @@
 
 mod attention;
 mod embedding;
-mod few;
-mod linear;
+mod feed_forward;
+mod gradients;
+mod head;
+mod panels;
+mod product;
 mod raw;
-mod residual;
 mod rms_norm;
+mod stock;
 mod swiglu;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use dfdx::prelude::{Backward, Cpu, Device, Gradients, NoneTape, OwnedTape, SumTo, Tape, Tensor};
 
-pub(crate) use attention::{Causal, Rotary, attend_row};
+pub(crate) use attention::{Causal, Rotary, softmax_rows};
+pub(crate) use panels::Panels;
+pub(crate) use product::{Left, Out, Right, Start, padded, product};
+pub(crate) use rms_norm::Norm;
+pub(crate) use swiglu::forward as gated;
 
 use crate::data::Token;
 use crate::real::Real;
+use crate::vectors::vectorised;
 
 /// Rows of numbers: one per token for activations, `[out, in]` for weights, `[1, n]` for norms and biases.
 pub type Matrix<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
-
-/// What the rows of an activation are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rows {
-    /// The tokens of whole sequences.
-    Many,
-    /// The next token of each sequence that is being decoded.
-    Few,
-}
 
 /// A device that can run a transformer with numbers of type `E`.
 ///
@@ -37,40 +37,41 @@ pub enum Rows {
 pub trait Ops<E: Real>: Device<E> {
     /// Row `tokens[i]` of the table, for each `i`.
     fn embedding<T: Tape<E, Self>>(table: &Matrix<E, Self>, tokens: &[Token]) -> Matrix<E, Self, T> {
-        embedding::stock(table, tokens)
+        stock::embedding(table, tokens)
     }
 
-    /// `x Wᵀ + b`.
-    fn linear<T: Tape<E, Self>>(
+    /// `x + o(attend(q(n), k(n), v(n)))` with `n` the normalised `x`. The weights are norm, q and its bias, k and its bias,
+    /// v and its bias, and o.
+    fn attention<T: Tape<E, Self>>(
         x: Matrix<E, Self, T>,
-        weight: &Matrix<E, Self>,
-        bias: Option<&Matrix<E, Self>>,
-        _rows_are: Rows,
+        weights: [&Matrix<E, Self>; 8],
+        how: &Arc<Causal<E>>,
     ) -> Matrix<E, Self, T> {
-        linear::stock(x, weight, bias)
+        stock::attention(x, weights, how)
+    }
+
+    /// `x + down(silu(gate(n)) * up(n))` with `n` the normalised `x`. The weights are norm, gate, up and down.
+    fn feed_forward<T: Tape<E, Self>>(
+        x: Matrix<E, Self, T>,
+        weights: [&Matrix<E, Self>; 4],
+        epsilon: f64,
+    ) -> Matrix<E, Self, T> {
+        stock::feed_forward(x, weights, epsilon)
     }
 
     /// `x / sqrt(mean(x²) + epsilon) * w`, row by row.
     fn rms_norm<T: Tape<E, Self>>(x: Matrix<E, Self, T>, weight: &Matrix<E, Self>, epsilon: f64) -> Matrix<E, Self, T> {
-        rms_norm::stock(x, weight, epsilon)
+        stock::rms_norm(x, weight, epsilon)
     }
 
-    /// Rotates queries and keys by their positions, then attends causally within each sequence.
-    fn attention<T: Tape<E, Self>>(
-        qkv: [Matrix<E, Self, T>; 3],
-        how: &std::sync::Arc<Causal<E>>,
-    ) -> Matrix<E, Self, T> {
-        attention::stock(qkv, how)
+    /// `x Wᵀ`, without a tape and on the host, as is the next.
+    fn project(x: &[E], weight: &Matrix<E, Self>) -> Vec<E> {
+        stock::project(x, weight)
     }
 
-    /// `silu(gate) * up`.
-    fn swiglu<T: Tape<E, Self>>(gate: Matrix<E, Self, T>, up: Matrix<E, Self, T>) -> Matrix<E, Self, T> {
-        swiglu::stock(gate, up)
-    }
-
-    /// `x + y`.
-    fn residual<T: Tape<E, Self>>(x: Matrix<E, Self, T>, y: Matrix<E, Self, T>) -> Matrix<E, Self, T> {
-        x + y
+    /// The way back of [`Ops::project`]: adds to the gradient of the weight, and returns that of `x`.
+    fn project_back(d_out: &[E], x: &[E], weight: &Matrix<E, Self>, d_weight: &mut [E]) -> Vec<E> {
+        stock::project_back(d_out, x, weight, d_weight)
     }
 
     /// The numbers in row-major order, on the host.
@@ -106,32 +107,32 @@ where
         embedding::fused(table, tokens)
     }
 
-    fn linear<T: Tape<E, Self>>(
+    fn attention<T: Tape<E, Self>>(
         x: Matrix<E, Self, T>,
-        weight: &Matrix<E, Self>,
-        bias: Option<&Matrix<E, Self>>,
-        rows_are: Rows,
+        weights: [&Matrix<E, Self>; 8],
+        how: &Arc<Causal<E>>,
     ) -> Matrix<E, Self, T> {
-        linear::fused(x, weight, bias, rows_are)
+        attention::fused(x, weights, how)
+    }
+
+    fn feed_forward<T: Tape<E, Self>>(
+        x: Matrix<E, Self, T>,
+        weights: [&Matrix<E, Self>; 4],
+        epsilon: f64,
+    ) -> Matrix<E, Self, T> {
+        feed_forward::fused(x, weights, epsilon)
     }
 
     fn rms_norm<T: Tape<E, Self>>(x: Matrix<E, Self, T>, weight: &Matrix<E, Self>, epsilon: f64) -> Matrix<E, Self, T> {
         rms_norm::fused(x, weight, epsilon)
     }
 
-    fn attention<T: Tape<E, Self>>(
-        qkv: [Matrix<E, Self, T>; 3],
-        how: &std::sync::Arc<Causal<E>>,
-    ) -> Matrix<E, Self, T> {
-        attention::fused(qkv, how)
+    fn project(x: &[E], weight: &Matrix<E, Self>) -> Vec<E> {
+        head::project(x, weight)
     }
 
-    fn swiglu<T: Tape<E, Self>>(gate: Matrix<E, Self, T>, up: Matrix<E, Self, T>) -> Matrix<E, Self, T> {
-        swiglu::fused(gate, up)
-    }
-
-    fn residual<T: Tape<E, Self>>(x: Matrix<E, Self, T>, y: Matrix<E, Self, T>) -> Matrix<E, Self, T> {
-        residual::fused(x, y)
+    fn project_back(d_out: &[E], x: &[E], weight: &Matrix<E, Self>, d_weight: &mut [E]) -> Vec<E> {
+        head::project_back(d_out, x, weight, d_weight)
     }
 
     fn host(x: &Matrix<E, Self>) -> Cow<'_, [E]> {
@@ -143,38 +144,30 @@ where
     }
 
     fn pull_back(x: Matrix<E, Self, OwnedTape<E, Self>>, cotangent: Matrix<E, Self>) -> Gradients<E, Self> {
-        residual::seed(x, raw::slice(&cotangent).to_vec())
+        gradients::seed(x, raw::slice(&cotangent).to_vec())
     }
 
     fn gradient(gradients: &mut Gradients<E, Self>, weight: &Matrix<E, Self>) -> Vec<E> {
-        residual::take(gradients, weight)
+        gradients::of(gradients, weight)
     }
 }
 
-/// Runs a loop at the full vector width of the processor. Only the width changes, never a result.
-#[inline(always)]
-fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(work)
+/// Rows that go through an operation together. Sums over rows are taken in parts of as many, in order.
+const ROWS: usize = 128;
+
+/// As far as the shorter of the two goes.
+fn add_up<E: Real>(sum: &mut [E], x: &[E]) {
+    vectorised(
+        #[inline(always)]
+        || sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += *x),
+    );
 }
 
-/// Sum of `term(0..length)` as sixteen partial sums, which the compiler may keep in one vector.
-#[inline(always)]
-fn sum<E: Real>(length: usize, term: impl Fn(usize) -> E) -> E {
-    let mut lanes = [E::ZERO; 16];
-    let whole = length / 16 * 16;
-    for start in (0..whole).step_by(16) {
-        for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += term(start + lane);
-        }
-    }
-    let mut total = E::ZERO;
-    for i in whole..length {
-        total += term(i);
-    }
-    for lane in lanes {
-        total += lane;
-    }
-    total
+/// With padding.
+pub(crate) fn filled_up<E: Real>(numbers: &[E]) -> Vec<E> {
+    let mut out = numbers.to_vec();
+    out.resize(padded(numbers.len()), E::ZERO);
+    out
 }
 
 #[cfg(test)]

@@ -1,26 +1,13 @@
-//! Root-mean-square normalisation (arXiv:1910.07467).
+//! Root-mean-square normalisation (arXiv:1910.07467), `x / sqrt(mean(x²) + epsilon) * w`, row by row.
 
-use dfdx::prelude::{
-    Axis, BroadcastTo, Cpu, Device, HasShape, MeanTo, PutTape, ReshapeTo, SplitTape, Tape, TensorFromVec,
-};
+use dfdx::prelude::{Cpu, HasShape, PutTape, SplitTape, Tape, TensorFromVec};
 use rayon::prelude::*;
 
+use super::gradients::take;
 use super::raw::slice;
-use super::{Matrix, sum, vectorised};
+use super::{Matrix, ROWS, add_up};
 use crate::real::Real;
-
-pub(super) fn stock<E: Real, D: Device<E>, T: Tape<E, D>>(
-    x: Matrix<E, D, T>,
-    weight: &Matrix<E, D>,
-    epsilon: f64,
-) -> Matrix<E, D, T> {
-    let shape = *x.shape();
-    let copy = x.retaped::<T>();
-    let mean = copy.square().mean::<(usize,), Axis<1>>();
-    let scale = (mean + E::of(epsilon)).sqrt().recip();
-    let weight = weight.retaped::<T>().reshape_like(&(shape.1,));
-    x * scale.broadcast_like::<_, Axis<1>>(&shape) * weight.broadcast_like::<_, Axis<0>>(&shape)
-}
+use crate::vectors::{sum, vectorised};
 
 pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
     x: Matrix<E, Cpu, T>,
@@ -29,75 +16,84 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
 ) -> Matrix<E, Cpu, T> {
     let (x, mut tape) = x.split_tape();
     let (rows, width) = *x.shape();
-    let epsilon = E::of(epsilon);
+    let norm = Norm::new(slice(weight), epsilon);
     let mut out = vec![E::ZERO; rows * width];
-    let w = slice(weight);
-    let inputs = slice(&x).par_chunks(ROWS * width);
-    out.par_chunks_mut(ROWS * width).zip(inputs).for_each(|(out, x)| forward(out, x, w, epsilon));
+    let tasks = out.par_chunks_mut(ROWS * width).zip(slice(&x).par_chunks(ROWS * width));
+    tasks.for_each(|(out, x)| norm.forward((out, width), (x, width)));
     let out = x.device().tensor_from_vec(out, (rows, width));
     if T::OWNS_TAPE {
         let (ghost, weight) = (out.ghost(), weight.clone());
         tape.add_backward_op(move |g| {
-            let d_out = std::mem::take(&mut **g.get_or_alloc_mut(&ghost)?);
-            let d_x = &mut **g.get_or_alloc_mut(&x)?;
-            let w = slice(&weight);
+            let (d_out, mut d_x) = (take(g.get_or_alloc_mut(&ghost))?, take(g.get_or_alloc_mut(&x))?);
+            let norm = Norm::new(slice(&weight), epsilon);
             let inputs = slice(&x).par_chunks(ROWS * width).zip(d_out.par_chunks(ROWS * width));
-            let parts: Vec<Vec<E>> = d_x
-                .par_chunks_mut(ROWS * width)
-                .zip(inputs)
-                .map(|(d_x, (x, d_out))| backward(d_x, x, d_out, w, epsilon))
-                .collect();
-            let d_w = &mut **g.get_or_alloc_mut(&weight)?;
-            for part in &parts {
-                d_w.iter_mut().zip(part).for_each(|(sum, d)| *sum += *d);
-            }
+            let parts = d_x.par_chunks_mut(ROWS * width).zip(inputs).map(|(d_x, (x, d_out))| {
+                let mut d_weight = vec![E::ZERO; width];
+                norm.backward(d_x, &mut d_weight, x, (d_out, width));
+                d_weight
+            });
+            let parts: Vec<Vec<E>> = parts.collect();
+            parts.iter().try_for_each(|part| g.get_or_alloc_mut(&weight).map(|sum| add_up(sum, part)))?;
+            **g.get_or_alloc_mut(&x)? = d_x;
             Ok(())
         });
     }
     out.put_tape(tape)
 }
 
-/// Rows per task; fixed, so that the sum over tasks has a fixed order.
-const ROWS: usize = 128;
-
-fn forward<E: Real>(out: &mut [E], x: &[E], w: &[E], epsilon: E) {
-    vectorised(
-        #[inline(always)]
-        || {
-            let width = w.len();
-            for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-                let scale = inverse_rms(x, epsilon);
-                for ((out, x), w) in out.iter_mut().zip(x).zip(w) {
-                    *out = *x * scale * *w;
-                }
-            }
-        },
-    );
+/// The weight, and what is added to the mean square.
+#[derive(Clone, Copy)]
+pub(crate) struct Norm<'a, E> {
+    weight: &'a [E],
+    epsilon: E,
 }
 
-/// With `s` the scale and `u = d w`: `dx = s u - x s³ mean(u x)`. Returns the gradient of the weight, `sum of d x s`.
-fn backward<E: Real>(d_x: &mut [E], x: &[E], d_out: &[E], w: &[E], epsilon: E) -> Vec<E> {
-    vectorised(
-        #[inline(always)]
-        || {
-            let width = w.len();
-            let mut d_w = vec![E::ZERO; width];
-            let rows = x.chunks_exact(width).zip(d_out.chunks_exact(width));
-            for (d_x, (x, d)) in d_x.chunks_exact_mut(width).zip(rows) {
-                let scale = inverse_rms(x, epsilon);
-                let along = sum(width, |i| d[i] * w[i] * x[i]) / E::of(width as f64) * scale * scale;
-                for i in 0..width {
-                    d_x[i] += scale * (d[i] * w[i] - x[i] * along);
-                    d_w[i] += d[i] * x[i] * scale;
-                }
-            }
-            d_w
-        },
-    )
-}
+impl<'a, E: Real> Norm<'a, E> {
+    pub(crate) fn new(weight: &'a [E], epsilon: f64) -> Self {
+        Self { weight, epsilon: E::of(epsilon) }
+    }
 
-#[inline(always)]
-fn inverse_rms<E: Real>(x: &[E], epsilon: E) -> E {
-    let mean = sum(x.len(), |i| x[i] * x[i]) / E::of(x.len() as f64);
-    E::ONE / (mean + epsilon).sqrt()
+    /// Of rows that lie `x.1` apart to rows that lie `out.1` apart.
+    pub(crate) fn forward(&self, out: (&mut [E], usize), x: (&[E], usize)) {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (out, x) in out.0.chunks_exact_mut(out.1).zip(x.0.chunks_exact(x.1)) {
+                    let x = &x[..self.weight.len()];
+                    let scale = self.inverse_rms(x);
+                    for ((out, x), w) in out.iter_mut().zip(x).zip(self.weight) {
+                        *out = *x * scale * *w;
+                    }
+                }
+            },
+        );
+    }
+
+    /// Adds to the gradient of `x`, which is without padding, and to that of the weight. With `s` the scale and
+    /// `u = d w`: `dx = s u - x s³ mean(u x)`, and `dw` is the sum of `d x s`.
+    pub(crate) fn backward(&self, d_x: &mut [E], d_weight: &mut [E], x: &[E], d_out: (&[E], usize)) {
+        vectorised(
+            #[inline(always)]
+            || {
+                let (w, width) = (self.weight, self.weight.len());
+                let rows = x.chunks_exact(width).zip(d_out.0.chunks_exact(d_out.1));
+                for (d_x, (x, d)) in d_x.chunks_exact_mut(width).zip(rows) {
+                    let d = &d[..width];
+                    let scale = self.inverse_rms(x);
+                    let along = sum(width, |i| d[i] * w[i] * x[i]) / E::of(width as f64) * scale * scale;
+                    let columns = d_x.iter_mut().zip(&mut *d_weight).zip(x.iter().zip(d).zip(w));
+                    for ((d_x, d_w), ((x, d), w)) in columns {
+                        *d_x += scale * (*d * *w - *x * along);
+                        *d_w += *d * *x * scale;
+                    }
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn inverse_rms(&self, x: &[E]) -> E {
+        let mean = sum(x.len(), |i| x[i] * x[i]) / E::of(x.len() as f64);
+        E::ONE / (mean + self.epsilon).sqrt()
+    }
 }

@@ -1,161 +1,220 @@
-//! Attention within one sequence. Keys are transposed so that the scores of a query vectorise over positions.
+//! Attention of one sequence and one head of keys, with the queries that share it, as products of small matrices.
+//!
+//! Keys and values stand both as rows and transposed where a product needs them so, padded to whole vectors. Queries go
+//! through in strips, so that little is computed of what is not yet visible to them.
 
 use super::Causal;
+use crate::buffers::Scratch;
 use crate::real::Real;
-use crate::transformer::ops::{sum, vectorised};
+use crate::transformer::ops::product::{Left, Out, Right, Start, padded, product};
+use crate::vectors::{maximum, sum, vectorised};
 
-/// What one sequence keeps for the way back: rotated queries and keys, values, and `log sum exp` of the scores of each
-/// row and head.
-pub(super) struct Seen<'a, E> {
-    pub(super) q: &'a [E],
-    pub(super) k: &'a [E],
-    pub(super) v: &'a [E],
-    pub(super) log_sums: &'a [E],
+/// Queries whose scores are computed together.
+const STRIP: usize = 12;
+
+/// Queries that are sent back together.
+const BLOCK: usize = 4 * STRIP;
+
+/// Rows of a matrix that belong to one sequence, from the first number that belongs to one head.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a, E> {
+    pub(super) numbers: &'a [E],
+    pub(super) stride: usize,
 }
 
-/// Rotates `q` and `k` in place.
-pub(super) fn forward<E: Real>(how: &Causal<E>, [q, k]: [&mut [E]; 2], v: &[E], out: &mut [E], log_sums: &mut [E]) {
+impl<'a, E> Rows<'a, E> {
+    fn get(&self, row: usize, offset: usize, width: usize) -> &'a [E] {
+        &self.numbers[row * self.stride + offset..][..width]
+    }
+}
+
+/// What one sequence and one head of keys read. Queries and keys are not rotated yet.
+pub(super) struct Inputs<'a, E> {
+    /// Length of the sequence.
+    pub(super) rows: usize,
+    pub(super) q: Rows<'a, E>,
+    pub(super) k: Rows<'a, E>,
+    pub(super) v: Rows<'a, E>,
+}
+
+/// `out` is `[rows, group * head_dim]`, and `log_sums`, `log sum exp` of the scores, `[rows, group]`.
+pub(super) fn forward<E: Real>(
+    how: &Causal<E>,
+    x: &Inputs<'_, E>,
+    (out, log_sums): (&mut [E], &mut [E]),
+    scratch: &mut Scratch<E>,
+) {
     vectorised(
         #[inline(always)]
         || {
-            let ((wide, narrow), dim) = (how.widths(), how.head_dim);
-            let rows = k.len() / narrow;
-            for (position, (q, k)) in q.chunks_exact_mut(wide).zip(k.chunks_exact_mut(narrow)).enumerate() {
-                how.rotary.rotate(q, position);
-                how.rotary.rotate(k, position);
-            }
-            let mut scores = vec![E::ZERO; rows];
-            let mut keys = vec![E::ZERO; rows * dim];
-            for head in 0..how.heads {
-                let kv = head / (how.heads / how.kv_heads);
-                if head % (how.heads / how.kv_heads) == 0 {
-                    transpose(&mut keys, k, narrow, kv * dim, dim);
-                }
-                for row in 0..rows {
-                    let at = row * wide + head * dim;
-                    let scores = &mut scores[..=row];
-                    let (q, out) = (&q[at..at + dim], &mut out[at..at + dim]);
-                    let log_sum = attend(q, (&keys, rows), (&v[kv * dim..], narrow), scores, out, how.scale());
-                    log_sums[row * how.heads + head] = log_sum;
+            let (dim, group, rows) = (how.head_dim, how.group(), x.rows);
+            let (wide, long) = (padded(dim), padded(rows));
+            let [q, keys, values, scores, mixed] =
+                scratch.cut([rows * wide, dim * long, rows * wide, STRIP * long, STRIP * wide]);
+            let mut shares = [E::ZERO; STRIP];
+            rotated(how, q, x.k, 0);
+            transpose(keys, q, (dim, wide));
+            spread(values, x.v, 0, dim);
+            for head in 0..group {
+                rotated(how, q, x.q, head * dim);
+                for first in (0..rows).step_by(STRIP) {
+                    let end = (first + STRIP).min(rows);
+                    let size = (end - first, dim, padded(end));
+                    let right = Right { numbers: keys, stride: long };
+                    let to = Out { numbers: scores, stride: long };
+                    product(to, Start::Zero, Left::rows(&q[first * wide..], wide), right, size);
+                    for (i, scores) in scores.chunks_exact_mut(long).take(end - first).enumerate() {
+                        let row = first + i;
+                        (log_sums[row * group + head], shares[i]) = softmax(&mut scores[..=row], how.scale());
+                        scores[row + 1..end].fill(E::ZERO);
+                    }
+                    let right = Right { numbers: values, stride: wide };
+                    let to = Out { numbers: mixed, stride: wide };
+                    product(to, Start::Zero, Left::rows(scores, long), right, (end - first, end, wide));
+                    for (i, mixed) in mixed.chunks_exact(wide).take(end - first).enumerate() {
+                        let out = &mut out[((first + i) * group + head) * dim..][..dim];
+                        out.iter_mut().zip(mixed).for_each(|(out, x)| *out = *x * shares[i]);
+                    }
                 }
             }
         },
     );
 }
 
-/// Adds to the gradients of queries, keys and values. With probabilities `p` and `dp_j = d_out . v_j`:
-/// `ds_j = p_j (dp_j - sum of p dp)`.
-pub(super) fn backward<E: Real>(how: &Causal<E>, seen: &Seen<'_, E>, d_out: &[E], d_qkv: [&mut [E]; 3]) {
+/// What the way back reads besides the inputs.
+pub(super) struct Seen<'a, E> {
+    pub(super) d_out: Rows<'a, E>,
+    /// `[rows, group]`
+    pub(super) log_sums: &'a [E],
+}
+
+/// Gradients of queries, `[rows, group * head_dim]`, and of keys and values, `[rows, head_dim]`.
+/// With probabilities `p` and `dp_j = d_out . v_j`: `ds_j = p_j (dp_j - sum of p dp)`.
+pub(super) fn backward<E: Real>(
+    how: &Causal<E>,
+    x: &Inputs<'_, E>,
+    seen: &Seen<'_, E>,
+    d_qkv: [&mut [E]; 3],
+    scratch: &mut Scratch<E>,
+) {
     vectorised(
         #[inline(always)]
         || {
             let [d_q, d_k, d_v] = d_qkv;
-            let ((wide, narrow), dim) = (how.widths(), how.head_dim);
-            let rows = seen.k.len() / narrow;
-            let (mut p, mut ds) = (vec![E::ZERO; rows], vec![E::ZERO; rows]);
-            let [mut keys, mut values, mut d_keys] = [(); 3].map(|()| vec![E::ZERO; rows * dim]);
-            let mut d_query = vec![E::ZERO; dim];
-            let group = how.heads / how.kv_heads;
-            for head in 0..how.heads {
-                let kv = head / group * dim;
-                if head % group == 0 {
-                    transpose(&mut keys, seen.k, narrow, kv, dim);
-                    transpose(&mut values, seen.v, narrow, kv, dim);
-                    d_keys.fill(E::ZERO);
-                }
-                for row in 0..rows {
-                    let at = row * wide + head * dim;
-                    let (q, d) = (&seen.q[at..at + dim], &d_out[at..at + dim]);
-                    let (p, ds) = (&mut p[..=row], &mut ds[..=row]);
-                    dot_columns(p, q, &keys, rows);
-                    let log_sum = seen.log_sums[row * how.heads + head];
-                    p.iter_mut().for_each(|p| *p = (*p * how.scale() - log_sum).exp());
-                    dot_columns(ds, d, &values, rows);
-                    let mean = sum(p.len(), |j| p[j] * ds[j]);
-                    ds.iter_mut().zip(&*p).for_each(|(ds, p)| *ds = *p * (*ds - mean) * how.scale());
-                    d_query.fill(E::ZERO);
-                    for j in 0..=row {
-                        let at = j * narrow + kv;
-                        add_scaled(&mut d_query, ds[j], &seen.k[at..at + dim]);
-                        add_scaled(&mut d_keys[j * dim..(j + 1) * dim], ds[j], q);
-                        add_scaled(&mut d_v[at..at + dim], p[j], d);
+            let (dim, group, rows) = (how.head_dim, how.group(), x.rows);
+            let (wide, long, block_rows) = (padded(dim), padded(rows), BLOCK.min(rows));
+            let (across, along, square) = (rows * wide, dim * long, block_rows * long);
+            let [q, k, keys, values, d_out, d_keys, d_values, p, ds, d_queries] =
+                scratch.cut([across, across, along, along, across, across, across, square, square, STRIP * wide]);
+            rotated(how, k, x.k, 0);
+            transpose(keys, k, (dim, wide));
+            spread(q, x.v, 0, dim);
+            transpose(values, q, (dim, wide));
+            d_keys.fill(E::ZERO);
+            d_values.fill(E::ZERO);
+            for head in 0..group {
+                rotated(how, q, x.q, head * dim);
+                spread(d_out, seen.d_out, head * dim, dim);
+                for block in (0..rows).step_by(BLOCK) {
+                    let block_end = (block + BLOCK).min(rows);
+                    for first in (block..block_end).step_by(STRIP) {
+                        let end = (first + STRIP).min(rows);
+                        let (p, ds) = (&mut p[(first - block) * long..], &mut ds[(first - block) * long..]);
+                        let size = (end - first, dim, padded(end));
+                        for (out, left, right) in [(&mut *p, &*q, &*keys), (&mut *ds, &*d_out, &*values)] {
+                            let right = Right { numbers: right, stride: long };
+                            let to = Out { numbers: out, stride: long };
+                            product(to, Start::Zero, Left::rows(&left[first * wide..], wide), right, size);
+                        }
+                        let strip = p.chunks_exact_mut(long).zip(ds.chunks_exact_mut(long));
+                        for (row, (p, ds)) in (first..end).zip(strip) {
+                            slopes(&mut p[..=row], &mut ds[..=row], seen.log_sums[row * group + head], how.scale());
+                            p[row + 1..block_end].fill(E::ZERO);
+                            ds[row + 1..block_end].fill(E::ZERO);
+                        }
+                        let right = Right { numbers: k, stride: wide };
+                        let to = Out { numbers: d_queries, stride: wide };
+                        product(to, Start::Zero, Left::rows(ds, long), right, (end - first, end, wide));
+                        for (row, d) in (first..end).zip(d_queries.chunks_exact_mut(wide)) {
+                            how.rotary.rotate_back(&mut d[..dim], row);
+                            d_q[(row * group + head) * dim..][..dim].copy_from_slice(&d[..dim]);
+                        }
                     }
-                    how.rotary.add_unrotated(&mut d_q[at..at + dim], &d_query, row);
-                }
-                if head % group == group - 1 {
-                    for (row, d) in d_keys.chunks_exact(dim).enumerate() {
-                        let at = row * narrow + kv;
-                        how.rotary.add_unrotated(&mut d_k[at..at + dim], d, row);
+                    let size = (block_end, block_end - block, wide);
+                    for (out, left, right) in [(&mut *d_keys, &*ds, &*q), (&mut *d_values, &*p, &*d_out)] {
+                        let right = Right { numbers: &right[block * wide..], stride: wide };
+                        let to = Out { numbers: out, stride: wide };
+                        product(to, Start::Out, Left::columns(left, long), right, size);
                     }
                 }
+            }
+            for (row, (d_key, d_value)) in d_keys.chunks_exact_mut(wide).zip(d_values.chunks_exact(wide)).enumerate() {
+                how.rotary.rotate_back(&mut d_key[..dim], row);
+                d_k[row * dim..][..dim].copy_from_slice(&d_key[..dim]);
+                d_v[row * dim..][..dim].copy_from_slice(&d_value[..dim]);
             }
         },
     );
 }
 
-/// One query of one head over `scores.len()` keys and values.
-///
-/// `keys` is `[dim, stride]`; value `j` starts at `j * stride` of `values`. Leaves the unnormalised probabilities in
-/// `scores`; returns the logarithm of their sum, the maximum put back.
-pub(crate) fn attend_row<E: Real>(
-    q: &[E],
-    keys: (&[E], usize),
-    values: (&[E], usize),
-    scores: &mut [E],
-    out: &mut [E],
-    scale: E,
-) -> E {
-    vectorised(
-        #[inline(always)]
-        || attend(q, keys, values, scores, out, scale),
-    )
+/// From scores and `dp` to probabilities and the gradient of the scores.
+#[inline(always)]
+fn slopes<E: Real>(p: &mut [E], ds: &mut [E], log_sum: E, scale: E) {
+    p.iter_mut().for_each(|p| *p = (*p * scale - log_sum).exp());
+    let mean = sum(p.len(), |j| p[j] * ds[j]);
+    ds.iter_mut().zip(&*p).for_each(|(ds, p)| *ds = *p * (*ds - mean) * scale);
 }
 
+/// Replaces scores by exponentials, their maximum taken out. Returns the logarithm of their sum, with the maximum put
+/// back, and what one of them is to be multiplied by to be a probability.
 #[inline(always)]
-fn attend<E: Real>(
-    q: &[E],
-    (keys, key_stride): (&[E], usize),
-    (values, value_stride): (&[E], usize),
-    scores: &mut [E],
-    out: &mut [E],
-    scale: E,
-) -> E {
-    dot_columns(scores, q, keys, key_stride);
-    let mut max = scores[0];
-    for score in &*scores {
-        max = max.max(*score);
-    }
+fn softmax<E: Real>(scores: &mut [E], scale: E) -> (E, E) {
+    let max = maximum(scores);
     scores.iter_mut().for_each(|score| *score = ((*score - max) * scale).exp());
     let sum = sum(scores.len(), |j| scores[j]);
-    out.fill(E::ZERO);
-    for (j, score) in scores.iter().enumerate() {
-        add_scaled(out, *score, &values[j * value_stride..][..q.len()]);
+    (max * scale + E::of(sum.wide().ln()), E::ONE / sum)
+}
+
+/// Probabilities from the first `count` scores of every row of `stride`.
+pub(crate) fn softmax_rows<E: Real>(scores: &mut [E], (stride, count): (usize, usize), scale: E) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for scores in scores.chunks_exact_mut(stride) {
+                let (_, share) = softmax(&mut scores[..count], scale);
+                scores[..count].iter_mut().for_each(|p| *p *= share);
+            }
+        },
+    );
+}
+
+/// Some columns of the rows, `[rows, padded(columns)]`.
+#[inline(always)]
+fn spread<E: Real>(out: &mut [E], x: Rows<'_, E>, offset: usize, columns: usize) {
+    for (row, out) in out.chunks_exact_mut(padded(columns)).enumerate() {
+        let (out, padding) = out.split_at_mut(columns);
+        out.copy_from_slice(x.get(row, offset, columns));
+        padding.fill(E::ZERO);
     }
-    out.iter_mut().for_each(|x| *x /= sum);
-    max * scale + E::of(sum.wide().ln())
 }
 
-/// `out[j] = sum over d of x[d] columns[d, j]`
+/// As [`spread`] for one head, each row rotated by its position.
 #[inline(always)]
-fn dot_columns<E: Real>(out: &mut [E], x: &[E], columns: &[E], stride: usize) {
-    out.fill(E::ZERO);
-    for (x, row) in x.iter().zip(columns.chunks(stride)) {
-        add_scaled(out, *x, &row[..out.len()]);
+fn rotated<E: Real>(how: &Causal<E>, out: &mut [E], x: Rows<'_, E>, offset: usize) {
+    let dim = how.head_dim;
+    spread(out, x, offset, dim);
+    for (position, row) in out.chunks_exact_mut(padded(dim)).enumerate() {
+        how.rotary.rotate(&mut row[..dim], position);
     }
 }
 
+/// The first `dim` columns of rows of `stride`, as `[dim, padded(rows)]`.
 #[inline(always)]
-fn add_scaled<E: Real>(sum: &mut [E], factor: E, x: &[E]) {
-    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += factor * *x);
-}
-
-/// `out[d, row] = rows[row, offset + d]`
-#[inline(always)]
-fn transpose<E: Real>(out: &mut [E], rows: &[E], width: usize, offset: usize, dim: usize) {
-    let count = rows.len() / width;
-    for (row, numbers) in rows.chunks_exact(width).enumerate() {
-        for (d, x) in numbers[offset..offset + dim].iter().enumerate() {
-            out[d * count + row] = *x;
-        }
+fn transpose<E: Real>(out: &mut [E], rows: &[E], (dim, stride): (usize, usize)) {
+    let count = rows.len() / stride;
+    for (d, out) in out.chunks_exact_mut(padded(count)).enumerate().take(dim) {
+        let (out, padding) = out.split_at_mut(count);
+        out.iter_mut().zip(rows.chunks_exact(stride)).for_each(|(out, row)| *out = row[d]);
+        padding.fill(E::ZERO);
     }
 }

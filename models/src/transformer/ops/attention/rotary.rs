@@ -34,24 +34,40 @@ impl<E: Real> Rotary<E> {
         let (cosines, sines) = self.angles(position);
         for head in row.chunks_exact_mut(2 * self.half) {
             let (first, second) = head.split_at_mut(self.half);
-            for i in 0..self.half {
-                let (x, y) = (first[i], second[i]);
-                first[i] = x * cosines[i] - y * sines[i];
-                second[i] = y * cosines[i] + x * sines[i];
-            }
+            turn::<E, 8>([first, second], [cosines, sines], |x, y, cosine, sine| {
+                [x * cosine - y * sine, y * cosine + x * sine]
+            });
         }
     }
 
-    /// Adds the row, rotated back, to the sum: a rotation's transpose is its inverse.
+    /// Rotates every head in the row back: a rotation's transpose is its inverse.
     #[inline(always)]
-    pub(super) fn add_unrotated(&self, sum: &mut [E], row: &[E], position: usize) {
+    pub(super) fn rotate_back(&self, row: &mut [E], position: usize) {
         let (cosines, sines) = self.angles(position);
-        for (sum, head) in sum.chunks_exact_mut(2 * self.half).zip(row.chunks_exact(2 * self.half)) {
-            let ((first, second), (x, y)) = (sum.split_at_mut(self.half), head.split_at(self.half));
-            for i in 0..self.half {
-                first[i] += x[i] * cosines[i] + y[i] * sines[i];
-                second[i] += y[i] * cosines[i] - x[i] * sines[i];
-            }
+        for head in row.chunks_exact_mut(2 * self.half) {
+            let (first, second) = head.split_at_mut(self.half);
+            turn::<E, 8>([first, second], [cosines, sines], |x, y, cosine, sine| {
+                [x * cosine + y * sine, y * cosine - x * sine]
+            });
         }
+    }
+}
+
+/// Replaces each pair of numbers, some at a time so that the compiler may keep them in vectors.
+#[inline(always)]
+fn turn<E: Real, const N: usize>(
+    [first, second]: [&mut [E]; 2],
+    [cosines, sines]: [&[E]; 2],
+    pair: impl Fn(E, E, E, E) -> [E; 2],
+) {
+    let ((xs, x_rest), (ys, y_rest)) = (first.as_chunks_mut::<N>(), second.as_chunks_mut::<N>());
+    let ((cs, c_rest), (ss, s_rest)) = (cosines.as_chunks::<N>(), sines.as_chunks::<N>());
+    for ((x, y), (c, s)) in xs.iter_mut().zip(ys).zip(cs.iter().zip(ss)) {
+        let (a, b, c, s) = (*x, *y, *c, *s);
+        *x = std::array::from_fn(|i| pair(a[i], b[i], c[i], s[i])[0]);
+        *y = std::array::from_fn(|i| pair(a[i], b[i], c[i], s[i])[1]);
+    }
+    for ((x, y), (c, s)) in x_rest.iter_mut().zip(y_rest).zip(c_rest.iter().zip(s_rest)) {
+        [*x, *y] = pair(*x, *y, *c, *s);
     }
 }

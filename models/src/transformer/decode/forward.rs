@@ -1,0 +1,151 @@
+//! The transformer on the next tokens of some sequences, without tensors and without a tape.
+
+use std::borrow::Cow;
+
+use super::Team;
+use super::cache::Cache;
+use crate::data::Token;
+use crate::real::Real;
+use crate::transformer::ops::{Left, Norm, Panels, Rotary, Start, filled_up, gated, padded};
+use crate::transformer::{Config, Ops, Transformer};
+
+/// A model's weights as decoding reads them.
+pub(super) struct Forward<'a, E: Real> {
+    pub(super) team: Team,
+    /// Most tokens of a sequence.
+    pub(super) longest: usize,
+    config: &'a Config,
+    embedding: Cow<'a, [E]>,
+    layers: Vec<Layer<'a, E>>,
+    norm: Cow<'a, [E]>,
+    head: Panels<E>,
+    rotary: Rotary<E>,
+}
+
+struct Layer<'a, E: Real> {
+    norms: [Cow<'a, [E]>; 2],
+    qkv: Panels<E>,
+    bias: Vec<E>,
+    o: Panels<E>,
+    gate_up: Panels<E>,
+    down: Panels<E>,
+}
+
+/// Activations, one row per new token and every width padded; kept from one call to the next.
+#[derive(Default)]
+pub(super) struct Scratch<E> {
+    /// The residual stream.
+    x: Vec<E>,
+    read: Vec<E>,
+    qkv: Vec<E>,
+    mixed: Vec<E>,
+    gate_up: Vec<E>,
+    units: Vec<E>,
+    logits: Vec<E>,
+}
+
+impl<'a, E: Real> Forward<'a, E> {
+    pub(super) fn new<D: Ops<E>>(model: &'a Transformer<E, D>, longest: usize, team: Team) -> Self {
+        let config = &model.config;
+        let (hidden, wide) = (config.hidden_size, config.intermediate_size);
+        let layer = |layer| {
+            let host = model.layer(layer).map(D::host);
+            let [norm1, q, q_bias, k, k_bias, v, v_bias, o, norm2, gate, up, down] = host;
+            Layer {
+                qkv: Panels::transposed(&[&q, &k, &v], hidden),
+                bias: [q_bias, k_bias, v_bias].iter().flat_map(|bias| filled_up(bias)).collect(),
+                o: Panels::transposed(&[&o], hidden),
+                gate_up: Panels::transposed(&[&gate, &up], hidden),
+                down: Panels::transposed(&[&down], wide),
+                norms: [norm1, norm2],
+            }
+        };
+        Self {
+            team,
+            longest,
+            config,
+            embedding: D::host(&model.weights[0]),
+            layers: (0..config.num_hidden_layers).map(layer).collect(),
+            norm: D::host(&model.weights[model.trunk_len() - 1]),
+            head: Panels::transposed(&[&D::host(&model.weights[model.head_index()])], hidden),
+            rotary: Rotary::new(longest, config.head_dim(), config.rope_theta),
+        }
+    }
+
+    /// An empty one.
+    pub(super) fn cache(&self, tokens: usize) -> Cache<E> {
+        Cache::new(self.config, tokens)
+    }
+
+    /// Logits after the last of the tokens that each sequence goes on with; the caches grow by them.
+    pub(super) fn run<'s>(
+        &self,
+        scratch: &'s mut Scratch<E>,
+        tokens: &[&[Token]],
+        caches: &mut [&mut Cache<E>],
+    ) -> impl Iterator<Item = &'s [E]> + use<'s, E> {
+        let (hidden, rows) = (self.config.hidden_size, tokens.iter().map(|tokens| tokens.len()).sum::<usize>());
+        let (stride, epsilon) = (padded(hidden), self.config.rms_norm_eps);
+        let wide = padded(self.config.intermediate_size);
+        let Scratch { x, read, qkv, mixed, gate_up, units, logits } = scratch;
+        let widths = [stride, stride, stride, 2 * wide, wide];
+        for (buffer, width) in [&mut *x, read, mixed, gate_up, units].into_iter().zip(widths) {
+            buffer.resize(rows * width, E::ZERO);
+        }
+        for (x, &token) in x.chunks_exact_mut(stride).zip(tokens.iter().copied().flatten()) {
+            x[..hidden].copy_from_slice(&self.embedding[token as usize * hidden..][..hidden]);
+        }
+        for (i, layer) in self.layers.iter().enumerate() {
+            qkv.resize(rows * layer.qkv.columns(), E::ZERO);
+            Norm::new(&layer.norms[0], epsilon).forward((&mut *read, stride), (&*x, stride));
+            qkv.chunks_exact_mut(layer.qkv.columns()).for_each(|row| row.copy_from_slice(&layer.bias));
+            self.apply(&layer.qkv, qkv, Start::Out, Left::rows(read, stride));
+            self.attend(i, qkv, mixed, tokens, caches);
+            self.apply(&layer.o, x, Start::Out, Left::rows(mixed, stride));
+            Norm::new(&layer.norms[1], epsilon).forward((&mut *read, stride), (&*x, stride));
+            self.apply(&layer.gate_up, gate_up, Start::Zero, Left::rows(read, stride));
+            gated(units, gate_up, wide);
+            self.apply(&layer.down, x, Start::Out, Left::rows(units, wide));
+        }
+        let mut end = 0;
+        for (i, (tokens, cache)) in tokens.iter().zip(caches).enumerate() {
+            cache.seen += tokens.len();
+            end += tokens.len();
+            x.copy_within((end - 1) * stride..end * stride, i * stride);
+        }
+        let (last, vocabulary) = (tokens.len() * stride, self.config.vocab_size);
+        logits.resize(tokens.len() * self.head.columns(), E::ZERO);
+        Norm::new(&self.norm, epsilon).forward((&mut read[..last], stride), (&x[..last], stride));
+        self.apply(&self.head, logits, Start::Zero, Left::rows(&read[..last], stride));
+        logits.chunks_exact(self.head.columns()).map(move |row| &row[..vocabulary])
+    }
+
+    fn apply(&self, panels: &Panels<E>, out: &mut [E], start: Start, left: Left<'_, E>) {
+        match self.team {
+            Team::Alone => panels.apply(out, start, left),
+            Team::Together => panels.apply_by_columns(out, start, left),
+        }
+    }
+
+    /// Attention of the new rows to the past and to each other, sequence by sequence.
+    fn attend(&self, layer: usize, qkv: &mut [E], mixed: &mut [E], tokens: &[&[Token]], caches: &mut [&mut Cache<E>]) {
+        let (wide, narrow) = (padded(self.config.hidden_size), padded(self.config.kv_width()));
+        let (mut qkv, mut mixed) = (qkv, mixed);
+        let mut work = Vec::with_capacity(tokens.len());
+        for (tokens, cache) in tokens.iter().zip(caches) {
+            let (rows, more) = qkv.split_at_mut(tokens.len() * (wide + 2 * narrow));
+            let (out, more_out) = mixed.split_at_mut(tokens.len() * wide);
+            (qkv, mixed) = (more, more_out);
+            work.push((cache, rows, out));
+        }
+        self.team.each(work, |(cache, rows, out)| {
+            let mut scores = Vec::new();
+            let rows = rows.chunks_exact_mut(wide + 2 * narrow).zip(out.chunks_exact_mut(wide));
+            for (offset, (row, out)) in rows.enumerate() {
+                let (q, kv) = row.split_at_mut(wide);
+                let (k, v) = kv.split_at_mut(narrow);
+                cache.attend(layer, offset, [q, k, v], &self.rotary, (&mut scores, out));
+            }
+        });
+    }
+}

@@ -1,0 +1,224 @@
+//! The right factor of a large product, laid out so that it is read from front to back.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::add_up;
+use super::product::{LANES, Left, Out, Right, Start, padded, product};
+use crate::buffers::Buffer;
+use crate::real::Real;
+
+/// Columns that stand side by side.
+const PANEL: usize = 64;
+
+/// A matrix of `[depth, columns]` as panels of `[depth, PANEL]`.
+pub(crate) struct Panels<E: Real> {
+    numbers: Buffer<E>,
+    depth: usize,
+    /// Padding included.
+    columns: usize,
+}
+
+impl<E: Real> Panels<E> {
+    /// The transpose of weights of `[outputs, inputs]`, one behind the other, each padded.
+    pub(crate) fn transposed(weights: &[&[E]], inputs: usize) -> Self {
+        let mut rows: Vec<&[E]> = Vec::new();
+        for weight in weights {
+            rows.extend(weight.chunks_exact(inputs));
+            rows.resize(rows.len().next_multiple_of(LANES), &[]);
+        }
+        Self::filled(inputs, rows.len(), |first, panel| transpose(&rows[first..], panel, inputs))
+    }
+
+    /// Matrices of `[depth, columns]`, one below the other, the depth of each padded.
+    pub(crate) fn stacked(matrices: &[&[E]], columns: usize) -> Self {
+        let mut rows: Vec<&[E]> = Vec::new();
+        for matrix in matrices {
+            rows.extend(matrix.chunks_exact(columns));
+            if matrices.len() > 1 {
+                rows.resize(rows.len().next_multiple_of(LANES), &[]);
+            }
+        }
+        Self::filled(rows.len(), padded(columns), |first, panel| {
+            for (to, from) in panel.chunks_exact_mut(PANEL).zip(&rows) {
+                let from = from.get(first..).unwrap_or_default();
+                let width = from.len().min(PANEL);
+                to[..width].copy_from_slice(&from[..width]);
+            }
+        })
+    }
+
+    /// `fill` gets the first column of a panel, and the panel.
+    fn filled(depth: usize, columns: usize, fill: impl Fn(usize, &mut [E]) + Send + Sync) -> Self {
+        let mut numbers = E::buffers().take(columns.div_ceil(PANEL) * PANEL * depth);
+        numbers.par_chunks_mut(PANEL * depth).enumerate().for_each(|(i, panel)| {
+            panel.fill(E::ZERO);
+            fill(i * PANEL, panel);
+        });
+        Self { numbers, depth, columns }
+    }
+
+    /// Padding included.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// `out = start + left self` by the calling thread; `out` is `[rows, columns]`.
+    pub(crate) fn apply(&self, out: &mut [E], start: Start, left: Left<'_, E>) {
+        let rows = out.len() / self.columns;
+        for panel in 0..self.count() {
+            let to = Out { numbers: &mut out[panel * PANEL..], stride: self.columns };
+            self.apply_one(panel, to, start, left, rows);
+        }
+    }
+
+    /// As [`Panels::apply`], each thread some columns: for few rows, when the panels are what takes time to read.
+    pub(crate) fn apply_by_columns(&self, out: &mut [E], start: Start, left: Left<'_, E>) {
+        let rows = out.len() / self.columns;
+        let mut parts = vec![E::ZERO; self.count() * PANEL * rows];
+        parts.par_chunks_mut(PANEL * rows).enumerate().for_each(|(panel, part)| {
+            self.apply_one(panel, Out { numbers: part, stride: PANEL }, Start::Zero, left, rows);
+        });
+        for (panel, part) in parts.chunks_exact(PANEL * rows).enumerate() {
+            for (out, part) in out.chunks_exact_mut(self.columns).zip(part.chunks_exact(PANEL)) {
+                let out = out[panel * PANEL..].iter_mut().zip(part);
+                match start {
+                    Start::Zero => out.for_each(|(out, x)| *out = *x),
+                    Start::Out => out.for_each(|(out, x)| *out += *x),
+                }
+            }
+        }
+    }
+
+    /// `out += left self`, with `out` of `[rows, width]`, which is without padding.
+    pub(crate) fn add_to(&self, out: &mut [E], width: usize, left: Left<'_, E>) {
+        if width == self.columns {
+            return self.apply(out, Start::Out, left);
+        }
+        let mut wide = E::buffers().take(out.len() / width * self.columns);
+        self.apply(&mut wide, Start::Zero, left);
+        for (out, wide) in out.chunks_exact_mut(width).zip(wide.chunks_exact(self.columns)) {
+            add_up(out, wide);
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.columns.div_ceil(PANEL)
+    }
+
+    fn apply_one(&self, panel: usize, out: Out<'_, E>, start: Start, left: Left<'_, E>, rows: usize) {
+        let right = Right { numbers: &self.numbers[panel * PANEL * self.depth..][..PANEL * self.depth], stride: PANEL };
+        product(out, start, left, right, (rows, self.depth, (self.columns - panel * PANEL).min(PANEL)));
+    }
+}
+
+/// A factor of a product over rows: of each row of `stride`, the columns from `first` on.
+#[derive(Clone, Copy)]
+pub(super) struct Factor<'a, E> {
+    pub(super) numbers: &'a [E],
+    pub(super) stride: usize,
+    pub(super) first: usize,
+}
+
+impl<'a, E> Factor<'a, E> {
+    fn rows(self, from: usize, count: usize) -> impl Iterator<Item = &'a [E]> {
+        self.numbers[from * self.stride..].chunks_exact(self.stride).map(move |row| &row[self.first..]).take(count)
+    }
+}
+
+/// `out += leftᵀ right`, with `out` of `[columns of left, columns of right]`: a sum over many rows. Its order does not depend
+/// on the number of threads.
+pub(super) fn add_transposed_product<E: Real>(
+    out: &mut [E],
+    columns: usize,
+    left: Factor<'_, E>,
+    right: Factor<'_, E>,
+) {
+    let (rows, depth) = (out.len() / columns, left.numbers.len() / left.stride);
+    if out.len() <= FEW && right.stride.is_multiple_of(LANES) {
+        let parts = (0..depth.div_ceil(PART)).into_par_iter().map(|i| i * PART..depth.min((i + 1) * PART));
+        let sums: Vec<Buffer<E>> = parts
+            .map(|part| {
+                let mut sum = E::buffers().take(rows * padded(columns));
+                let to = Out { numbers: &mut sum, stride: padded(columns) };
+                let size = (rows, part.len(), padded(columns));
+                let at = |factor: Factor<'_, E>| part.start * factor.stride + factor.first;
+                let right = Right { numbers: &right.numbers[at(right)..], stride: right.stride };
+                product(to, Start::Zero, Left::columns(&left.numbers[at(left)..], left.stride), right, size);
+                sum
+            })
+            .collect();
+        sums.iter().for_each(|sum| add_rows(out, sum, columns));
+    } else {
+        let at_once = rows.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(TILE);
+        out.par_chunks_mut(at_once * columns).enumerate().for_each(|(block, out)| {
+            let first = block * at_once;
+            let some = first..first + out.len() / columns;
+            add_rows(out, &sum_of_products(left, some, right, columns), columns);
+        });
+    }
+}
+
+/// Rows that a product takes at once divide this.
+const TILE: usize = 12;
+
+/// Numbers of a result that is so small that threads share out the sum instead.
+const FEW: usize = 1 << 16;
+
+/// Terms of such a share.
+const PART: usize = 512;
+
+/// Terms of a sum that are laid out at the same time.
+const DEPTH: usize = 256;
+
+/// Some rows of the product, `[rows, padded(columns)]`, of factors laid out piece by piece.
+fn sum_of_products<E: Real>(
+    left: Factor<'_, E>,
+    some: Range<usize>,
+    right: Factor<'_, E>,
+    columns: usize,
+) -> Buffer<E> {
+    let stride = padded(columns);
+    let [mut sum, mut near_left, mut near_right] =
+        [some.len() * stride, DEPTH * some.len(), DEPTH * PANEL].map(|length| E::buffers().take(length));
+    let terms = left.numbers.len() / left.stride;
+    for from in (0..terms).step_by(DEPTH) {
+        let depth = (terms - from).min(DEPTH);
+        for (near, row) in near_left.chunks_exact_mut(some.len()).zip(left.rows(from, depth)) {
+            near.copy_from_slice(&row[some.clone()]);
+        }
+        for first in (0..columns).step_by(PANEL) {
+            let width = (columns - first).min(PANEL);
+            for (near, row) in near_right.chunks_exact_mut(PANEL).zip(right.rows(from, depth)) {
+                near[..width].copy_from_slice(&row[first..][..width]);
+                near[width..].fill(E::ZERO);
+            }
+            let start = if from == 0 { Start::Zero } else { Start::Out };
+            let right = Right { numbers: &near_right, stride: PANEL };
+            let left = Left::columns(&near_left, some.len());
+            product(Out { numbers: &mut sum[first..], stride }, start, left, right, (some.len(), depth, padded(width)));
+        }
+    }
+    sum
+}
+
+/// Without the padding.
+fn add_rows<E: Real>(out: &mut [E], sum: &[E], columns: usize) {
+    for (out, sum) in out.chunks_exact_mut(columns).zip(sum.chunks_exact(padded(columns))) {
+        add_up(out, sum);
+    }
+}
+
+/// Rows into the columns of a panel, some at a time so that what is written stays in the cache.
+fn transpose<E: Real>(rows: &[&[E]], panel: &mut [E], inputs: usize) {
+    const AT_ONCE: usize = 16;
+    for first in (0..inputs).step_by(AT_ONCE) {
+        let end = (first + AT_ONCE).min(inputs);
+        for (output, row) in rows.iter().take(PANEL).enumerate().filter(|(_, row)| !row.is_empty()) {
+            for (input, x) in (first..end).zip(&row[first..end]) {
+                panel[input * PANEL + output] = *x;
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Small matrix products whose sums stay in registers: what attention and decoding are made of.
+//!
+//! Each number of a result is one sum, taken in order. It does not depend on how many rows or columns stand beside it.
+
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::real::Real;
+
+/// Columns of a product, and the rows of its right factor, are padded to a multiple of this: whole vectors on every
+/// processor.
+pub(crate) const LANES: usize = 16;
+
+/// Terms that are summed before the next rows: so many numbers of a strip of the right factor fit in the closest cache.
+const NEAR: usize = 128;
+
+/// Length with padding.
+pub(crate) fn padded(length: usize) -> usize {
+    length.next_multiple_of(LANES)
+}
+
+/// The left factor: entry `[r, k]` is `numbers[r * row + k * step]`, where `row` or `step` is 1.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a, E> {
+    pub(crate) numbers: &'a [E],
+    pub(crate) row: usize,
+    pub(crate) step: usize,
+}
+
+/// The right factor, `[depth, stride]`, of which the first columns are used.
+#[derive(Clone, Copy)]
+pub(crate) struct Right<'a, E> {
+    pub(crate) numbers: &'a [E],
+    pub(crate) stride: usize,
+}
+
+/// Where the product goes: `[rows, stride]`, of which the first columns are written.
+pub(crate) struct Out<'a, E> {
+    pub(crate) numbers: &'a mut [E],
+    pub(crate) stride: usize,
+}
+
+impl<'a, E> Left<'a, E> {
+    /// Rows that lie `stride` apart.
+    pub(crate) fn rows(numbers: &'a [E], stride: usize) -> Self {
+        Self { numbers, row: stride, step: 1 }
+    }
+
+    /// The transpose of rows that lie `stride` apart.
+    pub(crate) fn columns(numbers: &'a [E], stride: usize) -> Self {
+        Self { numbers, row: 1, step: stride }
+    }
+}
+
+/// What a product starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    Zero,
+    /// What is there already.
+    Out,
+}
+
+/// `out[r, c] = start + sum over k of left[r, k] right[k, c]`, with the size `(rows, depth, columns)`.
+pub(crate) fn product<E: Real>(
+    out: Out<'_, E>,
+    start: Start,
+    left: Left<'_, E>,
+    right: Right<'_, E>,
+    (rows, depth, columns): (usize, usize, usize),
+) {
+    assert!(columns.is_multiple_of(LANES), "a product with {columns} columns");
+    if rows > 0 {
+        Arch::new().dispatch(Product { out, start, left, right, rows, depth, columns });
+    }
+}
+
+struct Product<'a, E> {
+    out: Out<'a, E>,
+    start: Start,
+    left: Left<'a, E>,
+    right: Right<'a, E>,
+    rows: usize,
+    depth: usize,
+    columns: usize,
+}
+
+impl<E: Real> WithSimd for Product<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let mut column = 0;
+        while column < self.columns {
+            let vectors = ((self.columns - column) / lanes::<E, S>()).min(4);
+            match vectors {
+                1 => self.strip::<S, 12, 1>(simd, column),
+                2 => self.strip::<S, 12, 2>(simd, column),
+                3 => self.strip::<S, 8, 3>(simd, column),
+                _ => self.strip::<S, 6, 4>(simd, column),
+            }
+            column += vectors * lanes::<E, S>();
+        }
+    }
+}
+
+impl<E: Real> Product<'_, E> {
+    /// Every row of some columns. What is read of the right factor stays close to the processor while the rows pass, and
+    /// `R x V` sums fill the registers of a processor that has 32 of them.
+    #[inline(always)]
+    fn strip<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, column: usize) {
+        for first in (0..self.depth).step_by(NEAR) {
+            let terms = first..(first + NEAR).min(self.depth);
+            let mut row = 0;
+            if S::REGISTER_COUNT >= 32 {
+                while self.rows - row >= R {
+                    self.tile::<S, R, V>(simd, (row, column), terms.clone());
+                    row += R;
+                }
+            }
+            while self.rows - row >= 3 {
+                self.tile::<S, 3, V>(simd, (row, column), terms.clone());
+                row += 3;
+            }
+            while row < self.rows {
+                self.tile::<S, 1, V>(simd, (row, column), terms.clone());
+                row += 1;
+            }
+        }
+    }
+
+    /// Some terms of the sums, on top of those before them.
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        (row, column): (usize, usize),
+        terms: Range<usize>,
+    ) {
+        let width = V * lanes::<E, S>();
+        let mut sums = [[E::splat(simd, E::ZERO); V]; R];
+        if terms.start > 0 || self.start == Start::Out {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                *sums = vectors::<E, S, V>(&self.out.numbers[(row + r) * self.out.stride + column..][..width]);
+            }
+        }
+        let left = &self.left.numbers[row * self.left.row + terms.start * self.left.step..];
+        let right = self.right.numbers[terms.start * self.right.stride + column..].chunks(self.right.stride);
+        let right = right.take(terms.len());
+        if self.left.step == 1 {
+            let rows: [&[E]; R] = std::array::from_fn(|r| &left[r * self.left.row..][..terms.len()]);
+            for (k, right) in right.enumerate() {
+                let right = vectors::<E, S, V>(&right[..width]);
+                for r in 0..R {
+                    add(simd, &mut sums[r], rows[r][k], right);
+                }
+            }
+        } else {
+            for (left, right) in left.chunks(self.left.step).zip(right) {
+                let right = vectors::<E, S, V>(&right[..width]);
+                let left = &left[..R];
+                for r in 0..R {
+                    add(simd, &mut sums[r], left[r], right);
+                }
+            }
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            let out = &mut self.out.numbers[(row + r) * self.out.stride + column..][..width];
+            E::vectors_mut::<S>(out).copy_from_slice(&sums);
+        }
+    }
+}
+
+#[inline(always)]
+fn add<E: Real, S: Simd, const V: usize>(simd: S, sums: &mut [E::In<S>; V], factor: E, x: [E::In<S>; V]) {
+    let factor = E::splat(simd, factor);
+    for v in 0..V {
+        sums[v] = E::mul_add(simd, factor, x[v], sums[v]);
+    }
+}
+
+#[inline(always)]
+fn vectors<E: Real, S: Simd, const V: usize>(numbers: &[E]) -> [E::In<S>; V] {
+    E::vectors::<S>(numbers).try_into().expect("as many numbers as V vectors hold")
+}
+
+/// Numbers of a vector.
+const fn lanes<E: Real, S: Simd>() -> usize {
+    size_of::<E::In<S>>() / size_of::<E>()
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::ChaCha8Rng;
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+
+    fn all<E: Real>(tolerance: f64) {
+        let mut stream = ChaCha8Rng::seed_from_u64(1);
+        let mut random = |count: usize| -> Vec<E> { (0..count).map(|_| E::of(stream.random::<f64>() - 0.5)).collect() };
+        for (rows, depth, columns) in [(1, 1, 16), (2, 3, 32), (5, 9, 48), (13, 8, 64), (29, 7, 80), (12, 5, 144)] {
+            let (row, stride, out_stride) = (depth + 2, columns + 3, columns + 1);
+            let (a, b, before) = (random(rows * row), random(depth * stride), random(rows * out_stride));
+            let transposed: Vec<E> = (0..row * rows).map(|i| a[i % rows * row + i / rows]).collect();
+            for start in [Start::Zero, Start::Out] {
+                let run = |left| {
+                    let mut out = before.clone();
+                    let right = Right { numbers: &b, stride };
+                    let to = Out { numbers: &mut out, stride: out_stride };
+                    product(to, start, left, right, (rows, depth, columns));
+                    out
+                };
+                let found = run(Left::rows(&a, row));
+                assert_eq!(found, run(Left::columns(&transposed, rows)), "the same product, transposed");
+                for (i, (found, before)) in found.iter().zip(&before).enumerate() {
+                    let (r, c) = (i / out_stride, i % out_stride);
+                    let sum = (0..depth).map(|k| a[r * row + k].wide() * b[k * stride + c].wide()).sum::<f64>();
+                    let expected = match start {
+                        _ if c >= columns => before.wide(),
+                        Start::Zero => sum,
+                        Start::Out => before.wide() + sum,
+                    };
+                    let off = (found.wide() - expected).abs();
+                    assert!(off <= tolerance, "{rows} x {depth} x {columns} at [{r}, {c}]: off by {off:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_the_product() {
+        all::<f32>(1e-6);
+        all::<f64>(1e-15);
+    }
+
+    #[test]
+    fn a_row_is_the_same_whatever_is_beside_it() {
+        let (depth, columns) = (33, 96);
+        let a: Vec<f32> = (0..29 * depth).map(|i| (i as f32).sin()).collect();
+        let b: Vec<f32> = (0..depth * columns).map(|i| (i as f32).cos()).collect();
+        let run = |a: &[f32]| {
+            let rows = a.len() / depth;
+            let mut out = vec![0.0; rows * columns];
+            let to = Out { numbers: &mut out, stride: columns };
+            let right = Right { numbers: &b, stride: columns };
+            product(to, Start::Zero, Left::rows(a, depth), right, (rows, depth, columns));
+            out
+        };
+        let all = run(&a);
+        for (row, a) in a.chunks_exact(depth).enumerate() {
+            assert_eq!(run(a), all[row * columns..][..columns], "row {row}");
+        }
+    }
+}
