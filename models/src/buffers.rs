@@ -36,7 +36,12 @@ impl<E: Real> Buffers<E> {
         drop(waiting);
         let numbers = numbers.unwrap_or_else(|| vec![E::ZERO; length + spare]);
         let start = numbers.as_ptr().align_offset(LINE).min(spare);
-        Buffer { numbers, start, length }
+        let mut buffer = Buffer { numbers, start, length };
+        if cfg!(test) {
+            // Whoever reads what was not written will be seen.
+            buffer.fill(E::of(f64::NAN));
+        }
+        buffer
     }
 }
 

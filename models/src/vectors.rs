@@ -4,6 +4,10 @@ use pulp::Simd;
 
 use crate::real::Real;
 
+/// Numbers of the longest vector of any processor, and partial sums of a sum. Matrices that products write or read as their
+/// right factor have rows of a multiple of this.
+pub(crate) const LANES: usize = 16;
+
 /// Numbers of a type as the vectors of a processor.
 pub trait Vectors: Copy {
     /// A vector of them.
@@ -72,7 +76,7 @@ pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
-/// Sum of `term(0..length)` as sixteen partial sums, which the compiler may keep in one vector.
+/// Sum of `term(0..length)` as partial sums, which the compiler may keep in a vector.
 #[inline(always)]
 pub(crate) fn sum<E: Real>(length: usize, term: impl Fn(usize) -> E) -> E {
     let [total] = sums(length, |i| [term(i)]);
@@ -82,34 +86,52 @@ pub(crate) fn sum<E: Real>(length: usize, term: impl Fn(usize) -> E) -> E {
 /// As [`sum`], several at a time.
 #[inline(always)]
 pub(crate) fn sums<E: Real, const N: usize>(length: usize, term: impl Fn(usize) -> [E; N]) -> [E; N] {
-    let mut lanes = [[E::ZERO; 16]; N];
-    let whole = length / 16 * 16;
-    for start in (0..whole).step_by(16) {
-        for lane in 0..16 {
+    let mut lanes = [[E::ZERO; LANES]; N];
+    let whole = length / LANES * LANES;
+    for start in (0..whole).step_by(LANES) {
+        for lane in 0..LANES {
             let term = term(start + lane);
             for n in 0..N {
                 lanes[n][lane] += term[n];
             }
         }
     }
-    let mut totals = [E::ZERO; N];
     for i in whole..length {
-        totals.iter_mut().zip(term(i)).for_each(|(total, term)| *total += term);
+        let term = term(i);
+        for n in 0..N {
+            lanes[n][i - whole] += term[n];
+        }
     }
-    for (total, lanes) in totals.iter_mut().zip(lanes) {
-        lanes.into_iter().for_each(|lane| *total += lane);
-    }
-    totals
+    lanes.map(|lanes| fold(lanes, |a, b| a + b))
 }
 
 /// The largest of the numbers, of which there is at least one.
 #[inline(always)]
 pub(crate) fn maximum<E: Real>(x: &[E]) -> E {
-    let mut lanes = [x[0]; 16];
-    let chunks = x.chunks_exact(16);
-    let rest = chunks.remainder();
+    let mut lanes = [x[0]; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
         lanes.iter_mut().zip(chunk).for_each(|(max, x)| *max = max.max(*x));
     }
-    rest.iter().chain(&lanes).fold(x[0], |max, x| max.max(*x))
+    lanes.iter_mut().zip(rest).for_each(|(max, x)| *max = max.max(*x));
+    fold(lanes, E::max)
+}
+
+/// Halves against halves.
+#[inline(always)]
+fn fold<E: Real>(mut lanes: [E; LANES], both: impl Fn(E, E) -> E) -> E {
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            lanes[i] = both(lanes[i], lanes[i + half]);
+        }
+    }
+    lanes[0]
+}
+
+/// `copy_from_slice` for a few numbers, without a call.
+#[inline(always)]
+pub(crate) fn copy<E: Copy>(out: &mut [E], x: &[E]) {
+    let ((out, out_rest), (x, x_rest)) = (out.as_chunks_mut::<8>(), x.as_chunks::<8>());
+    out.iter_mut().zip(x).for_each(|(out, x)| *out = *x);
+    out_rest.iter_mut().zip(x_rest).for_each(|(out, x)| *out = *x);
 }

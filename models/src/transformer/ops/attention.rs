@@ -23,6 +23,7 @@ use super::rms_norm::Norm;
 use super::{Matrix, ROWS, add_up, filled_up};
 use crate::buffers::Scratch;
 use crate::real::Real;
+use crate::vectors::copy;
 
 /// Which rows attend to which: those of the same sequence that are not later.
 #[derive(Clone, Debug)]
@@ -101,7 +102,7 @@ impl<E: Real> Causal<E> {
             let heads = by_part[start * self.kv_heads * width..].chunks_exact((end - start) * width);
             let (out, padding) = out[out_at..][..padded(self.kv_heads * width)].split_at_mut(self.kv_heads * width);
             for (out, head) in out.chunks_exact_mut(width).zip(heads) {
-                out.copy_from_slice(&head[(row - start) * width..][..width]);
+                copy(out, &head[(row - start) * width..][..width]);
             }
             padding.fill(E::ZERO);
         }

@@ -5,9 +5,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::add_up;
-use super::product::{LANES, Left, Out, Right, Start, padded, product};
+use super::product::{Left, Out, Right, Start, padded, product};
 use crate::buffers::Buffer;
 use crate::real::Real;
+use crate::vectors::LANES;
 
 /// Columns that stand side by side.
 const PANEL: usize = 64;
@@ -28,7 +29,9 @@ impl<E: Real> Panels<E> {
             rows.extend(weight.chunks_exact(inputs));
             rows.resize(rows.len().next_multiple_of(LANES), &[]);
         }
-        Self::filled(inputs, rows.len(), |first, panel| transpose(&rows[first..], panel, inputs))
+        Self::filled(inputs, rows.len(), Gaps::of(&rows, rows.len()), |first, panel| {
+            transpose(&rows[first..], panel, inputs)
+        })
     }
 
     /// Matrices of `[depth, columns]`, one below the other, the depth of each padded.
@@ -40,7 +43,7 @@ impl<E: Real> Panels<E> {
                 rows.resize(rows.len().next_multiple_of(LANES), &[]);
             }
         }
-        Self::filled(rows.len(), padded(columns), |first, panel| {
+        Self::filled(rows.len(), padded(columns), Gaps::of(&rows, columns), |first, panel| {
             for (to, from) in panel.chunks_exact_mut(PANEL).zip(&rows) {
                 let from = from.get(first..).unwrap_or_default();
                 let width = from.len().min(PANEL);
@@ -49,11 +52,24 @@ impl<E: Real> Panels<E> {
         })
     }
 
+    /// Some columns of the rows of a factor.
+    fn stacked_columns(factor: Factor<'_, E>, columns: usize) -> Self {
+        let depth = factor.numbers.len() / factor.stride;
+        Self::filled(depth, padded(columns), Gaps::of::<E>(&[], columns), |first, panel| {
+            let width = (columns - first).min(PANEL);
+            for (to, from) in panel.chunks_exact_mut(PANEL).zip(factor.rows(0, depth)) {
+                to[..width].copy_from_slice(&from[first..][..width]);
+            }
+        })
+    }
+
     /// `fill` gets the first column of a panel, and the panel.
-    fn filled(depth: usize, columns: usize, fill: impl Fn(usize, &mut [E]) + Send + Sync) -> Self {
+    fn filled(depth: usize, columns: usize, gaps: Gaps, fill: impl Fn(usize, &mut [E]) + Send + Sync) -> Self {
         let mut numbers = E::buffers().take(columns.div_ceil(PANEL) * PANEL * depth);
         numbers.par_chunks_mut(PANEL * depth).enumerate().for_each(|(i, panel)| {
-            panel.fill(E::ZERO);
+            if gaps == Gaps::Zero {
+                panel.fill(E::ZERO);
+            }
             fill(i * PANEL, panel);
         });
         Self { numbers, depth, columns }
@@ -108,8 +124,36 @@ impl<E: Real> Panels<E> {
     }
 
     fn apply_one(&self, panel: usize, out: Out<'_, E>, start: Start, left: Left<'_, E>, rows: usize) {
-        let right = Right { numbers: &self.numbers[panel * PANEL * self.depth..][..PANEL * self.depth], stride: PANEL };
-        product(out, start, left, right, (rows, self.depth, (self.columns - panel * PANEL).min(PANEL)));
+        self.apply_some(panel, 0..self.depth, out, start, left, rows);
+    }
+
+    /// Some terms of the sums of one panel, which `left` starts with.
+    fn apply_some(
+        &self,
+        panel: usize,
+        terms: Range<usize>,
+        out: Out<'_, E>,
+        start: Start,
+        left: Left<'_, E>,
+        rows: usize,
+    ) {
+        let numbers = &self.numbers[panel * PANEL * self.depth..][terms.start * PANEL..terms.end * PANEL];
+        let right = Right { numbers, stride: PANEL };
+        product(out, start, left, right, (rows, terms.len(), (self.columns - panel * PANEL).min(PANEL)));
+    }
+}
+
+/// Whether numbers of a panel are left that nothing is laid into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gaps {
+    Zero,
+    None,
+}
+
+impl Gaps {
+    fn of<E>(rows: &[&[E]], columns: usize) -> Self {
+        let some = !columns.is_multiple_of(PANEL) || rows.iter().any(|row| row.is_empty());
+        if some { Self::Zero } else { Self::None }
     }
 }
 
@@ -151,11 +195,26 @@ pub(super) fn add_transposed_product<E: Real>(
             .collect();
         sums.iter().for_each(|sum| add_rows(out, sum, columns));
     } else {
+        let right = Panels::<E>::stacked_columns(right, columns);
         let at_once = rows.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(TILE);
         out.par_chunks_mut(at_once * columns).enumerate().for_each(|(block, out)| {
             let first = block * at_once;
             let some = first..first + out.len() / columns;
-            add_rows(out, &sum_of_products(left, some, right, columns), columns);
+            let mut sum = E::buffers().take(some.len() * right.columns);
+            let mut near = E::buffers().take(DEPTH * some.len());
+            for from in (0..depth).step_by(DEPTH) {
+                let terms = (depth - from).min(DEPTH);
+                for (near, row) in near.chunks_exact_mut(some.len()).zip(left.rows(from, terms)) {
+                    near.copy_from_slice(&row[some.clone()]);
+                }
+                let start = if from == 0 { Start::Zero } else { Start::Out };
+                for panel in 0..right.count() {
+                    let to = Out { numbers: &mut sum[panel * PANEL..], stride: right.columns };
+                    let near = Left::columns(&near, some.len());
+                    right.apply_some(panel, from..from + terms, to, start, near, some.len());
+                }
+            }
+            add_rows(out, &sum, columns);
         });
     }
 }
@@ -171,37 +230,6 @@ const PART: usize = 512;
 
 /// Terms of a sum that are laid out at the same time.
 const DEPTH: usize = 256;
-
-/// Some rows of the product, `[rows, padded(columns)]`, of factors laid out piece by piece.
-fn sum_of_products<E: Real>(
-    left: Factor<'_, E>,
-    some: Range<usize>,
-    right: Factor<'_, E>,
-    columns: usize,
-) -> Buffer<E> {
-    let stride = padded(columns);
-    let [mut sum, mut near_left, mut near_right] =
-        [some.len() * stride, DEPTH * some.len(), DEPTH * PANEL].map(|length| E::buffers().take(length));
-    let terms = left.numbers.len() / left.stride;
-    for from in (0..terms).step_by(DEPTH) {
-        let depth = (terms - from).min(DEPTH);
-        for (near, row) in near_left.chunks_exact_mut(some.len()).zip(left.rows(from, depth)) {
-            near.copy_from_slice(&row[some.clone()]);
-        }
-        for first in (0..columns).step_by(PANEL) {
-            let width = (columns - first).min(PANEL);
-            for (near, row) in near_right.chunks_exact_mut(PANEL).zip(right.rows(from, depth)) {
-                near[..width].copy_from_slice(&row[first..][..width]);
-                near[width..].fill(E::ZERO);
-            }
-            let start = if from == 0 { Start::Zero } else { Start::Out };
-            let right = Right { numbers: &near_right, stride: PANEL };
-            let left = Left::columns(&near_left, some.len());
-            product(Out { numbers: &mut sum[first..], stride }, start, left, right, (some.len(), depth, padded(width)));
-        }
-    }
-    sum
-}
 
 /// Without the padding.
 fn add_rows<E: Real>(out: &mut [E], sum: &[E], columns: usize) {

@@ -7,10 +7,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::real::Real;
-
-/// Columns of a product, and the rows of its right factor, are padded to a multiple of this: whole vectors on every
-/// processor.
-pub(crate) const LANES: usize = 16;
+use crate::vectors::LANES;
 
 /// Terms that are summed before the next rows: so many numbers of a strip of the right factor fit in the closest cache.
 const NEAR: usize = 128;

@@ -1,8 +1,7 @@
 //! The gated activation, `silu(gate) * up` with `silu(x) = x / (1 + e^-x)` (arXiv:2002.05202).
 
-use super::product::LANES;
 use crate::real::Real;
-use crate::vectors::vectorised;
+use crate::vectors::{LANES, vectorised};
 
 /// Of each row of `[gate, up]`, both of `width`, to `[rows, width]`.
 pub(crate) fn forward<E: Real>(out: &mut [E], gate_up: &[E], width: usize) {

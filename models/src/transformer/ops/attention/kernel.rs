@@ -7,7 +7,7 @@ use super::Causal;
 use crate::buffers::Scratch;
 use crate::real::Real;
 use crate::transformer::ops::product::{Left, Out, Right, Start, padded, product};
-use crate::vectors::{maximum, sum, vectorised};
+use crate::vectors::{copy, maximum, sum, vectorised};
 
 /// Queries whose scores are computed together.
 const STRIP: usize = 12;
@@ -137,7 +137,7 @@ pub(super) fn backward<E: Real>(
                         product(to, Start::Zero, Left::rows(ds, long), right, (end - first, end, wide));
                         for (row, d) in (first..end).zip(d_queries.chunks_exact_mut(wide)) {
                             how.rotary.rotate_back(&mut d[..dim], row);
-                            d_q[(row * group + head) * dim..][..dim].copy_from_slice(&d[..dim]);
+                            copy(&mut d_q[(row * group + head) * dim..][..dim], &d[..dim]);
                         }
                     }
                     let size = (block_end, block_end - block, wide);
@@ -150,8 +150,8 @@ pub(super) fn backward<E: Real>(
             }
             for (row, (d_key, d_value)) in d_keys.chunks_exact_mut(wide).zip(d_values.chunks_exact(wide)).enumerate() {
                 how.rotary.rotate_back(&mut d_key[..dim], row);
-                d_k[row * dim..][..dim].copy_from_slice(&d_key[..dim]);
-                d_v[row * dim..][..dim].copy_from_slice(&d_value[..dim]);
+                copy(&mut d_k[row * dim..][..dim], &d_key[..dim]);
+                copy(&mut d_v[row * dim..][..dim], &d_value[..dim]);
             }
         },
     );
@@ -193,7 +193,7 @@ pub(crate) fn softmax_rows<E: Real>(scores: &mut [E], (stride, count): (usize, u
 fn spread<E: Real>(out: &mut [E], x: Rows<'_, E>, offset: usize, columns: usize) {
     for (row, out) in out.chunks_exact_mut(padded(columns)).enumerate() {
         let (out, padding) = out.split_at_mut(columns);
-        out.copy_from_slice(x.get(row, offset, columns));
+        copy(out, x.get(row, offset, columns));
         padding.fill(E::ZERO);
     }
 }
