@@ -75,11 +75,11 @@ impl<E: Real> Cache<E> {
             }
             values[position * wide..][..dim].copy_from_slice(&v[head * dim..][..dim]);
             let queries = Left::rows(&q[head * group * dim..], dim);
-            let right = Right { numbers: keys, stride: self.room };
+            let right = Right::rows(keys, self.room);
             product(Out { numbers: scores, stride: long }, Start::Zero, queries, right, (group, dim, long));
             let out = &mut out[head * group * dim..][..group * dim];
             softmax_rows(scores, (long, count), scale);
-            let right = Right { numbers: values, stride: wide };
+            let right = Right::rows(values, wide);
             let to = Out { numbers: &mut *mixed, stride: wide };
             product(to, Start::Zero, Left::rows(scores, long), right, (group, count, wide));
             for (out, mixed) in out.chunks_exact_mut(dim).zip(mixed.chunks_exact(wide)) {

@@ -5,13 +5,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::add_up;
-use super::product::{Left, Out, Right, Start, padded, product};
+use super::product::{Left, Out, PANEL, Right, Start, padded, product};
 use crate::buffers::Buffer;
 use crate::real::Real;
 use crate::vectors::LANES;
-
-/// Columns that stand side by side.
-const PANEL: usize = 64;
 
 /// A matrix of `[depth, columns]` as panels of `[depth, PANEL]`.
 pub(crate) struct Panels<E: Real> {
@@ -82,11 +79,15 @@ impl<E: Real> Panels<E> {
 
     /// `out = start + left self` by the calling thread; `out` is `[rows, columns]`.
     pub(crate) fn apply(&self, out: &mut [E], start: Start, left: Left<'_, E>) {
-        let rows = out.len() / self.columns;
-        for panel in 0..self.count() {
-            let to = Out { numbers: &mut out[panel * PANEL..], stride: self.columns };
-            self.apply_one(panel, to, start, left, rows);
-        }
+        self.apply_some(0..self.depth, out, start, left);
+    }
+
+    /// Some terms of the sums, which `left` starts with.
+    fn apply_some(&self, terms: Range<usize>, out: &mut [E], start: Start, left: Left<'_, E>) {
+        let size = (out.len() / self.columns, terms.len(), self.columns);
+        let numbers = &self.numbers[terms.start * PANEL..];
+        let right = Right { numbers, stride: PANEL, panel: PANEL * self.depth };
+        product(Out { numbers: out, stride: self.columns }, start, left, right, size);
     }
 
     /// As [`Panels::apply`], each thread some columns: for few rows, when the panels are what takes time to read.
@@ -94,7 +95,9 @@ impl<E: Real> Panels<E> {
         let rows = out.len() / self.columns;
         let mut parts = vec![E::ZERO; self.count() * PANEL * rows];
         parts.par_chunks_mut(PANEL * rows).enumerate().for_each(|(panel, part)| {
-            self.apply_one(panel, Out { numbers: part, stride: PANEL }, Start::Zero, left, rows);
+            let numbers = &self.numbers[panel * PANEL * self.depth..][..PANEL * self.depth];
+            let size = (rows, self.depth, (self.columns - panel * PANEL).min(PANEL));
+            product(Out { numbers: part, stride: PANEL }, Start::Zero, left, Right::rows(numbers, PANEL), size);
         });
         for (panel, part) in parts.chunks_exact(PANEL * rows).enumerate() {
             for (out, part) in out.chunks_exact_mut(self.columns).zip(part.chunks_exact(PANEL)) {
@@ -121,25 +124,6 @@ impl<E: Real> Panels<E> {
 
     fn count(&self) -> usize {
         self.columns.div_ceil(PANEL)
-    }
-
-    fn apply_one(&self, panel: usize, out: Out<'_, E>, start: Start, left: Left<'_, E>, rows: usize) {
-        self.apply_some(panel, 0..self.depth, out, start, left, rows);
-    }
-
-    /// Some terms of the sums of one panel, which `left` starts with.
-    fn apply_some(
-        &self,
-        panel: usize,
-        terms: Range<usize>,
-        out: Out<'_, E>,
-        start: Start,
-        left: Left<'_, E>,
-        rows: usize,
-    ) {
-        let numbers = &self.numbers[panel * PANEL * self.depth..][terms.start * PANEL..terms.end * PANEL];
-        let right = Right { numbers, stride: PANEL };
-        product(out, start, left, right, (rows, terms.len(), (self.columns - panel * PANEL).min(PANEL)));
     }
 }
 
@@ -188,7 +172,7 @@ pub(super) fn add_transposed_product<E: Real>(
                 let to = Out { numbers: &mut sum, stride: padded(columns) };
                 let size = (rows, part.len(), padded(columns));
                 let at = |factor: Factor<'_, E>| part.start * factor.stride + factor.first;
-                let right = Right { numbers: &right.numbers[at(right)..], stride: right.stride };
+                let right = Right::rows(&right.numbers[at(right)..], right.stride);
                 product(to, Start::Zero, Left::columns(&left.numbers[at(left)..], left.stride), right, size);
                 sum
             })
@@ -208,11 +192,7 @@ pub(super) fn add_transposed_product<E: Real>(
                     near.copy_from_slice(&row[some.clone()]);
                 }
                 let start = if from == 0 { Start::Zero } else { Start::Out };
-                for panel in 0..right.count() {
-                    let to = Out { numbers: &mut sum[panel * PANEL..], stride: right.columns };
-                    let near = Left::columns(&near, some.len());
-                    right.apply_some(panel, from..from + terms, to, start, near, some.len());
-                }
+                right.apply_some(from..from + terms, &mut sum, start, Left::columns(&near, some.len()));
             }
             add_rows(out, &sum, columns);
         });

@@ -25,11 +25,27 @@ pub(crate) struct Left<'a, E> {
     pub(crate) step: usize,
 }
 
-/// The right factor, `[depth, stride]`, of which the first columns are used.
+/// The right factor: `PANEL` columns are rows that lie `stride` apart, and the next as many lie `panel` behind them.
 #[derive(Clone, Copy)]
 pub(crate) struct Right<'a, E> {
     pub(crate) numbers: &'a [E],
     pub(crate) stride: usize,
+    pub(crate) panel: usize,
+}
+
+/// Columns of the right factor that stand side by side.
+pub(crate) const PANEL: usize = 64;
+
+impl<'a, E> Right<'a, E> {
+    /// Rows that lie `stride` apart.
+    pub(crate) fn rows(numbers: &'a [E], stride: usize) -> Self {
+        Self { numbers, stride, panel: PANEL }
+    }
+
+    /// Where a column starts.
+    fn column(&self, column: usize) -> usize {
+        column / PANEL * self.panel + column % PANEL
+    }
 }
 
 /// Where the product goes: `[rows, stride]`, of which the first columns are written.
@@ -119,6 +135,10 @@ impl<E: Real> Product<'_, E> {
                 self.tile::<S, 3, V>(simd, (row, column), terms.clone());
                 row += 3;
             }
+            while self.rows - row >= 2 {
+                self.tile::<S, 2, V>(simd, (row, column), terms.clone());
+                row += 2;
+            }
             while row < self.rows {
                 self.tile::<S, 1, V>(simd, (row, column), terms.clone());
                 row += 1;
@@ -142,7 +162,8 @@ impl<E: Real> Product<'_, E> {
             }
         }
         let left = &self.left.numbers[row * self.left.row + terms.start * self.left.step..];
-        let right = self.right.numbers[terms.start * self.right.stride + column..].chunks(self.right.stride);
+        let right =
+            self.right.numbers[terms.start * self.right.stride + self.right.column(column)..].chunks(self.right.stride);
         let right = right.take(terms.len());
         if self.left.step == 1 {
             let rows: [&[E]; R] = std::array::from_fn(|r| &left[r * self.left.row..][..terms.len()]);
@@ -203,7 +224,7 @@ mod tests {
             for start in [Start::Zero, Start::Out] {
                 let run = |left| {
                     let mut out = before.clone();
-                    let right = Right { numbers: &b, stride };
+                    let right = Right::rows(&b, stride);
                     let to = Out { numbers: &mut out, stride: out_stride };
                     product(to, start, left, right, (rows, depth, columns));
                     out
@@ -240,7 +261,7 @@ mod tests {
             let rows = a.len() / depth;
             let mut out = vec![0.0; rows * columns];
             let to = Out { numbers: &mut out, stride: columns };
-            let right = Right { numbers: &b, stride: columns };
+            let right = Right::rows(&b, columns);
             product(to, Start::Zero, Left::rows(a, depth), right, (rows, depth, columns));
             out
         };

@@ -60,7 +60,7 @@ pub(super) fn forward<E: Real>(
                 for first in (0..rows).step_by(STRIP) {
                     let end = (first + STRIP).min(rows);
                     let size = (end - first, dim, padded(end));
-                    let right = Right { numbers: keys, stride: long };
+                    let right = Right::rows(keys, long);
                     let to = Out { numbers: scores, stride: long };
                     product(to, Start::Zero, Left::rows(&q[first * wide..], wide), right, size);
                     for (i, scores) in scores.chunks_exact_mut(long).take(end - first).enumerate() {
@@ -68,7 +68,7 @@ pub(super) fn forward<E: Real>(
                         (log_sums[row * group + head], shares[i]) = softmax(&mut scores[..=row], how.scale());
                         scores[row + 1..end].fill(E::ZERO);
                     }
-                    let right = Right { numbers: values, stride: wide };
+                    let right = Right::rows(values, wide);
                     let to = Out { numbers: mixed, stride: wide };
                     product(to, Start::Zero, Left::rows(scores, long), right, (end - first, end, wide));
                     for (i, mixed) in mixed.chunks_exact(wide).take(end - first).enumerate() {
@@ -122,7 +122,7 @@ pub(super) fn backward<E: Real>(
                         let (p, ds) = (&mut p[(first - block) * long..], &mut ds[(first - block) * long..]);
                         let size = (end - first, dim, padded(end));
                         for (out, left, right) in [(&mut *p, &*q, &*keys), (&mut *ds, &*d_out, &*values)] {
-                            let right = Right { numbers: right, stride: long };
+                            let right = Right::rows(right, long);
                             let to = Out { numbers: out, stride: long };
                             product(to, Start::Zero, Left::rows(&left[first * wide..], wide), right, size);
                         }
@@ -132,7 +132,7 @@ pub(super) fn backward<E: Real>(
                             p[row + 1..block_end].fill(E::ZERO);
                             ds[row + 1..block_end].fill(E::ZERO);
                         }
-                        let right = Right { numbers: k, stride: wide };
+                        let right = Right::rows(k, wide);
                         let to = Out { numbers: d_queries, stride: wide };
                         product(to, Start::Zero, Left::rows(ds, long), right, (end - first, end, wide));
                         for (row, d) in (first..end).zip(d_queries.chunks_exact_mut(wide)) {
@@ -142,7 +142,7 @@ pub(super) fn backward<E: Real>(
                     }
                     let size = (block_end, block_end - block, wide);
                     for (out, left, right) in [(&mut *d_keys, &*ds, &*q), (&mut *d_values, &*p, &*d_out)] {
-                        let right = Right { numbers: &right[block * wide..], stride: wide };
+                        let right = Right::rows(&right[block * wide..], wide);
                         let to = Out { numbers: out, stride: wide };
                         product(to, Start::Out, Left::columns(left, long), right, size);
                     }
