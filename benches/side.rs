@@ -1,0 +1,120 @@
+//! Our side of the comparison with PyTorch and TRL that `benches/pytorch.py` makes; by itself it measures nothing.
+//!
+//! Each line of standard input is a [`Request`] in JSON, and is answered with one line of JSON. Times are in
+//! milliseconds and leave out reading requests and writing answers.
+
+mod sizes;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use oreal::models::{Backbone, Model, Sampler, Sampling, Signal, Signals, Token, Transformer};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sizes::{Batch, SIZES, Size, want};
+
+#[derive(Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+enum Request {
+    /// Writes a size's weights as Hugging Face names them, and its batch as `batch.json`.
+    Save { size: String, folder: PathBuf },
+    /// A training step of a size.
+    Step { size: String },
+    /// Draws the completions of a size; at temperature 0 the most likely ones.
+    Sample { size: String, temperature: f64 },
+    /// The most memory this process has held so far.
+    Memory {},
+}
+
+fn main() {
+    oreal::models::keep_memory();
+    let mut subjects = BTreeMap::new();
+    for line in io::stdin().lock().lines() {
+        let request = serde_json::from_str(&line.expect("a line")).expect("a request");
+        answer(&match request {
+            Request::Save { size, folder } => subject(&mut subjects, size).save(&folder),
+            Request::Step { size } => subject(&mut subjects, size).step(),
+            Request::Sample { size, temperature } => subject(&mut subjects, size).sample(temperature),
+            Request::Memory {} => json!({ "mb": peak_memory() }),
+        });
+    }
+}
+
+/// The one of this size, made when it is first asked for.
+fn subject(subjects: &mut BTreeMap<String, Subject>, size: String) -> &mut Subject {
+    subjects.entry(size).or_insert_with_key(|size| Subject::new(size))
+}
+
+/// A model of some size with what it is measured on.
+struct Subject {
+    size: &'static Size,
+    model: Transformer<f32>,
+    data: Batch,
+    /// Of each token in the loss.
+    weights: Vec<f64>,
+}
+
+impl Subject {
+    fn new(name: &str) -> Subject {
+        let size = SIZES.iter().find(|size| size.name == name).expect("a known size");
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let weights = (0..size.batch * size.length).map(|_| rng.random_range(-0.5..1.5)).collect();
+        Subject { size, model: size.model(), data: size.data(), weights }
+    }
+
+    fn save(&self, folder: &Path) -> Value {
+        self.model.save(folder).expect("a folder that can be written");
+        let Batch { prompts, completions } = &self.data;
+        let batch = json!({
+            "prompts": prompts, "completions": completions, "weights": self.weights, "drawn": self.size.drawn,
+        });
+        fs::write(folder.join("batch.json"), batch.to_string()).expect("a folder that can be written");
+        json!({})
+    }
+
+    /// The loss is the mean of `-weight * logp` over the batch's tokens.
+    fn step(&mut self) -> Value {
+        let scale = -1.0 / self.weights.len() as f64;
+        let mut value = 0.0;
+        let mut loss = |signals: &Signals| {
+            let pairs = self.weights.iter().zip(&signals.0[&Signal::Logp]);
+            value = scale * pairs.map(|(weight, logp)| weight * logp).sum::<f64>();
+            Signals([(Signal::Logp, self.weights.iter().map(|weight| scale * weight).collect())].into())
+        };
+        let clock = Instant::now();
+        self.model.backward(&self.data.sequences(), &want(), &mut loss).expect("a gradient");
+        let step = self.model.step(1e-5).expect("a step");
+        json!({ "ms": since(clock), "loss": value, "norm": step.gradient_norm })
+    }
+
+    fn sample(&mut self, temperature: f64) -> Value {
+        let how = Sampling { temperature, ..self.size.sampling() };
+        let clock = Instant::now();
+        let drawn = self.model.sample(&self.data.prompts(), &self.size.keys(), &how).expect("completions");
+        let ms = since(clock);
+        let tokens: Vec<&Vec<Token>> = drawn.iter().map(|completion| &completion.tokens).collect();
+        json!({ "ms": ms, "tokens": tokens })
+    }
+}
+
+fn answer(value: &Value) {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{value}").and_then(|()| out.flush()).expect("a reader");
+}
+
+fn since(clock: Instant) -> f64 {
+    1e3 * clock.elapsed().as_secs_f64()
+}
+
+/// In MB, as Linux counts it.
+fn peak_memory() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kib * 1024.0 / 1e6
+}
