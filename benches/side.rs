@@ -7,11 +7,15 @@ mod sizes;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use oreal::models::{Backbone, Model, Sampler, Sampling, Signal, Signals, Token, Transformer};
+use oreal::algos::Level;
+use oreal::envs::Problem;
+use oreal::models::{Backbone, END, Model, Sampler, Sampling, Signal, Signals, Token, Transformer};
+use oreal::rollout::sequences;
+use oreal::{Config, Experiment, Run, train};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use serde::Deserialize;
@@ -27,6 +31,9 @@ enum Request {
     Step { size: String },
     /// Draws the completions of a size; at temperature 0 the most likely ones.
     Sample { size: String, temperature: f64 },
+    /// Warms a policy up and writes it with its tokenizer, all with these settings (`section.key=value`); then one step of
+    /// training for each line, until there is no more.
+    Train { set: Vec<String>, folder: PathBuf },
     /// The most memory this process has held so far.
     Memory {},
 }
@@ -34,12 +41,12 @@ enum Request {
 fn main() {
     oreal::models::keep_memory();
     let mut subjects = BTreeMap::new();
-    for line in io::stdin().lock().lines() {
-        let request = serde_json::from_str(&line.expect("a line")).expect("a request");
-        answer(&match request {
+    while let Some(line) = line() {
+        answer(&match serde_json::from_str(&line).expect("a request") {
             Request::Save { size, folder } => subject(&mut subjects, size).save(&folder),
             Request::Step { size } => subject(&mut subjects, size).step(),
             Request::Sample { size, temperature } => subject(&mut subjects, size).sample(temperature),
+            Request::Train { set, folder } => return training(&set, &folder),
             Request::Memory {} => json!({ "mb": peak_memory() }),
         });
     }
@@ -100,6 +107,55 @@ impl Subject {
         let tokens: Vec<&Vec<Token>> = drawn.iter().map(|completion| &completion.tokens).collect();
         json!({ "ms": ms, "tokens": tokens })
     }
+}
+
+/// The settings are put over those of toy addition.
+fn training(set: &[String], folder: &Path) {
+    let experiment = Experiment::from_config(Config::from_toml("", "the request", set).expect("settings"));
+    let start = experiment.start(&mut |_| {}).expect("a start");
+    start.policy.save(folder).expect("a folder that can be written");
+    start.tokenizer.save(&folder.join("tokenizer.json")).expect("a folder that can be written");
+    let mut run = experiment.prepare(&start);
+    answer(&introduction(&mut run));
+    if line().is_none() {
+        return;
+    }
+    let mut clock = Instant::now();
+    let trained = train(&mut run, &mut |done| {
+        let ms = since(clock);
+        let trajectories = done.full.layout().count(Level::Trajectory) as f64;
+        let kept = done.kept.iter().filter(|kept| **kept).count();
+        answer(
+            &json!({ "ms": ms, "length": done.full.layout().count(Level::Token) as f64 / trajectories, "kept": kept }),
+        );
+        if line().is_none() {
+            std::process::exit(0);
+        }
+        clock = Instant::now();
+        Ok(())
+    });
+    trained.expect("a run without errors");
+}
+
+/// What TRL needs to do the same, and some log-probabilities to check it by.
+fn introduction(run: &mut Run<'_>) -> Value {
+    let problems: Vec<Problem> = (0..run.settings.train.steps).flat_map(|step| run.problems(step)).collect();
+    let problems: Vec<_> = problems.iter().map(|problem| (&problem.prompt, &problem.answer)).collect();
+    let first = run.problems(0);
+    let policy = run.roles.policy().expect("a policy");
+    let (groups, _) = run.rollout.groups(policy, 0, first, 1).expect("completions");
+    let sequences = sequences(&groups);
+    let signals = policy.read(&sequences, &want()).expect("signals");
+    let sequences: Vec<_> = sequences.iter().map(|sequence| (sequence.prompt, sequence.completion)).collect();
+    json!({
+        "problems": problems, "max_tokens": run.rollout.sampling.max_tokens, "end": END,
+        "sequences": sequences, "logp": signals.0[&Signal::Logp],
+    })
+}
+
+/// The next of standard input.
+fn line() -> Option<String> {
+    io::stdin().lines().next().map(|line| line.expect("text"))
 }
 
 fn answer(value: &Value) {
