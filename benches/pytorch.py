@@ -1,29 +1,38 @@
-"""Compares oreal with PyTorch and TRL, side by side on this machine: same weights, same batch, same loss, 2 threads both.
+"""Compares oreal with PyTorch and TRL, side by side on this machine: same weights, batch and loss, 2 threads both.
 
     pip install torch trl safetensors
     python benches/pytorch.py
     python benches/pytorch.py --only step,sample --sizes A,B --rounds 3
 
-What is compared, and how, is said in docs/speed.md, which holds a table this script printed. Both sides take turns, so that
-whatever else the machine does meets both. Before anything is timed, both must give the same numbers.
+What is compared, and how, is said in docs/speed.md, which holds what this script printed. Both sides take turns, and
+nothing else should run. Before anything is timed, both must give the same numbers.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import datetime
+import importlib.metadata
 import json
 import math
 import os
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 THREADS = 2
+MEMORY_STEPS = 3
+WARM_UP = 2
+PROMPTS, ROLLOUTS = 64, 16
+PARTS = ["step", "sample", "oreal", "memory", "rates"]
 ROOT = Path(__file__).resolve().parent.parent
 os.environ |= {"RAYON_NUM_THREADS": str(THREADS), "OMP_NUM_THREADS": str(THREADS)}
 
@@ -155,6 +164,22 @@ class PyTorch:
         self.optimiser.zero_grad(set_to_none=True)
         return {"ms": since(start), "loss": loss.item(), "norm": norm.item()}
 
+    def matrices(self) -> int:
+        """Weights that every token is multiplied by: all matrices but the embedding."""
+        model = self.model
+        return sum(p.numel() for p in model.parameters() if p.dim() > 1) - model.embedding.numel()
+
+    def flops(self) -> float:
+        """Of a training step's products: 6 for a weight and token, and causal attention's 6 * hidden * (length + 1) for a
+        layer and token; a third of both forward, two thirds backward."""
+        config, length = self.model.config, self.inputs.shape[1]
+        attention = 6 * config["num_hidden_layers"] * config["hidden_size"] * (length + 1)
+        return self.inputs.numel() * (6 * self.matrices() + attention)
+
+    def bytes_read(self) -> float:
+        """Of sampling: every weight once for each token drawn, whatever the number of completions."""
+        return 4 * self.matrices() * self.drawn
+
     @torch.inference_mode()
     def sample(self, temperature: float) -> dict:
         start = time.perf_counter()
@@ -187,6 +212,21 @@ def with_past(cache: Tensor, t: int) -> Callable[[Tensor, Tensor, Tensor], Tenso
     return attend
 
 
+def peak_memory() -> float:
+    """The most memory this process has held so far, in MB. (ru_maxrss would count a parent's before exec.)"""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
+
+
+def remember(folder: Path) -> None:
+    """In a process of its own: its memory before there is a model, and after training steps."""
+    before = peak_memory()
+    theirs = PyTorch(folder)
+    for _ in range(MEMORY_STEPS):
+        theirs.step()
+    print(json.dumps({"before": before, "mb": peak_memory()}))
+
+
 def since(start: float) -> float:
     return 1e3 * (time.perf_counter() - start)
 
@@ -199,13 +239,26 @@ def close(what: str, ours: float, theirs: float, tolerance: float) -> None:
         sys.exit(f"{what}: ours is {ours}, PyTorch's {theirs}; they may differ by {tolerance} of it")
 
 
+def check_checkpoint(model: nn.Module, start: dict) -> None:
+    """That transformers reads our checkpoint: its log-probabilities of our completions are ours."""
+    theirs = []
+    for prompt, completion in start["sequences"]:
+        with torch.inference_mode():
+            logp = model(torch.tensor([prompt + completion])).logits[0].log_softmax(-1)
+        theirs += [logp[len(prompt) + t - 1, token].item() for t, token in enumerate(completion)]
+    worst = max(abs(a - b) for a, b in zip(start["logp"], theirs, strict=True))
+    if worst > 1e-4:
+        sys.exit(f"log-probabilities of our policy differ by {worst} when transformers reads it")
+    note(f"transformers reads our policy: {len(theirs)} log-probabilities differ by at most {worst:.1e}")
+
+
 def check_sample(size: str, ours: Ours, theirs: PyTorch) -> None:
     pairs = zip(ours.ask("sample", size=size, temperature=0.0)["tokens"], theirs.sample(0.0)["tokens"], strict=True)
     agreed = [next((t for t, (a, b) in enumerate(zip(x, y, strict=True)) if a != b), theirs.drawn) for x, y in pairs]
     share = sum(agreed) / (theirs.drawn * len(agreed))
     if min(agreed) < 1 or share < 0.99:
         sys.exit(f"most likely tokens at {size}: completions agree for {agreed} tokens, of {theirs.drawn}")
-    note(f"{size}: {100 * share:.1f}% of the most likely tokens agree before the first that differs in its completion")
+    note(f"{size}: {share:.1%} of the most likely tokens come before the first that differs in its completion")
 
 
 def check_step(size: str, ours: Ours, theirs: PyTorch) -> None:
@@ -217,70 +270,273 @@ def check_step(size: str, ours: Ours, theirs: PyTorch) -> None:
     note(f"{size}: loss {losses[0]}, PyTorch's {losses[1]}; after 5 steps {losses[2]}, {losses[3]}")
 
 
+# TRL's side
+
+
+def trl_trainer(folder: Path, start: dict, lengths: list[float], turn: Callable[[float], None]):
+    """One update by each batch of completions, without a reference model; `turn` gets the milliseconds of each step."""
+    import datasets
+    import transformers
+    import trl
+
+    warnings.simplefilter("ignore", FutureWarning)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+    class Clock(transformers.TrainerCallback):
+        def on_step_begin(self, *_, **__) -> None:
+            self.start = time.perf_counter()
+
+        def on_step_end(self, *_, **__) -> None:
+            turn(since(self.start))
+
+    def graded(completions: list[str], answer: list[str], completion_ids: list[list[int]], **_) -> list[float]:
+        lengths.append(statistics.mean(map(len, completion_ids)))
+        return [float(completion == right) for completion, right in zip(completions, answer, strict=True)]
+
+    model = transformers.Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    check_checkpoint(model, start)
+    settings = trl.GRPOConfig(
+        output_dir=str(folder / "trl"),
+        max_steps=start["turns"],
+        num_generations=ROLLOUTS,
+        per_device_train_batch_size=PROMPTS * ROLLOUTS,
+        max_completion_length=start["max_tokens"],
+        learning_rate=5e-4,
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        shuffle_dataset=False,
+        logging_strategy="no",
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+    trainer = trl.GRPOTrainer(
+        model=model,
+        args=settings,
+        train_dataset=datasets.Dataset.from_list([{"prompt": p, "answer": a} for p, a in start["problems"]]),
+        processing_class=tokenizer(folder / "tokenizer.json", start["end"]),
+        reward_funcs=graded,
+        callbacks=[Clock()],
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    return trainer
+
+
+def tokenizer(file: Path, end: str):
+    """Ours, with "any character" in the words of Oniguruma, which Python's tokenizers read regular expressions with."""
+    from transformers import PreTrainedTokenizerFast
+
+    file.write_text(file.read_text().replace("(?s).", r"[\\s\\S]"))
+    return PreTrainedTokenizerFast(tokenizer_file=str(file), eos_token=end, pad_token=end)
+
+
 # Measurements
 
 
 @dataclass
 class Pair:
-    """Milliseconds of the rounds on both sides."""
+    """What was measured on both sides, round by round."""
 
     ours: list[float]
     theirs: list[float]
 
-    def row(self, what: str, size: str) -> str:
+    def row(self, what: str) -> str:
         ratios = [a / b for a, b in zip(self.ours, self.theirs, strict=True)]
         spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
-        return f"| {what} | {size} | {statistics.median(self.ours):.1f} | {statistics.median(self.theirs):.1f} | {spread} |"
+        return f"| {what} | {statistics.median(self.ours):.1f} | {statistics.median(self.theirs):.1f} | {spread} |"
 
 
-def in_turn(rounds: int, ours: Callable[[], dict], theirs: Callable[[], dict], warm_up: int = 2) -> Pair:
-    """Both sides by turns; a pause lets the threads of the one go to sleep before the other runs."""
+@dataclass
+class Table:
+    """Rows by what they are of, under the titles of their columns."""
+
+    times: list[str] = field(default_factory=list)
+    memory: list[str] = field(default_factory=list)
+    rates: list[str] = field(default_factory=list)
+
+    def print(self) -> None:
+        titles = [
+            (self.times, ["median of turns, ms", "oreal", "other", "oreal / other (least–greatest)"]),
+            (self.memory, ["peak memory, MB", "oreal", "PyTorch", "oreal / PyTorch", "PyTorch without a model"]),
+            (self.rates, ["achieved", "oreal", "PyTorch", "this machine"]),
+        ]
+        for rows, columns in titles:
+            if rows:
+                print("", f"| {' | '.join(columns)} |", "|---" + "|---:" * (len(columns) - 1) + "|", *rows, sep="\n")
+
+
+class Watch:
+    """What the machine did meanwhile, besides this."""
+
+    def __init__(self):
+        self.start = self.seconds()
+
+    @staticmethod
+    def seconds() -> tuple[float, float, float]:
+        """Processor time altogether, that of all processes, and that of this one and its children so far."""
+        user, nice, system, idle, waiting, *rest = map(int, Path("/proc/stat").read_text().split()[1:9])
+        busy = user + nice + system + sum(rest)
+        own = os.times()
+        ticks = os.sysconf("SC_CLK_TCK")
+        return (busy + idle + waiting) / ticks, busy / ticks, sum(own[:4])
+
+    def heading(self) -> str:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+        versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "trl", "transformers"))
+        total, busy, own = (now - then for now, then in zip(self.seconds(), self.start, strict=True))
+        return (
+            f"{datetime.date.today()}, {processor}, {os.cpu_count()} cores, {THREADS} threads each;\n{versions}, "
+            f"Python {platform.python_version()}. Other processes took {max(0.0, busy - own) / total:.1%} of the cores."
+        )
+
+
+def in_turn(rounds: int, ours: Callable[[], dict], theirs: Callable[[], dict]) -> Pair:
     times = []
-    for _ in range(warm_up + rounds):
+    for _ in range(WARM_UP + rounds):
         for side in (ours, theirs):
-            time.sleep(0.05)
+            pause()
             times.append(side()["ms"])
-    times = times[2 * warm_up :]
+    times = times[2 * WARM_UP :]
     return Pair(times[0::2], times[1::2])
 
 
-def measure_models(options: argparse.Namespace) -> Iterator[str]:
-    """Training steps and sampling at each size."""
-    for size in options.sizes:
-        with tempfile.TemporaryDirectory() as folder, Ours(options.executable) as ours:
-            ours.ask("save", size=size, folder=folder)
-            theirs = PyTorch(Path(folder))
-            check_sample(size, ours, theirs)
-            check_step(size, ours, theirs)
-            if "step" in options.only:
-                pair = in_turn(options.rounds, lambda: ours.ask("step", size=size), theirs.step)
-                yield pair.row("training step, ms", size)
-            if "sample" in options.only:
-                ask = lambda: ours.ask("sample", size=size, temperature=1.0)
-                yield in_turn(options.rounds, ask, lambda: theirs.sample(1.0)).row("sampling, ms", size)
+def pause() -> None:
+    """Lets the threads of one side go to sleep before the other runs."""
+    time.sleep(0.05)
+
+
+def measure_size(options: argparse.Namespace, size: str, table: Table) -> None:
+    """Training steps and sampling, with what they make of the machine."""
+    with tempfile.TemporaryDirectory() as folder, Ours(options.executable) as ours:
+        ours.ask("save", size=size, folder=folder)
+        theirs = PyTorch(Path(folder))
+        check_sample(size, ours, theirs)
+        check_step(size, ours, theirs)
+        if "step" in options.only:
+            pair = in_turn(options.rounds, lambda: ours.ask("step", size=size), theirs.step)
+            table.times.append(pair.row(f"training step, {size}"))
+            if "rates" in options.only:
+                table.rates.append(rate_row(f"training step, {size}", "GFLOP/s", pair, theirs.flops(), dense_rate()))
+        if "sample" in options.only:
+            ask = lambda: ours.ask("sample", size=size, temperature=1.0)
+            pair = in_turn(options.rounds, ask, lambda: theirs.sample(1.0))
+            table.times.append(pair.row(f"sampling, {size}"))
+            if "rates" in options.only and size == "C":
+                table.rates.append(rate_row("sampling, C", "GB/s", pair, theirs.bytes_read(), bandwidth()))
+        if "memory" in options.only:
+            table.memory.append(memory_row(options.executable, size, folder))
+
+
+def memory_row(executable: Path, size: str, folder: str) -> str:
+    with Ours(executable) as ours:
+        for _ in range(MEMORY_STEPS):
+            ours.ask("step", size=size)
+        mb = ours.ask("memory")["mb"]
+    out = subprocess.run([sys.executable, __file__, "--worker", folder], stdout=subprocess.PIPE, check=True).stdout
+    theirs = json.loads(out)
+    cells = [f"training step, {size}", f"{mb:.0f}", f"{theirs['mb']:.0f}", f"{mb / theirs['mb']:.2f}"]
+    return f"| {' | '.join(cells)} | {theirs['before']:.0f} |"
+
+
+def rate_row(what: str, unit: str, pair: Pair, work: float, machine: float) -> str:
+    """Work a second, and its share of what the machine can do."""
+    rates = [work / (1e6 * statistics.median(times)) for times in (pair.ours, pair.theirs)]
+    cells = [f"{rate:.1f} ({100 * rate / machine:.0f} %)" for rate in rates]
+    return f"| {what}, {unit} | {cells[0]} | {cells[1]} | {machine:.1f} |"
+
+
+def dense_rate() -> float:
+    """GFLOP/s of the best of many products of 1024 x 1024 matrices."""
+    a, b = torch.rand(2, 1024, 1024)
+    return 2 * 1024**3 / best(lambda: a @ b, 60) / 1e9
+
+
+def bandwidth() -> float:
+    """GB/s of the best of several sums over 1 GiB."""
+    numbers = torch.ones(1 << 28)
+    return 4 * len(numbers) / best(numbers.sum, 12) / 1e9
+
+
+def best(work: Callable[[], object], times: int) -> float:
+    def once() -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    return min(once() for _ in range(times))
+
+
+def measure_oreal(options: argparse.Namespace, table: Table) -> None:
+    """Whole steps: OREAL with reference and reward model, and GRPO with neither, between the steps of TRL's GRPO."""
+    shape = [f"train.prompts={PROMPTS}", f"train.rollouts={ROLLOUTS}"]
+    oreal = ["algorithm.name=oreal", "algorithm.frozen_steps=0", *shape]
+    grpo = ["algorithm.name=grpo", "algorithm.beta=0.0", *shape]
+    with contextlib.ExitStack() as stack:
+        folder, other = (Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2))
+        sides = [stack.enter_context(Ours(options.executable)) for _ in range(2)]
+        start = sides[0].ask("train", set=oreal, folder=str(folder))
+        sides[1].ask("train", set=grpo, folder=str(other))
+        steps: list[list[dict]] = [[], []]
+        times, lengths = [], []
+
+        def turn(ms: float) -> None:
+            times.append(ms)
+            for side, done in zip(sides, steps, strict=True):
+                pause()
+                done.append(side.ask("step"))
+            pause()
+
+        trl_trainer(folder, start | {"turns": WARM_UP + options.rounds}, lengths, turn).train()
+    check_lengths(steps, lengths)
+    for name, done in zip(("OREAL against TRL's GRPO", "GRPO against TRL's"), steps, strict=True):
+        pair = Pair([step["ms"] for step in done][WARM_UP:], times[WARM_UP:])
+        table.times.append(pair.row(f"whole step, {name}"))
+
+
+def check_lengths(steps: list[list[dict]], lengths: list[float]) -> None:
+    """At the first step, all draw from the same policy for the same problems."""
+    ours = [[step["length"] for step in done] for done in steps]
+    if any(abs(first[0] - lengths[0]) > 0.1 for first in ours):
+        sys.exit(f"mean completion lengths at the first step: ours {ours[0][0]}, {ours[1][0]}, TRL's {lengths[0]}")
+    means = [f"{statistics.mean(of):.2f} (at first {of[0]:.3f})" for of in (*ours, lengths)]
+    note("mean tokens of a completion: OREAL {}, GRPO {}, TRL {}".format(*means))
+    kept = [statistics.mean(step["kept"] for step in done) for done in steps]
+    note(f"of {PROMPTS * ROLLOUTS} completions, OREAL learns from {kept[0]:.0f}, GRPO from {kept[1]:.0f}, TRL from all")
 
 
 def note(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(text, file=sys.stderr, flush=True)
 
 
 def arguments() -> argparse.Namespace:
     listed = lambda text: text.split(",")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--executable", type=Path, help="our side, where it is not to be built by cargo")
-    parser.add_argument("--only", type=listed, default=["step", "sample"], help="step,sample")
+    parser.add_argument("--only", type=listed, default=PARTS, help=f"{','.join(PARTS)}; rates are of step and sample")
     parser.add_argument("--sizes", type=listed, default=["A", "B", "C"], help="A,B,C")
-    parser.add_argument("--rounds", type=int, default=7, help="timed turns of each side (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help=f"timed turns, after {WARM_UP} to warm up (%(default)s)")
+    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.executable = options.executable or build()
+    if unknown := set(options.only) - set(PARTS):
+        parser.error(f"--only: {', '.join(unknown)} is none of {', '.join(PARTS)}")
     return options
 
 
 def main() -> None:
     options = arguments()
-    print("| what | size | oreal | PyTorch | oreal / PyTorch |\n|---|---|---:|---:|---:|")
-    for row in measure_models(options):
-        print(row, flush=True)
+    if options.worker:
+        return remember(options.worker)
+    options.executable = options.executable or build()
+    table, watch = Table(), Watch()
+    for size in options.sizes if set(options.only) - {"oreal"} else []:
+        measure_size(options, size, table)
+    if "oreal" in options.only:
+        measure_oreal(options, table)
+    print(watch.heading())
+    table.print()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ enum Request {
     Step { size: String },
     /// Draws the completions of a size; at temperature 0 the most likely ones.
     Sample { size: String, temperature: f64 },
-    /// Warms a policy up and writes it with its tokenizer, all with these settings (`section.key=value`); then one step of
+    /// Warms a policy up with these settings (`section.key=value`) and writes it with its tokenizer; then one step of
     /// training for each line, until there is no more.
     Train { set: Vec<String>, folder: PathBuf },
     /// The most memory this process has held so far.
