@@ -368,44 +368,53 @@ class Table:
 
 
 class Watch:
-    """What the machine did meanwhile, besides this."""
+    """What the machine does besides this."""
 
     def __init__(self):
         self.start = self.seconds()
+        self.paused = [0.0, 0.0, 0.0]
 
     @staticmethod
     def seconds() -> tuple[float, float, float]:
-        """Processor time altogether, that of all processes, and that of this one and its children so far."""
-        user, nice, system, idle, waiting, *rest = map(int, Path("/proc/stat").read_text().split()[1:9])
-        busy = user + nice + system + sum(rest)
-        own = os.times()
-        ticks = os.sysconf("SC_CLK_TCK")
-        return (busy + idle + waiting) / ticks, busy / ticks, sum(own[:4])
+        """Time on the clock, of all processes on the cores, and of this one with its children."""
+        user, nice, system, _idle, _waiting, *rest = map(int, Path("/proc/stat").read_text().split()[1:9])
+        busy = (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
+        return time.monotonic(), busy, sum(os.times()[:4])
+
+    def pause(self) -> None:
+        """Lets the threads of one side go to sleep before the other runs, and others finish, for 10 seconds at most."""
+        for _ in range(100):
+            before = self.seconds()
+            time.sleep(0.1)
+            passed = [now - then for now, then in zip(self.seconds(), before, strict=True)]
+            self.paused = [a + b for a, b in zip(self.paused, passed, strict=True)]
+            if passed[1] <= 0.02:
+                return
+
+    def others(self) -> float:
+        """Share of the cores that other processes had, pauses left out."""
+        times = zip(self.seconds(), self.start, self.paused, strict=True)
+        clock, busy, own = (now - start - paused for now, start, paused in times)
+        return max(0.0, busy - own) / (clock * os.cpu_count())
 
     def heading(self) -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         processor = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
         versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "trl", "transformers"))
-        total, busy, own = (now - then for now, then in zip(self.seconds(), self.start, strict=True))
         return (
             f"{datetime.date.today()}, {processor}, {os.cpu_count()} cores, {THREADS} threads each;\n{versions}, "
-            f"Python {platform.python_version()}. Other processes took {max(0.0, busy - own) / total:.1%} of the cores."
+            f"Python {platform.python_version()}. Other processes took {self.others():.1%} of the cores."
         )
 
 
-def in_turn(rounds: int, ours: Callable[[], dict], theirs: Callable[[], dict]) -> Pair:
+def in_turn(options: argparse.Namespace, ours: Callable[[], dict], theirs: Callable[[], dict]) -> Pair:
     times = []
-    for _ in range(WARM_UP + rounds):
+    for _ in range(WARM_UP + options.rounds):
         for side in (ours, theirs):
-            pause()
+            options.watch.pause()
             times.append(side()["ms"])
     times = times[2 * WARM_UP :]
     return Pair(times[0::2], times[1::2])
-
-
-def pause() -> None:
-    """Lets the threads of one side go to sleep before the other runs."""
-    time.sleep(0.05)
 
 
 def measure_size(options: argparse.Namespace, size: str, table: Table) -> None:
@@ -416,13 +425,13 @@ def measure_size(options: argparse.Namespace, size: str, table: Table) -> None:
         check_sample(size, ours, theirs)
         check_step(size, ours, theirs)
         if "step" in options.only:
-            pair = in_turn(options.rounds, lambda: ours.ask("step", size=size), theirs.step)
+            pair = in_turn(options, lambda: ours.ask("step", size=size), theirs.step)
             table.times.append(pair.row(f"training step, {size}"))
             if "rates" in options.only:
                 table.rates.append(rate_row(f"training step, {size}", "GFLOP/s", pair, theirs.flops(), dense_rate()))
         if "sample" in options.only:
             ask = lambda: ours.ask("sample", size=size, temperature=1.0)
-            pair = in_turn(options.rounds, ask, lambda: theirs.sample(1.0))
+            pair = in_turn(options, ask, lambda: theirs.sample(1.0))
             table.times.append(pair.row(f"sampling, {size}"))
             if "rates" in options.only and size == "C":
                 table.rates.append(rate_row("sampling, C", "GB/s", pair, theirs.bytes_read(), bandwidth()))
@@ -455,9 +464,9 @@ def dense_rate() -> float:
 
 
 def bandwidth() -> float:
-    """GB/s of the best of several sums over 1 GiB."""
-    numbers = torch.ones(1 << 28)
-    return 4 * len(numbers) / best(numbers.sum, 12) / 1e9
+    """GB/s of the best of several products of a matrix of 1 GiB with a vector, which read it faster than a sum does."""
+    matrix, vector = torch.ones(1 << 14, 1 << 14), torch.ones(1 << 14)
+    return 4 * matrix.numel() / best(lambda: matrix @ vector, 12) / 1e9
 
 
 def best(work: Callable[[], object], times: int) -> float:
@@ -485,9 +494,9 @@ def measure_oreal(options: argparse.Namespace, table: Table) -> None:
         def turn(ms: float) -> None:
             times.append(ms)
             for side, done in zip(sides, steps, strict=True):
-                pause()
+                options.watch.pause()
                 done.append(side.ask("step"))
-            pause()
+            options.watch.pause()
 
         trl_trainer(folder, start | {"turns": WARM_UP + options.rounds}, lengths, turn).train()
     check_lengths(steps, lengths)
@@ -530,12 +539,12 @@ def main() -> None:
     if options.worker:
         return remember(options.worker)
     options.executable = options.executable or build()
-    table, watch = Table(), Watch()
+    options.watch, table = Watch(), Table()
     for size in options.sizes if set(options.only) - {"oreal"} else []:
         measure_size(options, size, table)
     if "oreal" in options.only:
         measure_oreal(options, table)
-    print(watch.heading())
+    print(options.watch.heading())
     table.print()
 
 
