@@ -1,0 +1,79 @@
+//! The sizes of transformer that speed is measured at, each with its batch.
+
+use oreal::models::{Head, Key, Optimiser, Sampling, Sequence, Signal, Token, Transformer, TransformerConfig, Want};
+
+/// A transformer, and the batch it is measured on: completions of equal length, every one behind a prompt of one token.
+pub struct Size {
+    pub name: &'static str,
+    vocab: usize,
+    hidden: usize,
+    layers: usize,
+    heads: usize,
+    wide: usize,
+    /// Completions.
+    pub batch: usize,
+    /// Tokens of a completion that is read or learnt from.
+    pub length: usize,
+    /// Tokens of a completion that is drawn.
+    pub drawn: usize,
+}
+
+pub const SIZES: [Size; 3] = [
+    Size { name: "A", vocab: 32, hidden: 64, layers: 2, heads: 4, wide: 128, batch: 256, length: 24, drawn: 24 },
+    Size { name: "B", vocab: 64, hidden: 128, layers: 4, heads: 4, wide: 384, batch: 64, length: 64, drawn: 64 },
+    Size { name: "C", vocab: 4096, hidden: 512, layers: 8, heads: 8, wide: 1408, batch: 4, length: 256, drawn: 64 },
+];
+
+/// What a size is measured on.
+pub struct Batch {
+    pub prompts: Vec<[Token; 1]>,
+    pub completions: Vec<Vec<Token>>,
+}
+
+impl Size {
+    pub fn model(&self) -> Transformer<f32> {
+        let config = TransformerConfig {
+            vocab_size: self.vocab,
+            hidden_size: self.hidden,
+            num_hidden_layers: self.layers,
+            num_attention_heads: self.heads,
+            num_key_value_heads: self.heads,
+            intermediate_size: self.wide,
+            rope_theta: 10_000.0,
+            rms_norm_eps: 1e-6,
+            tie_word_embeddings: false,
+        };
+        Transformer::new(config, Head::Vocabulary, &Optimiser::default(), 0).expect("a valid size")
+    }
+
+    pub fn data(&self) -> Batch {
+        let token = |i: usize, t: usize| ((i * 31 + t * 17 + 1) % self.vocab) as Token;
+        Batch {
+            prompts: (0..self.batch).map(|i| [(i % self.vocab) as Token]).collect(),
+            completions: (0..self.batch).map(|i| (0..self.length).map(|t| token(i, t)).collect()).collect(),
+        }
+    }
+
+    pub fn keys(&self) -> Vec<Key> {
+        (0..self.batch as u64).map(|sample| Key { seed: 0, step: 0, prompt: 0, sample }).collect()
+    }
+
+    pub fn sampling(&self) -> Sampling {
+        Sampling { max_tokens: self.drawn, ..Sampling::default() }
+    }
+}
+
+impl Batch {
+    pub fn prompts(&self) -> Vec<&[Token]> {
+        self.prompts.iter().map(<[Token; 1]>::as_slice).collect()
+    }
+
+    pub fn sequences(&self) -> Vec<Sequence<'_>> {
+        let pairs = self.prompts.iter().zip(&self.completions);
+        pairs.map(|(prompt, completion)| Sequence { prompt, completion }).collect()
+    }
+}
+
+pub fn want() -> Want {
+    Want { signals: vec![Signal::Logp], temperature: 1.0 }
+}
