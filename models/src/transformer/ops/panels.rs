@@ -5,12 +5,12 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::add_up;
-use super::product::{Left, Out, PANEL, Right, Start, padded, product};
+use super::product::{Left, Out, Right, Start, padded, product};
 use crate::buffers::Buffer;
 use crate::real::Real;
 use crate::vectors::LANES;
 
-/// A matrix of `[depth, columns]` as panels of `[depth, PANEL]`.
+/// A matrix of `[depth, columns]` as panels of `[depth, LANES]`.
 pub(crate) struct Panels<E: Real> {
     numbers: Buffer<E>,
     depth: usize,
@@ -41,9 +41,9 @@ impl<E: Real> Panels<E> {
             }
         }
         Self::filled(rows.len(), padded(columns), Gaps::of(&rows, columns), |first, panel| {
-            for (to, from) in panel.chunks_exact_mut(PANEL).zip(&rows) {
+            for (to, from) in panel.chunks_exact_mut(LANES).zip(&rows) {
                 let from = from.get(first..).unwrap_or_default();
-                let width = from.len().min(PANEL);
+                let width = from.len().min(LANES);
                 to[..width].copy_from_slice(&from[..width]);
             }
         })
@@ -53,8 +53,8 @@ impl<E: Real> Panels<E> {
     fn stacked_columns(factor: Factor<'_, E>, columns: usize) -> Self {
         let depth = factor.numbers.len() / factor.stride;
         Self::filled(depth, padded(columns), Gaps::of::<E>(&[], columns), |first, panel| {
-            let width = (columns - first).min(PANEL);
-            for (to, from) in panel.chunks_exact_mut(PANEL).zip(factor.rows(0, depth)) {
+            let width = (columns - first).min(LANES);
+            for (to, from) in panel.chunks_exact_mut(LANES).zip(factor.rows(0, depth)) {
                 to[..width].copy_from_slice(&from[first..][..width]);
             }
         })
@@ -62,12 +62,12 @@ impl<E: Real> Panels<E> {
 
     /// `fill` gets the first column of a panel, and the panel.
     fn filled(depth: usize, columns: usize, gaps: Gaps, fill: impl Fn(usize, &mut [E]) + Send + Sync) -> Self {
-        let mut numbers = E::buffers().take(columns.div_ceil(PANEL) * PANEL * depth);
-        numbers.par_chunks_mut(PANEL * depth).enumerate().for_each(|(i, panel)| {
+        let mut numbers = E::buffers().take(columns * depth);
+        numbers.par_chunks_mut(LANES * depth).enumerate().for_each(|(i, panel)| {
             if gaps == Gaps::Zero {
                 panel.fill(E::ZERO);
             }
-            fill(i * PANEL, panel);
+            fill(i * LANES, panel);
         });
         Self { numbers, depth, columns }
     }
@@ -85,26 +85,29 @@ impl<E: Real> Panels<E> {
     /// Some terms of the sums, which `left` starts with.
     fn apply_some(&self, terms: Range<usize>, out: &mut [E], start: Start, left: Left<'_, E>) {
         let size = (out.len() / self.columns, terms.len(), self.columns);
-        let numbers = &self.numbers[terms.start * PANEL..];
-        let right = Right { numbers, stride: PANEL, panel: PANEL * self.depth };
+        let numbers = &self.numbers[terms.start * LANES..];
+        let right = Right { numbers, stride: LANES, panel: LANES * self.depth };
         product(Out { numbers: out, stride: self.columns }, start, left, right, size);
     }
 
     /// As [`Panels::apply`], each thread some columns: for few rows, when the panels are what takes time to read.
     pub(crate) fn apply_by_columns(&self, out: &mut [E], start: Start, left: Left<'_, E>) {
         let rows = out.len() / self.columns;
-        let mut parts = vec![E::ZERO; self.count() * PANEL * rows];
-        parts.par_chunks_mut(PANEL * rows).enumerate().for_each(|(panel, part)| {
-            let numbers = &self.numbers[panel * PANEL * self.depth..][..PANEL * self.depth];
-            let size = (rows, self.depth, (self.columns - panel * PANEL).min(PANEL));
-            product(Out { numbers: part, stride: PANEL }, Start::Zero, left, Right::rows(numbers, PANEL), size);
+        let mut parts = E::buffers().take(rows * self.columns);
+        let tasks = parts.par_chunks_mut(rows * TASK).zip(self.numbers.par_chunks(TASK * self.depth));
+        tasks.for_each(|(part, numbers)| {
+            let columns = part.len() / rows;
+            let right = Right { numbers, stride: LANES, panel: LANES * self.depth };
+            let to = Out { numbers: part, stride: columns };
+            product(to, Start::Zero, left, right, (rows, self.depth, columns));
         });
-        for (panel, part) in parts.chunks_exact(PANEL * rows).enumerate() {
-            for (out, part) in out.chunks_exact_mut(self.columns).zip(part.chunks_exact(PANEL)) {
-                let out = out[panel * PANEL..].iter_mut().zip(part);
+        for (task, part) in parts.chunks(rows * TASK).enumerate() {
+            let columns = part.len() / rows;
+            for (out, part) in out.chunks_exact_mut(self.columns).zip(part.chunks_exact(columns)) {
+                let out = &mut out[task * TASK..][..columns];
                 match start {
-                    Start::Zero => out.for_each(|(out, x)| *out = *x),
-                    Start::Out => out.for_each(|(out, x)| *out += *x),
+                    Start::Zero => out.copy_from_slice(part),
+                    Start::Out => add_up(out, part),
                 }
             }
         }
@@ -121,10 +124,6 @@ impl<E: Real> Panels<E> {
             add_up(out, wide);
         }
     }
-
-    fn count(&self) -> usize {
-        self.columns.div_ceil(PANEL)
-    }
 }
 
 /// Whether numbers of a panel are left that nothing is laid into.
@@ -136,7 +135,7 @@ enum Gaps {
 
 impl Gaps {
     fn of<E>(rows: &[&[E]], columns: usize) -> Self {
-        let some = !columns.is_multiple_of(PANEL) || rows.iter().any(|row| row.is_empty());
+        let some = !columns.is_multiple_of(LANES) || rows.iter().any(|row| row.is_empty());
         if some { Self::Zero } else { Self::None }
     }
 }
@@ -199,6 +198,9 @@ pub(super) fn add_transposed_product<E: Real>(
     }
 }
 
+/// Columns that are worth a task, of few rows.
+const TASK: usize = 64;
+
 /// Rows that a product takes at once divide this.
 const TILE: usize = 12;
 
@@ -223,9 +225,9 @@ fn transpose<E: Real>(rows: &[&[E]], panel: &mut [E], inputs: usize) {
     const AT_ONCE: usize = 16;
     for first in (0..inputs).step_by(AT_ONCE) {
         let end = (first + AT_ONCE).min(inputs);
-        for (output, row) in rows.iter().take(PANEL).enumerate().filter(|(_, row)| !row.is_empty()) {
+        for (output, row) in rows.iter().take(LANES).enumerate().filter(|(_, row)| !row.is_empty()) {
             for (input, x) in (first..end).zip(&row[first..end]) {
-                panel[input * PANEL + output] = *x;
+                panel[input * LANES + output] = *x;
             }
         }
     }

@@ -25,7 +25,8 @@ pub(crate) struct Left<'a, E> {
     pub(crate) step: usize,
 }
 
-/// The right factor: `PANEL` columns are rows that lie `stride` apart, and the next as many lie `panel` behind them.
+/// The right factor, read by `LANES` columns: rows of as many lie `stride` apart, and the next columns `panel` behind them.
+/// A product reads some of them at a time, as streams of their own: memory answers several faster than one.
 #[derive(Clone, Copy)]
 pub(crate) struct Right<'a, E> {
     pub(crate) numbers: &'a [E],
@@ -33,18 +34,16 @@ pub(crate) struct Right<'a, E> {
     pub(crate) panel: usize,
 }
 
-/// Columns of the right factor that stand side by side.
-pub(crate) const PANEL: usize = 64;
-
 impl<'a, E> Right<'a, E> {
     /// Rows that lie `stride` apart.
     pub(crate) fn rows(numbers: &'a [E], stride: usize) -> Self {
-        Self { numbers, stride, panel: PANEL }
+        Self { numbers, stride, panel: LANES }
     }
 
     /// Where a column starts.
+    #[inline(always)]
     fn column(&self, column: usize) -> usize {
-        column / PANEL * self.panel + column % PANEL
+        column / LANES * self.panel + column % LANES
     }
 }
 
@@ -131,17 +130,16 @@ impl<E: Real> Product<'_, E> {
                     row += R;
                 }
             }
-            while self.rows - row >= 3 {
-                self.tile::<S, 3, V>(simd, (row, column), terms.clone());
-                row += 3;
+            if S::REGISTER_COUNT >= 32 && self.rows - row >= 4 {
+                self.tile::<S, 4, V>(simd, (row, column), terms.clone());
+                row += 4;
             }
             while self.rows - row >= 2 {
                 self.tile::<S, 2, V>(simd, (row, column), terms.clone());
                 row += 2;
             }
-            while row < self.rows {
+            if row < self.rows {
                 self.tile::<S, 1, V>(simd, (row, column), terms.clone());
-                row += 1;
             }
         }
     }
@@ -162,21 +160,24 @@ impl<E: Real> Product<'_, E> {
             }
         }
         let left = &self.left.numbers[row * self.left.row + terms.start * self.left.step..];
-        let right =
-            self.right.numbers[terms.start * self.right.stride + self.right.column(column)..].chunks(self.right.stride);
-        let right = right.take(terms.len());
+        let streams: [&[E]; V] = std::array::from_fn(|v| {
+            let start = self.right.column(column + v * lanes::<E, S>()) + terms.start * self.right.stride;
+            &self.right.numbers[start..][..(terms.len() - 1) * self.right.stride + lanes::<E, S>()]
+        });
+        let right = |k: usize| -> [E::In<S>; V] {
+            std::array::from_fn(|v| E::vectors::<S>(&streams[v][k * self.right.stride..][..lanes::<E, S>()])[0])
+        };
         if self.left.step == 1 {
             let rows: [&[E]; R] = std::array::from_fn(|r| &left[r * self.left.row..][..terms.len()]);
-            for (k, right) in right.enumerate() {
-                let right = vectors::<E, S, V>(&right[..width]);
+            for k in 0..terms.len() {
+                let right = right(k);
                 for r in 0..R {
                     add(simd, &mut sums[r], rows[r][k], right);
                 }
             }
         } else {
-            for (left, right) in left.chunks(self.left.step).zip(right) {
-                let right = vectors::<E, S, V>(&right[..width]);
-                let left = &left[..R];
+            for (k, left) in left.chunks(self.left.step).take(terms.len()).enumerate() {
+                let (right, left) = (right(k), &left[..R]);
                 for r in 0..R {
                     add(simd, &mut sums[r], left[r], right);
                 }
