@@ -325,10 +325,8 @@ def trl_trainer(folder: Path, start: dict, lengths: list[float], turn: Callable[
 
 
 def tokenizer(file: Path, end: str):
-    """Ours, with "any character" in the words of Oniguruma, which Python's tokenizers read regular expressions with."""
     from transformers import PreTrainedTokenizerFast
 
-    file.write_text(file.read_text().replace("(?s).", r"[\\s\\S]"))
     return PreTrainedTokenizerFast(tokenizer_file=str(file), eos_token=end, pad_token=end)
 
 

@@ -8,10 +8,7 @@ use toml::Table;
 const LEAVES: [(&str, &[&str]); 3] = [
     ("algos", &["rand", "serde"]),
     ("toy_envs", &["rand", "serde"]),
-    (
-        "models",
-        &["dfdx", "gemm", "pulp", "rand", "rayon", "safetensors", "serde", "serde_json", "thiserror", "tokenizers"],
-    ),
+    ("models", &["dfdx", "pulp", "rand", "rayon", "safetensors", "serde", "serde_json", "thiserror", "tokenizers"]),
 ];
 
 fn root() -> PathBuf {

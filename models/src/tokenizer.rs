@@ -23,6 +23,9 @@ pub struct Tokenizer {
 /// Name of the end token of [`Tokenizer::characters`], whose id is 0.
 pub const END: &str = "<|end|>";
 
+/// One character of any kind, in words that every dialect of regular expressions has.
+const ANY: &str = r"[\s\S]";
+
 impl Tokenizer {
     /// One token per distinct character, numbered from 1 in the order given; 0 is the end token.
     pub fn characters(alphabet: &str) -> Result<Self> {
@@ -35,7 +38,7 @@ impl Tokenizer {
         let names = std::iter::once(END.to_string()).chain(distinct.chars().map(String::from));
         let vocabulary = names.zip(0..).collect();
         let model = WordLevel::builder().vocab(vocabulary).build().map_err(refused)?;
-        let each = SplitPattern::Regex("(?s).".into());
+        let each = SplitPattern::Regex(ANY.into());
         let split = Split::new(each, SplitDelimiterBehavior::Isolated, false).map_err(refused)?;
         let mut inner = tokenizers::Tokenizer::new(model);
         inner.with_pre_tokenizer(Some(split));

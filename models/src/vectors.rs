@@ -89,8 +89,7 @@ pub(crate) fn sums<E: Real, const N: usize>(length: usize, term: impl Fn(usize) 
     let mut lanes = [[E::ZERO; LANES]; N];
     let whole = length / LANES * LANES;
     for start in (0..whole).step_by(LANES) {
-        for lane in 0..LANES {
-            let term = term(start + lane);
+        for (lane, term) in (start..start + LANES).map(&term).enumerate() {
             for n in 0..N {
                 lanes[n][lane] += term[n];
             }

@@ -55,9 +55,14 @@ impl<E: Real, D: Ops<E>> Sampler for Transformer<E, D> {
         check::prompts(prompts, keys, how, self.config.vocab_size)?;
         let bytes = self.weights.iter().map(|w| size_of_val(&*D::host(w))).sum::<usize>();
         let team = if bytes <= CACHED { Team::Alone } else { Team::Together };
-        let longest = prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0) + how.max_tokens;
+        self.draw(&Queue::new(prompts, keys, how), team)
+    }
+}
+
+impl<E: Real, D: Ops<E>> Transformer<E, D> {
+    fn draw(&self, queue: &Queue<'_, E>, team: Team) -> Result<Vec<Completion>> {
+        let longest = queue.prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0) + queue.how.max_tokens;
         let forward = Forward::new(self, longest, team);
-        let queue = Queue::new(prompts, keys, how);
         let workers = match team {
             Team::Alone => rayon::current_num_threads(),
             Team::Together => 1,
@@ -171,5 +176,73 @@ impl<'a, E: Real> Queue<'a, E> {
         let mut cache = free.pop().unwrap_or_else(|| forward.cache(forward.longest));
         cache.copy_from(&start.cache);
         Some((Place { index, drawing: Drawing::new(&self.keys[index]), cache }, start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dfdx::prelude::Cpu;
+
+    use super::*;
+    use crate::contract::Backbone;
+    use crate::data::{Sequence, Signal, Want};
+    use crate::optim::Optimiser;
+    use crate::transformer::Config;
+
+    /// Widths that need padding, and queries that share keys.
+    fn model() -> Transformer<f64, Cpu> {
+        let config = Config {
+            vocab_size: 19,
+            hidden_size: 24,
+            num_hidden_layers: 2,
+            num_attention_heads: 4,
+            num_key_value_heads: 2,
+            intermediate_size: 37,
+            rope_theta: 100.0,
+            rms_norm_eps: 1e-6,
+            tie_word_embeddings: true,
+        };
+        Transformer::new(config, Head::Vocabulary, &Optimiser::EXACT, 5).unwrap()
+    }
+
+    /// More than there are places for, some in groups, of which some stop early.
+    fn prompts() -> (Vec<Vec<Token>>, Vec<Key>, Sampling) {
+        let prompt = |i: usize| (0..1 + i / 4 % 5).map(|t| ((i / 4 + t) % 19) as Token).collect();
+        let count = 2 * PLACES + 31;
+        let keys = (0..count as u64).map(|sample| Key { seed: 3, step: 1, prompt: 0, sample }).collect();
+        ((0..count).map(prompt).collect(), keys, Sampling { max_tokens: 21, stop: vec![2, 7], ..Sampling::default() })
+    }
+
+    #[test]
+    fn a_completion_is_the_same_alone_and_in_any_company() {
+        let (model, (prompts, keys, how)) = (model(), prompts());
+        let prompts: Vec<&[Token]> = prompts.iter().map(Vec::as_slice).collect();
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let draw =
+            |threads, team| pool(threads).install(|| model.draw(&Queue::new(&prompts, &keys, &how), team).unwrap());
+        let all = draw(1, Team::Alone);
+        for (threads, team) in [(3, Team::Alone), (1, Team::Together), (3, Team::Together)] {
+            assert_eq!(draw(threads, team), all, "{threads} threads, {team:?}");
+        }
+        for i in [0, 1, 4, PLACES, prompts.len() - 1] {
+            let one = Queue::new(&prompts[i..=i], &keys[i..=i], &how);
+            assert_eq!(model.draw(&one, Team::Alone).unwrap(), all[i..=i], "completion {i}");
+        }
+        let lengths: Vec<usize> = all.iter().map(|completion| completion.tokens.len()).collect();
+        assert!(lengths.contains(&21) && lengths.iter().any(|length| *length < 5), "{lengths:?}");
+    }
+
+    #[test]
+    fn what_is_drawn_has_the_log_probability_that_is_read() {
+        let (model, (prompts, keys, how)) = (model(), prompts());
+        let prompts: Vec<&[Token]> = prompts.iter().map(Vec::as_slice).collect();
+        let drawn = model.draw(&Queue::new(&prompts, &keys, &how), Team::Together).unwrap();
+        let sequences = prompts.iter().zip(&drawn).map(|(prompt, c)| Sequence { prompt, completion: &c.tokens });
+        let want = Want { signals: vec![Signal::Logp], temperature: 1.0 };
+        let read = model.read(&sequences.collect::<Vec<_>>(), &want).unwrap();
+        let sampled = drawn.iter().flat_map(|completion| &completion.sampled_logp);
+        for (i, (sampled, read)) in sampled.zip(&read.0[&Signal::Logp]).enumerate() {
+            assert!((sampled - read).abs() < 1e-11, "token {i}: {sampled} drawn, {read} read");
+        }
     }
 }

@@ -20,14 +20,14 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
     epsilon: f64,
 ) -> Matrix<E, Cpu, T> {
     let (x, mut tape) = x.split_tape();
-    let ((rows, hidden), (units, _)) = (*x.shape(), *gate.shape());
-    let (stride, wide) = (padded(hidden), padded(units));
+    let ((rows, hidden), (count, _)) = (*x.shape(), *gate.shape());
+    let (stride, wide) = (padded(hidden), padded(count));
     let mut gate_up = E::buffers().take(rows * 2 * wide);
     let mut out = slice(&x).to_vec();
     {
         let norm = Norm::new(slice(norm), epsilon);
         let enter = Panels::transposed(&[slice(gate), slice(up)], hidden);
-        let leave = Panels::transposed(&[slice(down)], units);
+        let leave = Panels::transposed(&[slice(down)], count);
         let tasks = out.par_chunks_mut(ROWS * hidden).zip(gate_up.par_chunks_mut(ROWS * 2 * wide));
         tasks.for_each(|(x, gate_up)| {
             let rows = x.len() / hidden;
@@ -49,7 +49,7 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
         let [mut d_gate_up, mut units, mut read] =
             [2 * wide, wide, stride].map(|width| E::buffers().take(rows * width));
         let rule = Norm::new(slice(&norm), epsilon);
-        let leave = Panels::stacked(&[slice(&down)], units_of(&gate));
+        let leave = Panels::stacked(&[slice(&down)], count);
         let enter = Panels::stacked(&[slice(&gate), slice(&up)], hidden);
         let inputs = slice(&x).par_chunks(ROWS * hidden).zip(gate_up.par_chunks(ROWS * 2 * wide));
         let slopes = d_x.par_chunks_mut(ROWS * hidden).zip(d_out.par_chunks(ROWS * hidden));
@@ -74,13 +74,9 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
         add_transposed_product(g.get_or_alloc_mut(&up)?, hidden, read_by(wide), right);
         let left = Factor { numbers: &d_out, stride: hidden, first: 0 };
         let right = Factor { numbers: &units, stride: wide, first: 0 };
-        add_transposed_product(g.get_or_alloc_mut(&down)?, units_of(&gate), left, right);
+        add_transposed_product(g.get_or_alloc_mut(&down)?, count, left, right);
         **g.get_or_alloc_mut(&x)? = d_x;
         Ok(())
     });
     out.put_tape(tape)
-}
-
-fn units_of<E: Real>(gate: &Matrix<E, Cpu>) -> usize {
-    gate.shape().0
 }

@@ -95,20 +95,21 @@ impl<E: Real> Panels<E> {
         let rows = out.len() / self.columns;
         let mut parts = E::buffers().take(rows * self.columns);
         let tasks = parts.par_chunks_mut(rows * TASK).zip(self.numbers.par_chunks(TASK * self.depth));
-        tasks.for_each(|(part, numbers)| {
+        let before = &*out;
+        tasks.enumerate().for_each(|(task, (part, numbers))| {
             let columns = part.len() / rows;
+            if start == Start::Out {
+                for (part, out) in part.chunks_exact_mut(columns).zip(before.chunks_exact(self.columns)) {
+                    part.copy_from_slice(&out[task * TASK..][..columns]);
+                }
+            }
             let right = Right { numbers, stride: LANES, panel: LANES * self.depth };
-            let to = Out { numbers: part, stride: columns };
-            product(to, Start::Zero, left, right, (rows, self.depth, columns));
+            product(Out { numbers: part, stride: columns }, start, left, right, (rows, self.depth, columns));
         });
         for (task, part) in parts.chunks(rows * TASK).enumerate() {
             let columns = part.len() / rows;
             for (out, part) in out.chunks_exact_mut(self.columns).zip(part.chunks_exact(columns)) {
-                let out = &mut out[task * TASK..][..columns];
-                match start {
-                    Start::Zero => out.copy_from_slice(part),
-                    Start::Out => add_up(out, part),
-                }
+                out[task * TASK..][..columns].copy_from_slice(part);
             }
         }
     }

@@ -169,8 +169,7 @@ impl<E: Real> Product<'_, E> {
         };
         if self.left.step == 1 {
             let rows: [&[E]; R] = std::array::from_fn(|r| &left[r * self.left.row..][..terms.len()]);
-            for k in 0..terms.len() {
-                let right = right(k);
+            for (k, right) in (0..terms.len()).map(|k| (k, right(k))) {
                 for r in 0..R {
                     add(simd, &mut sums[r], rows[r][k], right);
                 }

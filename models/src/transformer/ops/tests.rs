@@ -65,7 +65,7 @@ where
             rms_norm::fused(trace(&x[0]), &x[1], 1e-3)
         });
     }
-    for (rows, hidden, units) in [(1, 7, 3), (9, 16, 21), (300, 13, 40), (130, 80, 70)] {
+    for (rows, hidden, units) in [(1, 7, 3), (9, 16, 21), (300, 13, 40), (130, 80, 70), (300, 260, 300)] {
         let shapes = [(rows, hidden), (1, hidden), (units, hidden), (units, hidden), (hidden, units)];
         compare::<E>(
             &shapes,
