@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::sampling::Drawing;
 use cache::Cache;
-use forward::{Forward, Scratch};
+use forward::{Activations, Forward};
 
 /// Completions that one worker draws at the same time.
 const PLACES: usize = 48;
@@ -118,10 +118,10 @@ impl<'a, E: Real> Queue<'a, E> {
     /// Draws completions until none is left; each with the number of its prompt.
     fn work(&self, forward: &Forward<'_, E>) -> Result<Vec<(usize, Completion)>> {
         let (mut places, mut free, mut done) = (Vec::with_capacity(PLACES), Vec::new(), Vec::new());
-        let mut scratch = Scratch::default();
+        let mut activations = Activations::default();
         loop {
             while places.len() < PLACES {
-                let Some((mut place, start)) = self.begin(&mut free, forward, &mut scratch) else { break };
+                let Some((mut place, start)) = self.begin(&mut free, forward, &mut activations) else { break };
                 match place.drawing.advance(&start.logits, self.how)? {
                     Some(ending) => done.push((place.index, place.drawing.end(ending))),
                     None => places.push(place),
@@ -133,7 +133,7 @@ impl<'a, E: Real> Queue<'a, E> {
             let last: Vec<Token> = places.iter().filter_map(|place| place.drawing.tokens().last().copied()).collect();
             let tokens: Vec<&[Token]> = last.iter().map(std::slice::from_ref).collect();
             let mut caches: Vec<&mut Cache<E>> = places.iter_mut().map(|place| &mut place.cache).collect();
-            let logits = forward.run(&mut scratch, &tokens, &mut caches);
+            let logits = forward.run(&mut activations, &tokens, &mut caches);
             let draws = places.iter_mut().zip(logits);
             let endings: Vec<_> = match forward.team {
                 Team::Alone => draws.map(|(place, logits)| place.drawing.advance(logits, self.how)).collect(),
@@ -158,14 +158,14 @@ impl<'a, E: Real> Queue<'a, E> {
         &self,
         free: &mut Vec<Cache<E>>,
         forward: &Forward<'_, E>,
-        scratch: &mut Scratch<E>,
+        activations: &mut Activations<E>,
     ) -> Option<(Place<E>, Arc<Start<E>>)> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let prompt = *self.prompts.get(index)?;
         let mut group = self.groups[prompt].lock().expect("a worker that did not panic");
         let start = group.start.take().unwrap_or_else(|| {
             let mut cache = forward.cache(prompt.len());
-            let logits = forward.run(scratch, &[prompt], &mut [&mut cache]).next().map(<[E]>::to_vec);
+            let logits = forward.run(activations, &[prompt], &mut [&mut cache]).next().map(<[E]>::to_vec);
             Arc::new(Start { cache, logits: logits.unwrap_or_default() })
         });
         group.waiting -= 1;

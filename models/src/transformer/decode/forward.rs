@@ -31,9 +31,9 @@ struct Layer<'a, E: Real> {
     down: Panels<E>,
 }
 
-/// Activations, one row per new token and every width padded; kept from one call to the next.
+/// One row per new token, and every width padded; kept from one call to the next.
 #[derive(Default)]
-pub(super) struct Scratch<E> {
+pub(super) struct Activations<E> {
     /// The residual stream.
     x: Vec<E>,
     read: Vec<E>,
@@ -80,14 +80,14 @@ impl<'a, E: Real> Forward<'a, E> {
     /// Logits after the last of the tokens that each sequence goes on with; the caches grow by them.
     pub(super) fn run<'s>(
         &self,
-        scratch: &'s mut Scratch<E>,
+        activations: &'s mut Activations<E>,
         tokens: &[&[Token]],
         caches: &mut [&mut Cache<E>],
     ) -> impl Iterator<Item = &'s [E]> + use<'s, E> {
         let (hidden, rows) = (self.config.hidden_size, tokens.iter().map(|tokens| tokens.len()).sum::<usize>());
         let (stride, epsilon) = (padded(hidden), self.config.rms_norm_eps);
         let wide = padded(self.config.intermediate_size);
-        let Scratch { x, read, qkv, mixed, gate_up, units, logits } = scratch;
+        let Activations { x, read, qkv, mixed, gate_up, units, logits } = activations;
         let widths = [stride, stride, stride, 2 * wide, wide];
         for (buffer, width) in [&mut *x, read, mixed, gate_up, units].into_iter().zip(widths) {
             buffer.resize(rows * width, E::ZERO);
