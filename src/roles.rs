@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 pub struct Roles<M: Model + ?Sized = dyn Model> {
     models: BTreeMap<Role, Box<M>>,
     temperature: f64,
+    /// Whether the reference, where there is one, still has the policy's weights.
+    twins: bool,
 }
 
 impl Roles {
@@ -21,13 +23,13 @@ impl Roles {
             models.entry(role).or_insert_with(|| policy.fork(head(role), optimiser));
         }
         models.insert(Role::Policy, policy);
-        Roles { models, temperature }
+        Roles { models, temperature, twins: true }
     }
 
     /// The policy, to draw completions from.
     pub fn policy(&mut self) -> Result<&mut dyn Model> {
-        let policy = self.get_mut(Role::Policy)?;
-        Ok(policy)
+        let policy = self.models.get_mut(&Role::Policy).ok_or_else(|| missing(Role::Policy))?;
+        Ok(policy.as_mut())
     }
 
     /// The policy, for itself.
@@ -39,11 +41,12 @@ impl Roles {
 impl<M: Model + ?Sized> Roles<M> {
     /// These models, all at one temperature.
     pub fn of(models: BTreeMap<Role, Box<M>>, temperature: f64) -> Self {
-        Roles { models, temperature }
+        Roles { models, temperature, twins: false }
     }
 
-    /// The model in a role.
+    /// The model in a role, to do anything with.
     pub fn get_mut(&mut self, role: Role) -> Result<&mut M> {
+        self.twins &= !matches!(role, Role::Policy | Role::Reference);
         self.models.get_mut(&role).map(Box::as_mut).ok_or_else(|| missing(role))
     }
 
@@ -53,13 +56,18 @@ impl<M: Model + ?Sized> Roles<M> {
     }
 
     /// Puts the columns that are not there yet in place, each from the role that knows it. In an empty batch there is
-    /// nothing to know.
+    /// nothing to know. As long as the reference has the policy's weights, one pass serves both.
     pub fn fill(&self, x: &mut Experience, columns: &[Column], batch: &[Sequence<'_>]) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
         let missing: Vec<Column> = columns.iter().copied().filter(|&column| x.column(column).is_none()).collect();
-        for (role, columns) in by_role(&missing) {
+        let mut asked = by_role(&missing);
+        if self.twins {
+            let shared = asked.remove(&Role::Reference).unwrap_or_default();
+            asked.entry(Role::Policy).or_default().extend(shared);
+        }
+        for (role, columns) in asked.into_iter().filter(|(_, columns)| !columns.is_empty()) {
             for (column, values) in self.read(role, &columns, batch)? {
                 x.set(column, values);
             }
@@ -227,6 +235,22 @@ mod tests {
             assert!(off < 1e-12, "{}: {found:?}", column.name());
         }
         assert_eq!(x.column(Column::Reward), None, "no model knows the reward");
+    }
+
+    #[test]
+    fn the_reference_is_read_with_the_policy_until_the_policy_moves() {
+        let reads = BTreeSet::from([Column::OldLogp, Column::RefLogp]);
+        let mut roles = Roles::new(table(), &reads, &Optimiser::EXACT, 1.0);
+        // A reference that would be seen, were it asked.
+        roles.models.insert(Role::Reference, Box::new(Table::new(7, &Optimiser::EXACT)));
+        let logps = |roles: &Roles| {
+            let mut x = Experience::new(Layout::new(&[vec![2]]));
+            roles.fill(&mut x, &[Column::OldLogp, Column::RefLogp], &batch()).unwrap();
+            [Column::OldLogp, Column::RefLogp].map(|column| x.column(column).unwrap()[0])
+        };
+        assert_eq!(logps(&roles), [-(3f64.ln()); 2]);
+        roles.step(Role::Policy, 0.0).unwrap();
+        assert_eq!(logps(&roles), [-(3f64.ln()), -(7f64.ln())]);
     }
 
     #[test]
