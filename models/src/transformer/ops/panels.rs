@@ -40,22 +40,16 @@ impl<E: Real> Panels<E> {
                 rows.resize(rows.len().next_multiple_of(LANES), &[]);
             }
         }
-        Self::filled(rows.len(), padded(columns), Gaps::of(&rows, columns), |first, panel| {
-            for (to, from) in panel.chunks_exact_mut(LANES).zip(&rows) {
+        Self::of_rows(&rows, columns)
+    }
+
+    /// Rows of so many columns, of which the empty ones are zero.
+    fn of_rows(rows: &[&[E]], columns: usize) -> Self {
+        Self::filled(rows.len(), padded(columns), Gaps::of(rows, columns), |first, panel| {
+            for (to, from) in panel.chunks_exact_mut(LANES).zip(rows) {
                 let from = from.get(first..).unwrap_or_default();
                 let width = from.len().min(LANES);
                 to[..width].copy_from_slice(&from[..width]);
-            }
-        })
-    }
-
-    /// Some columns of the rows of a factor.
-    fn stacked_columns(factor: Factor<'_, E>, columns: usize) -> Self {
-        let depth = factor.numbers.len() / factor.stride;
-        Self::filled(depth, padded(columns), Gaps::of::<E>(&[], columns), |first, panel| {
-            let width = (columns - first).min(LANES);
-            for (to, from) in panel.chunks_exact_mut(LANES).zip(factor.rows(0, depth)) {
-                to[..width].copy_from_slice(&from[first..][..width]);
             }
         })
     }
@@ -179,7 +173,8 @@ pub(super) fn add_transposed_product<E: Real>(
             .collect();
         sums.iter().for_each(|sum| add_rows(out, sum, columns));
     } else {
-        let right = Panels::<E>::stacked_columns(right, columns);
+        let rows_of_right: Vec<&[E]> = right.rows(0, depth).map(|row| &row[..columns]).collect();
+        let right = Panels::of_rows(&rows_of_right, columns);
         let at_once = rows.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(TILE);
         out.par_chunks_mut(at_once * columns).enumerate().for_each(|(block, out)| {
             let first = block * at_once;

@@ -1,4 +1,4 @@
-//! Small matrix products whose sums stay in registers: what attention and decoding are made of.
+//! Matrix products whose sums stay in registers: everything that multiplies matrices on the CPU does it here.
 //!
 //! Each number of a result is one sum, taken in order. It does not depend on how many rows or columns stand beside it.
 
@@ -129,10 +129,10 @@ impl<E: Real> Product<'_, E> {
                     self.tile::<S, R, V>(simd, (row, column), terms.clone());
                     row += R;
                 }
-            }
-            if S::REGISTER_COUNT >= 32 && self.rows - row >= 4 {
-                self.tile::<S, 4, V>(simd, (row, column), terms.clone());
-                row += 4;
+                if self.rows - row >= 4 {
+                    self.tile::<S, 4, V>(simd, (row, column), terms.clone());
+                    row += 4;
+                }
             }
             while self.rows - row >= 2 {
                 self.tile::<S, 2, V>(simd, (row, column), terms.clone());
