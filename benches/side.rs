@@ -115,7 +115,7 @@ fn training(set: &[String], folder: &Path) {
     let start = experiment.start(&mut |_| {}).expect("a start");
     start.policy.save(folder).expect("a folder that can be written");
     start.tokenizer.save(&folder.join("tokenizer.json")).expect("a folder that can be written");
-    let mut run = experiment.prepare(&start);
+    let mut run = experiment.prepare(&start).expect("a policy of a known size");
     answer(&introduction(&mut run));
     if line().is_none() {
         return;

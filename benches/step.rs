@@ -53,7 +53,11 @@ fn timings(criterion: &mut Criterion, experiments: &[(&str, Experiment)], start:
     group.throughput(Throughput::Elements(STEPS as u64));
     for (name, experiment) in experiments {
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
-            bencher.iter_batched(|| experiment.prepare(start), |run| records(run), BatchSize::PerIteration);
+            bencher.iter_batched(
+                || experiment.prepare(start).expect("a policy of a known size"),
+                |run| records(run),
+                BatchSize::PerIteration,
+            );
         });
     }
     group.finish();
@@ -63,7 +67,7 @@ fn table(experiments: &[(&str, Experiment)], start: &Start) {
     println!("pass rate of the start: {}\n", start.pass_rate);
     println!("           ms/step  sample   judge    fill  update  learnt from");
     for (name, experiment) in experiments {
-        println!("{name:10} {}", row(&records(experiment.prepare(start))));
+        println!("{name:10} {}", row(&records(experiment.prepare(start).expect("a policy of a known size"))));
     }
     println!();
 }

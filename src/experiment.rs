@@ -96,15 +96,16 @@ impl Experiment {
         let policy = self.warm_up(self.policy(&tokenizer)?, &tokenizer, watch)?;
         let pass_rate = PassRate::new(0, 0);
         let mut start = Start { tokenizer, policy, pass_rate, seconds: 0.0 };
-        let mut examinee = start.policy.fork(Head::Vocabulary, &self.settings.optimiser);
+        let examinee = start.policy.fork(Head::Vocabulary, &self.settings.optimiser);
+        let mut examinee = examinee.map_err(Error::model("policy"))?;
         start.pass_rate = evaluate(&start.rollout(self), &mut *examinee, &self.settings.evaluation)?;
         start.seconds = clock.elapsed().as_secs_f64();
         Ok(start)
     }
 
     /// A run with models of its own, ready for [`train`].
-    pub fn prepare<'a>(&'a self, start: &'a Start) -> Run<'a> {
-        let policy = start.policy.fork(Head::Vocabulary, &self.settings.optimiser);
+    pub fn prepare<'a>(&'a self, start: &'a Start) -> Result<Run<'a>> {
+        let policy = start.policy.fork(Head::Vocabulary, &self.settings.optimiser).map_err(Error::model("policy"))?;
         Run::new(&self.settings, &*self.algorithm, start.rollout(self), policy)
     }
 
@@ -113,7 +114,7 @@ impl Experiment {
         self.settings.validate("settings")?;
         let clock = Instant::now();
         let total = self.settings.train.steps;
-        let mut run = self.prepare(start);
+        let mut run = self.prepare(start)?;
         let mut recorder = Recorder::new(self.folder.as_deref(), self.config().as_ref(), &run)?;
         train(&mut run, &mut |done| {
             let record = StepRecord::new(done);
@@ -176,7 +177,7 @@ impl Experiment {
         let objective = Rft::default().objective();
         let update = Update::new(&*objective, &[], how.batch);
         let schedule = self.settings.rates.schedule(how.rate, how.steps);
-        let mut roles = Roles::new(policy, &Default::default(), &self.settings.optimiser, 1.0);
+        let mut roles = Roles::new(policy, &Default::default(), &self.settings.optimiser, 1.0)?;
         for step in 0..how.steps {
             let demonstrations = self.demonstrations(step, tokenizer)?;
             let sequences: Vec<Sequence<'_>> =

@@ -1,5 +1,6 @@
 //! Who plays what: the models behind the columns an algorithm reads.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use oreal_algos::{Column, Columns, Experience, Role};
@@ -17,13 +18,20 @@ pub struct Roles<M: Model + ?Sized = dyn Model> {
 
 impl Roles {
     /// The policy, and what the columns ask for: each starts from the policy's weights.
-    pub fn new(policy: Box<dyn Model>, reads: &BTreeSet<Column>, optimiser: &Optimiser, temperature: f64) -> Roles {
-        let mut models = BTreeMap::new();
+    pub fn new(
+        policy: Box<dyn Model>,
+        reads: &BTreeSet<Column>,
+        optimiser: &Optimiser,
+        temperature: f64,
+    ) -> Result<Roles> {
+        let mut models: BTreeMap<Role, Box<dyn Model>> = BTreeMap::new();
         for role in reads.iter().filter_map(|column| column.role()).filter(|&role| role != Role::Policy) {
-            models.entry(role).or_insert_with(|| policy.fork(head(role), optimiser));
+            if let Entry::Vacant(place) = models.entry(role) {
+                place.insert(policy.fork(head(role), optimiser).map_err(Error::model(role.name()))?);
+            }
         }
         models.insert(Role::Policy, policy);
-        Roles { models, temperature, twins: true }
+        Ok(Roles { models, temperature, twins: true })
     }
 
     /// The policy, to draw completions from.
@@ -213,7 +221,7 @@ mod tests {
     }
 
     fn roles() -> Roles {
-        let mut roles = Roles::new(table(), &BTreeSet::from([Column::RefLogp]), &Optimiser::EXACT, 1.0);
+        let mut roles = Roles::new(table(), &BTreeSet::from([Column::RefLogp]), &Optimiser::EXACT, 1.0).unwrap();
         roles.models.insert(Role::Critic, table());
         roles.models.insert(Role::RewardModel, table());
         roles
@@ -240,7 +248,7 @@ mod tests {
     #[test]
     fn the_reference_is_read_with_the_policy_until_the_policy_moves() {
         let reads = BTreeSet::from([Column::OldLogp, Column::RefLogp]);
-        let mut roles = Roles::new(table(), &reads, &Optimiser::EXACT, 1.0);
+        let mut roles = Roles::new(table(), &reads, &Optimiser::EXACT, 1.0).unwrap();
         // A reference that would be seen, were it asked.
         roles.models.insert(Role::Reference, Box::new(Table::new(7, &Optimiser::EXACT)));
         let logps = |roles: &Roles| {

@@ -7,6 +7,7 @@ use oreal_models::Model;
 use oreal_toy_envs::{Problem, Split};
 
 use crate::config::Settings;
+use crate::error::Result;
 use crate::roles::Roles;
 use crate::rollout::Rollout;
 use crate::streams::{Purpose, stream};
@@ -32,21 +33,13 @@ impl<'a> Run<'a> {
         algorithm: &'a dyn Algorithm,
         rollout: Rollout<'a>,
         policy: Box<dyn Model>,
-    ) -> Run<'a> {
+    ) -> Result<Run<'a>> {
         let (credit, objective) = (credit_of(algorithm), algorithm.objective());
         let reads: BTreeSet<Column> = credit.reads().into_iter().chain(objective.reads()).collect();
-        let roles = Roles::new(policy, &reads, &settings.optimiser, settings.sampling.temperature);
+        let roles = Roles::new(policy, &reads, &settings.optimiser, settings.sampling.temperature)?;
         let data = reads.iter().copied().filter(|column| !column.is_signal() && column.role().is_some()).collect();
-        Run {
-            settings,
-            algorithm,
-            rollout,
-            roles,
-            credit,
-            objective,
-            data,
-            watched: vec![Column::Logp, Column::Entropy],
-        }
+        let watched = vec![Column::Logp, Column::Entropy];
+        Ok(Run { settings, algorithm, rollout, roles, credit, objective, data, watched })
     }
 
     /// The problems of a step.

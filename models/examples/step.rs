@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use oreal_models::transformer::{Config, Cpu};
+use oreal_models::transformer::{Config, Fused};
 use oreal_models::{
     Backbone, Head, Key, Optimiser, Result, Sampler, Sampling, Sequence, Signal, Signals, Transformer, Want,
 };
@@ -31,7 +31,7 @@ fn times(batch: usize) -> Result<(f64, f64, f64)> {
         rms_norm_eps: 1e-6,
         tie_word_embeddings: false,
     };
-    let mut model = Transformer::<f32, Cpu>::new(config, Head::Vocabulary, &Optimiser::default(), 0)?;
+    let mut model = Transformer::<f32, Fused>::new(config, Head::Vocabulary, &Optimiser::default(), 0)?;
     let prompts: Vec<[u32; 4]> = (0..batch as u32).map(|i| [i % 16, i / 16 % 16, 3, 4]).collect();
     let prompts: Vec<&[u32]> = prompts.iter().map(|p| p.as_slice()).collect();
     let keys: Vec<Key> = (0..batch as u64).map(|sample| Key { seed: 0, step: 0, prompt: 0, sample }).collect();

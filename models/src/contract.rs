@@ -32,7 +32,7 @@ pub trait Backbone {
 pub trait Model: Sampler + Backbone {
     /// A new model with a copy of this one's trunk, the asked head (copied when it is the same one, at zero otherwise)
     /// and a fresh optimiser.
-    fn fork(&self, head: Head, optimiser: &Optimiser) -> Box<dyn Model>;
+    fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>>;
     /// Number of trainable numbers.
     fn parameters(&self) -> usize;
     /// Writes the weights (safetensors), whole or not at all.

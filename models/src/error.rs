@@ -41,6 +41,22 @@ pub enum Error {
     /// A number that should be finite is not.
     #[error("{what} is not finite, nothing was changed: lower the learning rate or look for an infinite cotangent")]
     NotFinite { what: String },
+    /// A device has no memory left.
+    #[error(
+        "{device}: out of memory: lower the number of sequences at once (micro_batch), their length, or the size of the model"
+    )]
+    OutOfMemory { device: String },
+    /// There is no such GPU, or none that this program can use.
+    #[error("cuda:{number}: no such GPU ({problem}): see `nvidia-smi`, or choose device = \"cpu\"")]
+    NoGpu { number: usize, problem: String },
+    /// A device was asked for that this program was built without.
+    #[error(
+        "{device}: this program was built without CUDA: build it with --features dfdx-cuda, or choose device = \"cpu\""
+    )]
+    NotBuilt { device: String },
+    /// A device failed.
+    #[error("{device}: {problem}")]
+    Hardware { device: String, problem: String },
     /// Text that the tokenizer cannot represent.
     #[error("character {character:?} at byte {position} is not in the vocabulary {vocabulary}")]
     Character { character: char, position: usize, vocabulary: String },

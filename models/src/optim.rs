@@ -126,27 +126,44 @@ impl Schedule {
 
 /// Running moments of one parameter; empty until the first step.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Moments<E> {
-    first: Vec<E>,
-    second: Vec<E>,
+pub(crate) struct Moments<E>([Vec<E>; 2]);
+
+impl<E: Real> Moments<E> {
+    /// Of a parameter with so many numbers.
+    pub(crate) fn of(&mut self, numbers: usize) -> [&mut [E]; 2] {
+        self.0.each_mut().map(|moment| {
+            moment.resize(numbers, E::ZERO);
+            moment.as_mut_slice()
+        })
+    }
 }
 
 /// Whether weight decay applies to a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Decay {
+pub enum Decay {
     Yes,
     No,
 }
 
-/// The numbers of one step that all parameters share.
+/// One step of all parameters.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Update {
+pub struct Update {
     rule: Optimiser,
     rate: f64,
     /// What the gradient is multiplied by, to clip it.
     scale: f64,
     /// `1 - beta^t` of both moments.
     corrections: [f64; 2],
+}
+
+/// What one parameter's numbers `x` and its gradient's `g` are multiplied by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Factors {
+    /// `x - rate g`.
+    Sgd { rate: f64 },
+    /// With `g' = scale g`, `m = keep[0] m + take[0] g'` and `v = keep[1] v + take[1] g'²`:
+    /// `shrink x - rate m / (sqrt(unbias v) + epsilon)`.
+    AdamW { scale: f64, keep: [f64; 2], take: [f64; 2], shrink: f64, rate: f64, unbias: f64, epsilon: f64 },
 }
 
 impl Update {
@@ -164,42 +181,60 @@ impl Update {
         Self { rule, rate, scale, corrections }
     }
 
-    /// Changes one parameter in place.
-    pub(crate) fn apply<E: Real>(&self, decay: Decay, values: &mut [E], gradient: &[E], moments: &mut Moments<E>) {
-        let Optimiser::AdamW { weight_decay, .. } = self.rule else {
-            let factor = E::of(self.rate * self.scale);
-            values.iter_mut().zip(gradient).for_each(|(x, g)| *x -= factor * *g);
-            return;
+    pub(crate) fn factors(&self, decay: Decay) -> Factors {
+        let Optimiser::AdamW { beta1, beta2, epsilon, weight_decay, .. } = self.rule else {
+            return Factors::Sgd { rate: self.rate * self.scale };
         };
         let shrink = match decay {
             Decay::Yes => 1.0 - self.rate * weight_decay,
             Decay::No => 1.0,
         };
-        moments.first.resize(values.len(), E::ZERO);
-        moments.second.resize(values.len(), E::ZERO);
+        Factors::AdamW {
+            scale: self.scale,
+            keep: [beta1, beta2],
+            take: [1.0 - beta1, 1.0 - beta2],
+            shrink,
+            rate: self.rate / self.corrections[0],
+            unbias: 1.0 / self.corrections[1],
+            epsilon,
+        }
+    }
+
+    /// Changes one parameter in place, and its two moments.
+    pub(crate) fn apply<E: Real>(
+        &self,
+        decay: Decay,
+        values: &mut [E],
+        gradient: &[E],
+        [first, second]: [&mut [E]; 2],
+    ) {
+        let factors = self.factors(decay);
         values
             .par_chunks_mut(CHUNK)
             .zip(gradient.par_chunks(CHUNK))
-            .zip(moments.first.par_chunks_mut(CHUNK).zip(moments.second.par_chunks_mut(CHUNK)))
-            .for_each(|((values, gradient), (first, second))| {
-                self.adam(shrink, values, gradient, first, second);
-            });
+            .zip(first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK)))
+            .for_each(|((values, gradient), moments)| factors.apply(values, gradient, moments));
     }
+}
 
-    fn adam<E: Real>(&self, shrink: f64, values: &mut [E], gradient: &[E], first: &mut [E], second: &mut [E]) {
-        let Optimiser::AdamW { beta1, beta2, epsilon, .. } = self.rule else {
-            return;
-        };
-        let [scale, shrink, epsilon] = [self.scale, shrink, epsilon].map(E::of);
-        let ([keep1, take1], [keep2, take2]) = ([beta1, 1.0 - beta1].map(E::of), [beta2, 1.0 - beta2].map(E::of));
-        let rate = E::of(self.rate / self.corrections[0]);
-        let unbias = E::of(1.0 / self.corrections[1]);
-        let moments = first.iter_mut().zip(second);
-        for ((x, g), (m, v)) in values.iter_mut().zip(gradient).zip(moments) {
-            let g = *g * scale;
-            *m = keep1 * *m + take1 * g;
-            *v = keep2 * *v + take2 * g * g;
-            *x = shrink * *x - rate * *m / ((*v * unbias).sqrt() + epsilon);
+impl Factors {
+    fn apply<E: Real>(&self, values: &mut [E], gradient: &[E], (first, second): (&mut [E], &mut [E])) {
+        match *self {
+            Self::Sgd { rate } => {
+                let rate = E::of(rate);
+                values.iter_mut().zip(gradient).for_each(|(x, g)| *x -= rate * *g);
+            }
+            Self::AdamW { scale, keep, take, shrink, rate, unbias, epsilon } => {
+                let [scale, shrink, rate, unbias, epsilon] = [scale, shrink, rate, unbias, epsilon].map(E::of);
+                let (keep, take) = (keep.map(E::of), take.map(E::of));
+                let moments = first.iter_mut().zip(second);
+                for ((x, g), (m, v)) in values.iter_mut().zip(gradient).zip(moments) {
+                    let g = *g * scale;
+                    *m = keep[0] * *m + take[0] * g;
+                    *v = keep[1] * *v + take[1] * g * g;
+                    *x = shrink * *x - rate * *m / ((*v * unbias).sqrt() + epsilon);
+                }
+            }
         }
     }
 }
@@ -212,12 +247,16 @@ pub(crate) fn check_rate(rate: f64) -> Result<()> {
     Err(Error::setting("step", "rate", format!("{rate} is not 0 or more; the loss is what is minimised")))
 }
 
-/// Sum of squares in a fixed order, whatever the number of threads; an error names the parameter that is not finite.
-pub(crate) fn squared_norm<E: Real>(name: &str, gradient: &[E]) -> Result<f64> {
+/// Sum of squares in a fixed order, whatever the number of threads.
+pub(crate) fn squares<E: Real>(gradient: &[E]) -> f64 {
     let squares = |chunk: &[E]| chunk.iter().map(|g| g.wide() * g.wide()).sum::<f64>();
     let parts: Vec<f64> = gradient.par_chunks(CHUNK).map(squares).collect();
-    let sum: f64 = parts.iter().sum();
-    if sum.is_finite() { Ok(sum) } else { Err(Error::NotFinite { what: format!("the gradient of {name}") }) }
+    parts.iter().sum()
+}
+
+/// Refuses sums of squares that are not finite; the error names the parameter.
+pub(crate) fn finite(name: &str, squares: f64) -> Result<f64> {
+    if squares.is_finite() { Ok(squares) } else { Err(Error::NotFinite { what: format!("the gradient of {name}") }) }
 }
 
 const CHUNK: usize = 1 << 14;
@@ -302,7 +341,7 @@ mod tests {
             let v_hat = v / (1.0 - f64::powi(beta2, t));
             theta -= rate * (m_hat / (v_hat.sqrt() + epsilon) + lambda * theta);
             let update = Update::new(Optimiser::default(), rate, f64::abs(gradient), t as u64);
-            update.apply(Decay::Yes, &mut values, &[gradient], &mut moments);
+            update.apply(Decay::Yes, &mut values, &[gradient], moments.of(1));
             assert!((values[0] - theta).abs() < 1e-13, "step {t}: {} is not {theta}", values[0]);
         }
     }
@@ -312,15 +351,20 @@ mod tests {
         let mut values = [2.0, 2.0];
         let update = Update::new(Optimiser::default(), 0.5, 0.0, 1);
         let [matrix, bias] = &mut values;
-        update.apply(Decay::Yes, std::slice::from_mut(matrix), &[0.0], &mut Moments::default());
-        update.apply(Decay::No, std::slice::from_mut(bias), &[0.0], &mut Moments::default());
+        update.apply(Decay::Yes, std::slice::from_mut(matrix), &[0.0], Moments::default().of(1));
+        update.apply(Decay::No, std::slice::from_mut(bias), &[0.0], Moments::default().of(1));
         assert_eq!(values, [2.0 * (1.0 - 0.5 * 0.01), 2.0]);
     }
 
     #[test]
     fn sgd_descends() {
         let mut values = [1.0, -1.0];
-        Update::new(Optimiser::EXACT, 0.5, 9.0, 1).apply(Decay::Yes, &mut values, &[2.0, 4.0], &mut Moments::default());
+        Update::new(Optimiser::EXACT, 0.5, 9.0, 1).apply(
+            Decay::Yes,
+            &mut values,
+            &[2.0, 4.0],
+            Moments::default().of(2),
+        );
         assert_eq!(values, [0.0, -3.0]);
     }
 
@@ -367,7 +411,7 @@ mod tests {
 
     #[test]
     fn infinite_gradients_are_named() {
-        let message = squared_norm("model.norm.weight", &[1.0, f32::INFINITY]).unwrap_err().to_string();
+        let message = finite("model.norm.weight", squares(&[1.0, f32::INFINITY])).unwrap_err().to_string();
         assert!(message.contains("model.norm.weight"), "{message}");
     }
 }

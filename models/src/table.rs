@@ -208,8 +208,7 @@ impl Backbone for Table {
         let mut squares = 0.0;
         for (state, row) in &self.gradient {
             let name = format!("state {:?} {:?}", state.prompt, state.prefix);
-            squares += optim::squared_norm(&name, &row.logits)? + row.scalar * row.scalar;
-            optim::squared_norm(&name, &[row.scalar])?;
+            squares += optim::finite(&name, optim::squares(&row.logits) + row.scalar * row.scalar)?;
         }
         let gradient_norm = squares.sqrt();
         self.steps += 1;
@@ -221,16 +220,17 @@ impl Backbone for Table {
         for (state, row) in &mut self.rows {
             let gradient = gradient.remove(state).unwrap_or_else(|| Row::zero(self.vocabulary));
             let [logits, scalar] = self.moments.entry(state.clone()).or_default();
-            update.apply(Decay::Yes, &mut row.logits, &gradient.logits, logits);
+            let moments = logits.of(row.logits.len());
+            update.apply(Decay::Yes, &mut row.logits, &gradient.logits, moments);
             let number = std::slice::from_mut(&mut row.scalar);
-            update.apply(Decay::Yes, number, &[gradient.scalar], scalar);
+            update.apply(Decay::Yes, number, &[gradient.scalar], scalar.of(1));
         }
         Ok(Step { gradient_norm })
     }
 }
 
 impl Model for Table {
-    fn fork(&self, head: Head, optimiser: &Optimiser) -> Box<dyn Model> {
+    fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>> {
         let mut fork = Self::new(self.vocabulary, optimiser);
         fork.rows = self.rows.clone();
         for row in fork.rows.values_mut() {
@@ -239,7 +239,7 @@ impl Model for Table {
                 Head::Scalar => row.logits.fill(0.0),
             }
         }
-        Box::new(fork)
+        Ok(Box::new(fork))
     }
 
     fn parameters(&self) -> usize {

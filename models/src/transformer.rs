@@ -5,66 +5,82 @@
 
 mod config;
 mod decode;
+mod hardware;
 mod learn;
 mod ops;
 mod output;
 mod pack;
 mod stored;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use dfdx::prelude::Tape;
+use dfdx::prelude::{Tape, TensorFromVec, ZerosTensor};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
 pub use config::Config;
 pub use dfdx::prelude::Cpu;
-pub use ops::{Matrix, Ops};
+#[cfg(feature = "dfdx-cuda")]
+pub use dfdx::prelude::Cuda;
+pub use hardware::Hardware;
+pub use ops::{Fused, Matrix, Ops, Stock};
 
 use crate::contract::Model;
 use crate::data::{Head, Signal, Token, Want};
 use crate::error::{Error, Result};
-use crate::optim::{Moments, Optimiser};
+use crate::optim::Optimiser;
 use crate::real::Real;
 use config::{PER_LAYER, Parameter, Start};
 use ops::Causal;
 
 /// Token embedding, then layers of causal attention and gated units with normalisation before each, then a head.
 #[derive(Clone, Debug)]
-pub struct Transformer<E: Real = f32, D: Ops<E> = Cpu> {
+pub struct Transformer<E: Real = f32, O: Ops<E> = Fused> {
     config: Config,
     head: Head,
-    device: D,
+    device: O::Device,
     parameters: Vec<Parameter>,
     /// In the order of `parameters`, as are the two lists below.
-    weights: Vec<Matrix<E, D>>,
-    /// Empty until something was accumulated.
-    gradient: Vec<Vec<E>>,
-    moments: Vec<Moments<E>>,
+    weights: Vec<Matrix<E, O::Device>>,
+    /// None until something was accumulated.
+    gradient: Vec<Option<Matrix<E, O::Device>>>,
+    /// None until the first step.
+    moments: Vec<Option<[Matrix<E, O::Device>; 2]>>,
     optimiser: Optimiser,
     steps: u64,
     logits_at_once: usize,
 }
 
-impl<E: Real, D: Ops<E>> Transformer<E, D> {
-    /// A fresh model; the same seed gives the same weights.
+impl<E: Real, O: Ops<E>> Transformer<E, O> {
+    /// A fresh model on the first device; the same seed gives the same weights.
     pub fn new(config: Config, head: Head, optimiser: &Optimiser, seed: u64) -> Result<Self> {
+        Self::new_on(O::Device::open(0)?, config, head, optimiser, seed)
+    }
+
+    /// As [`Transformer::new`], on this device.
+    pub fn new_on(device: O::Device, config: Config, head: Head, optimiser: &Optimiser, seed: u64) -> Result<Self> {
         config.validate()?;
         optimiser.validate()?;
         let mut stream = ChaCha8Rng::seed_from_u64(seed);
         let parameters = config.parameters(head);
-        let values = parameters.iter().map(|p| start(p, &mut stream)).collect();
-        Ok(Self::assemble(config, head, values, optimiser))
+        let values = parameters.iter().map(|p| start(p, &mut stream));
+        Self::assemble(device, config, head, values, optimiser)
     }
 
-    /// Reads a folder or a file that [`Model::save`] wrote, or a Qwen2 checkpoint of Hugging Face.
+    /// Reads a folder or a file that [`Model::save`] wrote, or a Qwen2 checkpoint of Hugging Face, to the first device.
     ///
     /// The head is the scalar one where there is a `score.weight`.
     pub fn load(path: &Path, optimiser: &Optimiser) -> Result<Self> {
+        Self::load_on(O::Device::open(0)?, path, optimiser)
+    }
+
+    /// As [`Transformer::load`], to this device.
+    pub fn load_on(device: O::Device, path: &Path, optimiser: &Optimiser) -> Result<Self> {
         optimiser.validate()?;
         let (config, head, values) = stored::read(path)?;
-        Ok(Self::assemble(config, head, values, optimiser))
+        Self::assemble(device, config, head, values.into_iter(), optimiser)
     }
 
     pub fn config(&self) -> &Config {
@@ -78,7 +94,7 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
     /// Name and numbers of every weight, in row-major order.
     pub fn weights(&self) -> impl Iterator<Item = (&str, Vec<E>)> {
         let named = self.parameters.iter().zip(&self.weights);
-        named.map(|(p, w)| (p.name.as_str(), D::host(w).into_owned()))
+        named.map(|(p, w)| (p.name.as_str(), O::host(w).into_owned()))
     }
 
     /// Adds to one entry of one weight, in row-major order: for derivatives by differences.
@@ -88,68 +104,75 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
     pub fn nudge(&mut self, name: &str, entry: usize, change: f64) {
         let which = self.parameters.iter().position(|p| p.name == name);
         let which = which.unwrap_or_else(|| panic!("no weight is called {name}"));
-        D::update(&mut self.weights[which], |numbers| numbers[entry] += E::of(change));
+        let change = |numbers: &mut [E]| numbers[entry] += E::of(change);
+        O::edit(&mut self.weights[which], change).expect("memory for a weight that there was memory for");
     }
 
     /// Gradient accumulated since the last step, of the weights it reached.
-    pub fn gradient(&self) -> impl Iterator<Item = (&str, &[E])> {
+    pub fn gradient(&self) -> impl Iterator<Item = (&str, Vec<E>)> {
         let all = self.parameters.iter().zip(&self.gradient);
-        all.filter(|(_, g)| !g.is_empty()).map(|(p, g)| (p.name.as_str(), g.as_slice()))
+        all.filter_map(|(p, g)| Some((p.name.as_str(), O::host(g.as_ref()?).into_owned())))
     }
 
-    fn assemble(config: Config, head: Head, values: Vec<Vec<E>>, optimiser: &Optimiser) -> Self {
-        let device = D::default();
+    fn assemble(
+        device: O::Device,
+        config: Config,
+        head: Head,
+        values: impl Iterator<Item = Vec<E>>,
+        optimiser: &Optimiser,
+    ) -> Result<Self> {
         let parameters = config.parameters(head);
-        let tensor = |(p, values): (&Parameter, Vec<E>)| device.tensor_from_vec(values, p.matrix());
-        let weights: Vec<_> = parameters.iter().zip(values).map(tensor).collect();
+        let tensor = |(p, values): (&Parameter, Vec<E>)| device.try_tensor_from_vec(values, p.matrix());
+        let weights = parameters.iter().zip(values).map(tensor).collect::<std::result::Result<Vec<_>, _>>();
+        let weights = weights.map_err(O::Device::error)?;
         let count = weights.len();
-        Self {
+        Ok(Self {
             config,
             head,
             parameters,
             weights,
-            gradient: vec![Vec::new(); count],
-            moments: vec![Moments::default(); count],
+            gradient: vec![None; count],
+            moments: vec![None; count],
             optimiser: *optimiser,
             steps: 0,
             logits_at_once: output::LOGITS,
             device,
-        }
+        })
     }
 
     /// As [`Model::fork`], without forgetting the type.
-    pub fn forked(&self, head: Head, optimiser: &Optimiser) -> Self {
+    pub fn forked(&self, head: Head, optimiser: &Optimiser) -> Result<Self> {
         let mut fork = self.clone();
         if head != self.head {
             let parameters = self.config.parameters(head);
             let trunk = self.trunk_len();
             fork.weights.truncate(trunk);
-            let zeros =
-                |p: &Parameter| self.device.tensor_from_vec(vec![E::ZERO; p.shape.iter().product()], p.matrix());
-            fork.weights.extend(parameters[trunk..].iter().map(zeros));
+            for parameter in &parameters[trunk..] {
+                fork.weights.push(self.device.try_zeros_like(&parameter.matrix()).map_err(O::Device::error)?);
+            }
             fork.parameters = parameters;
             fork.head = head;
         }
-        fork.gradient = vec![Vec::new(); fork.weights.len()];
-        fork.moments = vec![Moments::default(); fork.weights.len()];
+        fork.gradient = vec![None; fork.weights.len()];
+        fork.moments = vec![None; fork.weights.len()];
         fork.optimiser = *optimiser;
         fork.steps = 0;
-        fork
+        Ok(fork)
     }
 
     /// Last hidden states, normalised: one row per token.
-    fn trunk<T: Tape<E, D>>(&self, tokens: &[Token], how: &Arc<Causal<E>>) -> Matrix<E, D, T> {
+    fn trunk<T: Tape<E, O::Device>>(&self, tokens: &[Token], how: &Arc<Causal<E>>) -> Result<Matrix<E, O::Device, T>> {
         let epsilon = self.config.rms_norm_eps;
-        let mut x = D::embedding::<T>(&self.weights[0], tokens);
+        let mut x = O::embedding::<T>(&self.weights[0], tokens)?;
         for layer in 0..self.config.num_hidden_layers {
             let [norm1, q, q_bias, k, k_bias, v, v_bias, o, norm2, gate, up, down] = self.layer(layer);
-            x = D::attention(x, [norm1, q, q_bias, k, k_bias, v, v_bias, o], how);
-            x = D::feed_forward(x, [norm2, gate, up, down], epsilon);
+            x = O::attention(x, [norm1, q, q_bias, k, k_bias, v, v_bias, o], how)?;
+            x = O::feed_forward(x, [norm2, gate, up, down], epsilon)?;
         }
-        D::rms_norm(x, &self.weights[self.trunk_len() - 1], epsilon)
+        O::rms_norm(x, &self.weights[self.trunk_len() - 1], epsilon)
     }
 
-    fn layer(&self, layer: usize) -> [&Matrix<E, D>; PER_LAYER] {
+    fn layer(&self, layer: usize) -> [&Matrix<E, O::Device>; PER_LAYER] {
         std::array::from_fn(|i| &self.weights[1 + layer * PER_LAYER + i])
     }
 
@@ -176,9 +199,9 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
     }
 }
 
-impl<E: Real, D: Ops<E>> Model for Transformer<E, D> {
-    fn fork(&self, head: Head, optimiser: &Optimiser) -> Box<dyn Model> {
-        Box::new(self.forked(head, optimiser))
+impl<E: Real, O: Ops<E>> Model for Transformer<E, O> {
+    fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.forked(head, optimiser)?))
     }
 
     fn parameters(&self) -> usize {
@@ -186,7 +209,7 @@ impl<E: Real, D: Ops<E>> Model for Transformer<E, D> {
     }
 
     fn save(&self, path: &Path) -> Result<()> {
-        let numbers = self.weights.iter().map(D::host).collect();
+        let numbers: Vec<Cow<'_, [E]>> = self.weights.iter().map(O::host).collect();
         stored::write(path, &self.config, &self.parameters, numbers)
     }
 }

@@ -196,7 +196,7 @@ fn decisive(size: Size, marks: Marks, watch: Watch<'_>) -> Result<Evidence> {
     let found = over(size.seeds.clone(), 1, watch, |seed, done| {
         let experiment = experiment(&size, seed, Box::new(Oreal::default()));
         let start = start(&size, seed)?;
-        let mut run = experiment.prepare(&start);
+        let mut run = experiment.prepare(&start)?;
         train(&mut run, &mut |_| Ok(()))?;
         let answers = tokens::answers(&mut run, marks, size.completions)?;
         done();

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use dfdx::prelude::{NoneTape, OwnedTape, Tape};
+use dfdx::prelude::{HasShape, NoneTape, OwnedTape, Tape, ZerosTensor};
 
+use super::hardware::Hardware;
 use super::ops::{Causal, Rotary};
 use super::pack::Packed;
-use super::{Matrix, Ops, Transformer};
+use super::{Matrix, Ops, Transformer, output};
 use crate::check;
 use crate::contract::Backbone;
 use crate::data::{Sequence, Signals, Step, Want};
@@ -14,12 +15,13 @@ use crate::error::Result;
 use crate::optim::{self, Decay, Update};
 use crate::real::Real;
 
-impl<E: Real, D: Ops<E>> Backbone for Transformer<E, D> {
+impl<E: Real, O: Ops<E>> Backbone for Transformer<E, O> {
     fn read(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Signals> {
         self.check(batch, want)?;
         let packed = Packed::new(batch, want);
-        let hidden = self.forward::<NoneTape>(&packed);
-        Ok(self.signals(&hidden, &packed, want).0)
+        let hidden = self.forward::<NoneTape>(&packed)?;
+        let (rows, _) = O::readout(&hidden, &self.weights[self.head_index()], &self.readout(&packed, want))?;
+        Ok(output::signals(&rows, &packed, want))
     }
 
     fn backward(
@@ -30,48 +32,56 @@ impl<E: Real, D: Ops<E>> Backbone for Transformer<E, D> {
     ) -> Result<()> {
         self.check(batch, want)?;
         let packed = Packed::new(batch, want);
-        let hidden = self.forward::<OwnedTape<E, D>>(&packed);
-        let (signals, outputs) = self.signals(&hidden.retaped(), &packed, want);
+        let (how, head) = (self.readout(&packed, want), self.head_index());
+        let hidden = self.forward::<OwnedTape<E, O::Device>>(&packed)?;
+        let (rows, outputs) = O::readout(&hidden.retaped(), &self.weights[head], &how)?;
+        let signals = output::signals(&rows, &packed, want);
         let cotangents = loss(&signals);
         check::cotangents(&signals, &cotangents)?;
-        let slopes = self.slopes(outputs, &packed, &cotangents);
-        let shape = (packed.tokens.len(), self.config.hidden_size);
-        let d_hidden = self.device.tensor_from_vec(slopes.hidden, shape);
-        let mut gradients = D::pull_back(hidden, d_hidden);
-        let trunk = self.trunk_len();
-        for (sum, weight) in self.gradient.iter_mut().zip(&self.weights[..trunk]) {
-            accumulate(sum, D::gradient(&mut gradients, weight));
+        let cotangents = output::cotangents(&cotangents, &packed);
+        let [d_hidden, d_head] = O::readout_back(outputs, &hidden.retaped(), &self.weights[head], &how, &cotangents)?;
+        let mut gradients = O::pull_back(hidden, d_hidden)?;
+        for i in 0..self.trunk_len() {
+            let slope = O::gradient(&mut gradients, &self.weights[i])?;
+            self.accumulate(i, slope)?;
         }
-        let head = self.head_index();
-        accumulate(&mut self.gradient[head], slopes.weight);
-        Ok(())
+        self.accumulate(head, d_head)
     }
 
     fn step(&mut self, rate: f64) -> Result<Step> {
         optim::check_rate(rate)?;
         let named = self.parameters.iter().zip(&self.gradient);
-        let squares = named.map(|(p, gradient)| optim::squared_norm(&p.name, gradient));
+        let squares = named.map(|(p, gradient)| match gradient {
+            Some(gradient) => optim::finite(&p.name, O::squares(gradient)?),
+            None => Ok(0.0),
+        });
         let gradient_norm = squares.sum::<Result<f64>>()?.sqrt();
-        self.steps += 1;
-        let update = Update::new(self.optimiser, rate, gradient_norm, self.steps);
-        let states = self.gradient.iter_mut().zip(&mut self.moments).zip(&self.parameters);
-        for (weight, ((gradient, moments), parameter)) in self.weights.iter_mut().zip(states) {
+        let update = Update::new(self.optimiser, rate, gradient_norm, self.steps + 1);
+        for (i, parameter) in self.parameters.iter().enumerate() {
             let decay = if parameter.shape.len() == 1 { Decay::No } else { Decay::Yes };
-            let mut gradient = std::mem::take(gradient);
-            gradient.resize(parameter.shape.iter().product(), E::ZERO);
-            D::update(weight, |numbers| update.apply(decay, numbers, &gradient, moments));
+            let weight = &mut self.weights[i];
+            let zeros = || self.device.try_zeros_like(weight.shape()).map_err(O::Device::error);
+            let gradient = self.gradient[i].take().map_or_else(zeros, Ok)?;
+            if self.moments[i].is_none() {
+                self.moments[i] = Some([zeros()?, zeros()?]);
+            }
+            if let Some(moments) = &mut self.moments[i] {
+                O::step(&update, decay, weight, &gradient, moments)?;
+            }
         }
+        self.steps += 1;
         Ok(Step { gradient_norm })
     }
 }
 
-impl<E: Real, D: Ops<E>> Transformer<E, D> {
+impl<E: Real, O: Ops<E>> Transformer<E, O> {
     fn check(&self, batch: &[Sequence<'_>], want: &Want) -> Result<()> {
         check::batch(batch, want, self.config.vocab_size)?;
         self.check_signals(want)
     }
 
-    fn forward<T: Tape<E, D>>(&self, packed: &Packed) -> Matrix<E, D, T> {
+    /// Hidden states of the rows that the head reads.
+    fn forward<T: Tape<E, O::Device>>(&self, packed: &Packed) -> Result<Matrix<E, O::Device, T>> {
         let how = Arc::new(Causal {
             starts: packed.starts.clone(),
             heads: self.config.num_attention_heads,
@@ -80,14 +90,16 @@ impl<E: Real, D: Ops<E>> Transformer<E, D> {
             epsilon: self.config.rms_norm_eps,
             rotary: Rotary::new(packed.longest(), self.config.head_dim(), self.config.rope_theta),
         });
-        self.trunk(&packed.tokens, &how)
+        O::rows(self.trunk(&packed.tokens, &how)?, &packed.read)
     }
-}
 
-fn accumulate<E: Real>(sum: &mut Vec<E>, more: Vec<E>) {
-    if sum.is_empty() {
-        *sum = more;
-    } else {
-        sum.iter_mut().zip(more).for_each(|(sum, x)| *sum += x);
+    fn accumulate(&mut self, weight: usize, slope: Matrix<E, O::Device>) -> Result<()> {
+        match &mut self.gradient[weight] {
+            Some(sum) => O::add_to(sum, slope),
+            none => {
+                *none = Some(slope);
+                Ok(())
+            }
+        }
     }
 }

@@ -1,14 +1,14 @@
 //! The table and the transformer mean the same by their signals.
 
-use oreal_models::transformer::Cpu;
 use oreal_models::{Backbone, Head, Optimiser, Sequence, Signal, Table, Token, Transformer};
 
-use crate::common::{ALL, config, want};
+use crate::common::{ALL, Way, config, every_way, want};
+
+every_way!(same_logits_same_signals);
 
 /// A table whose rows are the transformer's log-probabilities, which are logits too.
-#[test]
-fn same_logits_same_signals() {
-    let model = Transformer::<f64, Cpu>::new(config(false), Head::Vocabulary, &Optimiser::EXACT, 8).unwrap();
+fn same_logits_same_signals<O: Way>() {
+    let model = Transformer::<f64, O>::new(config(false), Head::Vocabulary, &Optimiser::EXACT, 8).unwrap();
     let (prompt, completion): ([Token; 2], [Token; 3]) = ([3, 1], [2, 6, 0]);
     let mut table = Table::new(7, &Optimiser::EXACT);
     for t in 0..completion.len() {

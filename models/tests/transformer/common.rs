@@ -2,9 +2,35 @@
 
 use std::ops::Range;
 
-use oreal_models::transformer::Config;
-use oreal_models::transformer::Cpu;
+use oreal_models::transformer::{Config, Ops};
 use oreal_models::{Sequence, Signal, Signals, Transformer, Want};
+
+/// A way to run the transformer, in both number types.
+pub trait Way: Ops<f32> + Ops<f64> {}
+
+impl<O: Ops<f32> + Ops<f64>> Way for O {}
+
+/// Runs tests in every way there is. On a GPU a sum may come in any order.
+macro_rules! every_way {
+    ($($test:ident),+ $(,)?) => {
+        mod fused {
+            $(#[test] fn $test() { super::$test::<oreal_models::transformer::Fused>() })+
+        }
+        mod stock {
+            use oreal_models::transformer::{Cpu, Stock};
+            $(#[test] fn $test() { super::$test::<Stock<Cpu>>() })+
+        }
+        #[cfg(feature = "dfdx-cuda")]
+        mod cuda {
+            use oreal_models::transformer::{Cuda, Stock};
+            $(#[test] fn $test() { super::$test::<Stock<Cuda>>() })+
+        }
+    };
+}
+pub(crate) use every_way;
+
+/// How far two log-probabilities in f32 may be apart that are one in exact arithmetic.
+pub const ROUNDING: f64 = if cfg!(feature = "dfdx-cuda") { 1e-4 } else { 1e-5 };
 
 pub const ALL: [Signal; 4] = [Signal::Logp, Signal::Entropy, Signal::Scalar, Signal::ScalarAfter];
 
@@ -54,8 +80,19 @@ pub fn rows(signals: &Signals, rows: Range<usize>) -> Signals {
     Signals(signals.0.iter().map(|(signal, column)| (*signal, column[rows.clone()].to_vec())).collect())
 }
 
+/// The same signals.
+pub fn agree(a: &Signals, b: &Signals) {
+    assert!(a.0.keys().eq(b.0.keys()));
+    for (signal, column) in &a.0 {
+        assert_eq!(column.len(), b.0[signal].len());
+        for (a, b) in column.iter().zip(&b.0[signal]) {
+            assert!((a - b).abs() < ROUNDING, "{signal:?}: {a} and {b}");
+        }
+    }
+}
+
 /// The same gradients.
-pub fn close(a: &Transformer<f64, Cpu>, b: &Transformer<f64, Cpu>, tolerance: f64) {
+pub fn close<O: Way>(a: &Transformer<f64, O>, b: &Transformer<f64, O>, tolerance: f64) {
     assert!(a.gradient().count() > 0);
     for ((name, a), (_, b)) in a.gradient().zip(b.gradient()) {
         for (i, (a, b)) in a.iter().zip(b).enumerate() {

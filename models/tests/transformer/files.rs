@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use crate::common::{ALL, batch, config, want};
-use oreal_models::transformer::{Config, Cpu};
+use crate::common::{ALL, Way, agree, batch, config, every_way, want};
+use oreal_models::transformer::{Config, Fused};
 use oreal_models::{Backbone, Head, Model, Optimiser, Result, Transformer};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-fn model(config: Config, head: Head) -> Transformer {
-    Transformer::<f32, Cpu>::new(config, head, &Optimiser::default(), 3).unwrap()
+every_way!(round_trips_keep_every_bit, forks_share_the_trunk_and_start_the_other_head_at_zero);
+
+fn model<O: Way>(config: Config, head: Head) -> Transformer<f32, O> {
+    Transformer::new(config, head, &Optimiser::default(), 3).unwrap()
 }
 
 fn load(path: &Path) -> Result<Transformer> {
@@ -35,23 +37,23 @@ fn same(view: &TensorView<'_>) -> (Dtype, Vec<usize>, Vec<u8>) {
     (view.dtype(), view.shape().to_vec(), view.data().to_vec())
 }
 
-#[test]
-fn round_trips_keep_every_bit() {
+fn round_trips_keep_every_bit<O: Way>() {
     for (tied, head, signals) in
         [(false, Head::Vocabulary, &ALL[..2]), (true, Head::Vocabulary, &ALL[..2]), (false, Head::Scalar, &ALL[2..])]
     {
         let folder = tempfile::tempdir().unwrap();
-        let mut model = model(config(tied), head);
+        let mut model = model::<O>(config(tied), head);
         model.backward(&batch(), &want(signals, 1.0), &mut |s| crate::common::cotangents(s)).unwrap();
         model.step(0.1).unwrap();
         let file = folder.path().join("policy.safetensors");
         let parts = folder.path().join("folder");
         for path in [&file, &parts] {
             model.save(path).unwrap();
-            let read = load(path).unwrap();
+            let read = Transformer::<f32, O>::load(path, &Optimiser::default()).unwrap();
             assert_eq!((read.config(), read.head()), (model.config(), head));
-            let of = |model: &Transformer| model.read(&batch(), &want(signals, 1.0)).unwrap();
-            assert_eq!(of(&read), of(&model));
+            assert!(read.weights().eq(model.weights()));
+            let of = |model: &Transformer<f32, O>| model.read(&batch(), &want(signals, 1.0)).unwrap();
+            agree(&of(&read), &of(&model));
         }
         let names: Vec<_> = fs::read_dir(&parts).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names.len(), 2, "config.json and model.safetensors, nothing partial: {names:?}");
@@ -61,7 +63,7 @@ fn round_trips_keep_every_bit() {
 #[test]
 fn files_of_others_are_read_with_their_config() {
     let folder = tempfile::tempdir().unwrap();
-    let model = model(config(false), Head::Vocabulary);
+    let model = model::<Fused>(config(false), Head::Vocabulary);
     model.save(folder.path()).unwrap();
     // Half of each number's bits: what bfloat16 keeps.
     rewrite(&folder.path().join("model.safetensors"), |_, view| {
@@ -96,12 +98,12 @@ fn wrong_tensors_are_named() {
         (|v| Some((Dtype::I32, vec![8, 16], v.data().to_vec())), "type I32"),
     ];
     for (change, message) in cases {
-        model(config(false), Head::Vocabulary).save(folder.path()).unwrap();
+        model::<Fused>(config(false), Head::Vocabulary).save(folder.path()).unwrap();
         rewrite(&file, |n, view| if n == name { change(view) } else { Some(same(&view)) });
         let found = refusal(folder.path());
         assert!(found.contains(name) && found.contains(message) && found.contains("model.safetensors"), "{found}");
     }
-    model(config(false), Head::Vocabulary).save(folder.path()).unwrap();
+    model::<Fused>(config(false), Head::Vocabulary).save(folder.path()).unwrap();
     let smaller = fs::read_to_string(folder.path().join("config.json")).unwrap();
     fs::write(folder.path().join("config.json"), smaller.replace("layers\": 2", "layers\": 1")).unwrap();
     rewrite(&file, |_, view| Some(same(&view)));
@@ -114,7 +116,7 @@ fn damaged_and_missing_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
     assert!(refusal(&folder.path().join("gone.safetensors")).contains("gone.safetensors"));
     assert!(refusal(folder.path()).contains("holds no .safetensors file"));
-    model(config(false), Head::Vocabulary).save(folder.path()).unwrap();
+    model::<Fused>(config(false), Head::Vocabulary).save(folder.path()).unwrap();
     let file = folder.path().join("model.safetensors");
     let bytes = fs::read(&file).unwrap();
     fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
@@ -122,13 +124,12 @@ fn damaged_and_missing_files_are_named() {
     assert!(found.contains("model.safetensors") && found.contains("not a whole safetensors file"), "{found}");
 }
 
-#[test]
-fn forks_share_the_trunk_and_start_the_other_head_at_zero() {
-    let policy = model(config(true), Head::Vocabulary);
-    let same = policy.fork(Head::Vocabulary, &Optimiser::default());
+fn forks_share_the_trunk_and_start_the_other_head_at_zero<O: Way>() {
+    let policy = model::<O>(config(true), Head::Vocabulary);
+    let same = policy.fork(Head::Vocabulary, &Optimiser::default()).unwrap();
     let of = |model: &dyn Model| model.read(&batch(), &want(&ALL[..2], 1.0)).unwrap();
-    assert_eq!(of(&*same), of(&policy));
-    let mut critic = policy.fork(Head::Scalar, &Optimiser::default());
+    agree(&of(&*same), &of(&policy));
+    let mut critic = policy.fork(Head::Scalar, &Optimiser::default()).unwrap();
     let scalars = critic.read(&batch(), &want(&ALL[2..], 1.0)).unwrap();
     assert!(scalars.0.values().flatten().all(|&x| x == 0.0));
     assert_eq!(critic.parameters(), policy.parameters() + 16);
@@ -136,9 +137,10 @@ fn forks_share_the_trunk_and_start_the_other_head_at_zero() {
     critic.step(0.1).unwrap();
     let moved = critic.read(&batch(), &want(&ALL[2..], 1.0)).unwrap();
     assert!(moved.0.values().flatten().any(|&x| x != 0.0));
-    let fresh = model(config(false), Head::Scalar).read(&batch(), &want(&ALL[2..], 1.0)).unwrap();
+    let fresh = model::<O>(config(false), Head::Scalar).read(&batch(), &want(&ALL[2..], 1.0)).unwrap();
     assert!(fresh.0.values().flatten().all(|&x| x == 0.0), "a fresh scalar head is zero too");
-    let untied = model(config(false), Head::Vocabulary);
-    assert_eq!(of(&*same), of(&policy), "training a fork leaves the others alone");
-    assert_eq!(untied.fork(Head::Scalar, &Optimiser::default()).parameters(), untied.parameters() - 6 * 16);
+    let untied = model::<O>(config(false), Head::Vocabulary);
+    // Training a fork leaves the others alone.
+    agree(&of(&*same), &of(&policy));
+    assert_eq!(untied.fork(Head::Scalar, &Optimiser::default()).unwrap().parameters(), untied.parameters() - 6 * 16);
 }

@@ -1,14 +1,13 @@
 //! The gradient of every signal, through the whole transformer, against central differences in f64.
 
-use crate::common::{ALL, batch, config, cotangents, inner, want};
+use crate::common::{ALL, Way, batch, config, cotangents, every_way, inner, want};
 use oreal_models::transformer::Config;
-use oreal_models::transformer::Cpu;
 use oreal_models::{Backbone, Head, Optimiser, Signal, Transformer};
 
-type Exact = Transformer<f64, Cpu>;
+every_way!(untied, tied, scalar, signals_add_up, batches_add_up_and_padding_is_nothing);
 
-fn model(config: &Config, head: Head) -> Exact {
-    let mut model = Exact::new(config.clone(), head, &Optimiser::EXACT, 5).unwrap();
+fn model<O: Way>(config: &Config, head: Head) -> Transformer<f64, O> {
+    let mut model = Transformer::<f64, O>::new(config.clone(), head, &Optimiser::EXACT, 5).unwrap();
     // Biases and norms start equal and scalar heads at zero: move everything, so that nothing is right by symmetry.
     let all: Vec<(String, usize)> = model.weights().map(|(name, w)| (name.to_string(), w.len())).collect();
     for (name, length) in all {
@@ -19,8 +18,8 @@ fn model(config: &Config, head: Head) -> Exact {
     model
 }
 
-fn check(config: &Config, head: Head, signal: Signal, temperature: f64) {
-    let mut model = model(config, head);
+fn check<O: Way>(config: &Config, head: Head, signal: Signal, temperature: f64) {
+    let mut model = model::<O>(config, head);
     let want = want(&[signal], temperature);
     let mut g = Default::default();
     model
@@ -29,7 +28,7 @@ fn check(config: &Config, head: Head, signal: Signal, temperature: f64) {
             g.clone()
         })
         .unwrap();
-    let gradient: Vec<(String, Vec<f64>)> = model.gradient().map(|(n, g)| (n.to_string(), g.to_vec())).collect();
+    let gradient: Vec<(String, Vec<f64>)> = model.gradient().map(|(n, g)| (n.to_string(), g)).collect();
     assert_eq!(gradient.len(), model.weights().count(), "every weight has a gradient");
     for (name, slopes) in gradient {
         let entries = [0, slopes.len() / 3, slopes.len() / 2, slopes.len() - 1];
@@ -47,28 +46,24 @@ fn check(config: &Config, head: Head, signal: Signal, temperature: f64) {
     }
 }
 
-#[test]
-fn untied() {
-    check(&config(false), Head::Vocabulary, Signal::Logp, 1.0);
-    check(&config(false), Head::Vocabulary, Signal::Entropy, 1.7);
+fn untied<O: Way>() {
+    check::<O>(&config(false), Head::Vocabulary, Signal::Logp, 1.0);
+    check::<O>(&config(false), Head::Vocabulary, Signal::Entropy, 1.7);
 }
 
-#[test]
-fn tied() {
-    check(&config(true), Head::Vocabulary, Signal::Logp, 0.6);
-    check(&config(true), Head::Vocabulary, Signal::Entropy, 1.0);
+fn tied<O: Way>() {
+    check::<O>(&config(true), Head::Vocabulary, Signal::Logp, 0.6);
+    check::<O>(&config(true), Head::Vocabulary, Signal::Entropy, 1.0);
 }
 
-#[test]
-fn scalar() {
-    check(&config(false), Head::Scalar, Signal::Scalar, 1.0);
-    check(&config(true), Head::Scalar, Signal::ScalarAfter, 1.0);
+fn scalar<O: Way>() {
+    check::<O>(&config(false), Head::Scalar, Signal::Scalar, 1.0);
+    check::<O>(&config(true), Head::Scalar, Signal::ScalarAfter, 1.0);
 }
 
-#[test]
-fn signals_add_up() {
+fn signals_add_up<O: Way>() {
     for (head, signals) in [(Head::Vocabulary, &ALL[..2]), (Head::Scalar, &ALL[2..])] {
-        let (mut joint, mut apart) = (model(&config(true), head), model(&config(true), head));
+        let (mut joint, mut apart) = (model::<O>(&config(true), head), model::<O>(&config(true), head));
         joint.backward(&batch(), &want(signals, 1.3), &mut |s| cotangents(s)).unwrap();
         for signal in signals {
             let of = |s: &_| cotangents(s);
@@ -78,9 +73,9 @@ fn signals_add_up() {
     }
 }
 
-#[test]
-fn batches_add_up_and_padding_is_nothing() {
-    let (mut whole, mut parts) = (model(&config(true), Head::Vocabulary), model(&config(true), Head::Vocabulary));
+fn batches_add_up_and_padding_is_nothing<O: Way>() {
+    let model = || model::<O>(&config(true), Head::Vocabulary);
+    let (mut whole, mut parts) = (model(), model());
     let want = want(&ALL[..2], 0.9);
     let signals = whole.read(&batch(), &want).unwrap();
     let mut all = Default::default();

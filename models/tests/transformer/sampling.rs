@@ -1,13 +1,20 @@
 //! Completions of the transformer: keyed by what is drawn, not by the batch; drawn from what `read` reports.
 
-use crate::common::{config, want};
-use oreal_models::transformer::Cpu;
+use crate::common::{ROUNDING, Way, config, every_way, want};
 use oreal_models::{
     Backbone, Completion, Ending, Head, Key, Model, Optimiser, Sampler, Sampling, Sequence, Signal, Token, Transformer,
 };
 
-fn model() -> Transformer {
-    Transformer::<f32, Cpu>::new(config(false), Head::Vocabulary, &Optimiser::default(), 1).unwrap()
+every_way!(
+    a_sample_does_not_depend_on_its_batch,
+    completions_differ_and_end_as_they_say,
+    sampled_logp_is_what_read_reports,
+    greedy_follows_the_most_likely,
+    what_cannot_be_done_is_said,
+);
+
+fn model<O: Way>() -> Transformer<f32, O> {
+    Transformer::new(config(false), Head::Vocabulary, &Optimiser::default(), 1).unwrap()
 }
 
 fn key(sample: u64) -> Key {
@@ -25,30 +32,28 @@ fn prompts() -> Vec<Vec<Token>> {
         .collect()
 }
 
-fn draw(prompts: &[Vec<Token>], first: u64, how: &Sampling) -> Vec<Completion> {
+fn draw<O: Way>(prompts: &[Vec<Token>], first: u64, how: &Sampling) -> Vec<Completion> {
     let prompts: Vec<&[Token]> = prompts.iter().map(Vec::as_slice).collect();
     let keys: Vec<Key> = (first..first + prompts.len() as u64).map(key).collect();
-    model().sample(&prompts, &keys, how).unwrap()
+    model::<O>().sample(&prompts, &keys, how).unwrap()
 }
 
-#[test]
-fn a_sample_does_not_depend_on_its_batch() {
+fn a_sample_does_not_depend_on_its_batch<O: Way>() {
     let nucleus = Sampling { temperature: 0.8, top_p: 0.9, top_k: 5, ..how() };
     for how in [how(), nucleus, Sampling { temperature: 0.0, ..how() }] {
-        let together = draw(&prompts(), 0, &how);
+        let together = draw::<O>(&prompts(), 0, &how);
         for (i, prompt) in prompts().into_iter().enumerate() {
-            let alone = &draw(&[prompt], i as u64, &how)[0];
+            let alone = &draw::<O>(&[prompt], i as u64, &how)[0];
             assert_eq!((&alone.tokens, alone.ending), (&together[i].tokens, together[i].ending), "sample {i}");
             for (a, b) in alone.sampled_logp.iter().zip(&together[i].sampled_logp) {
-                assert!((a - b).abs() < 1e-5, "sample {i}: {a} alone, {b} together");
+                assert!((a - b).abs() < ROUNDING, "sample {i}: {a} alone, {b} together");
             }
         }
     }
 }
 
-#[test]
-fn completions_differ_and_end_as_they_say() {
-    let drawn = draw(&prompts(), 0, &how());
+fn completions_differ_and_end_as_they_say<O: Way>() {
+    let drawn = draw::<O>(&prompts(), 0, &how());
     assert_ne!(drawn[0].tokens, drawn[1].tokens, "the same prompt under another key");
     for completion in &drawn {
         let stops = completion.tokens.iter().filter(|&&token| token == 0).count();
@@ -61,14 +66,13 @@ fn completions_differ_and_end_as_they_say() {
     assert!(endings(Ending::Stopped) > 0 && endings(Ending::Truncated) > 0, "the test should see both");
 }
 
-#[test]
-fn sampled_logp_is_what_read_reports() {
+fn sampled_logp_is_what_read_reports<O: Way>() {
     for temperature in [1.0, 0.7] {
         let how = Sampling { temperature, ..how() };
-        let (prompts, drawn) = (prompts(), draw(&prompts(), 0, &how));
+        let (prompts, drawn) = (prompts(), draw::<O>(&prompts(), 0, &how));
         let batch: Vec<Sequence<'_>> =
             prompts.iter().zip(&drawn).map(|(prompt, c)| Sequence { prompt, completion: &c.tokens }).collect();
-        let read = model().read(&batch, &want(&[Signal::Logp], temperature)).unwrap();
+        let read = model::<O>().read(&batch, &want(&[Signal::Logp], temperature)).unwrap();
         let sampled = drawn.iter().flat_map(|c| &c.sampled_logp);
         for (read, sampled) in read.0[&Signal::Logp].iter().zip(sampled) {
             assert!((read - sampled).abs() < 1e-4, "read {read}, sampled {sampled}");
@@ -76,16 +80,15 @@ fn sampled_logp_is_what_read_reports() {
     }
 }
 
-#[test]
-fn greedy_follows_the_most_likely() {
+fn greedy_follows_the_most_likely<O: Way>() {
     let how = Sampling { temperature: 0.0, ..how() };
-    let drawn = draw(&[vec![1, 2]], 0, &how);
+    let drawn = draw::<O>(&[vec![1, 2]], 0, &how);
     let best = |completion: &[Token], at: usize| {
         let logp = |token: Token| {
             let mut other = completion[..at].to_vec();
             other.push(token);
             let batch = [Sequence { prompt: &[1, 2], completion: &other }];
-            *model().read(&batch, &want(&[Signal::Logp], 1.0)).unwrap().0[&Signal::Logp].last().unwrap()
+            *model::<O>().read(&batch, &want(&[Signal::Logp], 1.0)).unwrap().0[&Signal::Logp].last().unwrap()
         };
         (0..7).max_by(|&a, &b| logp(a).total_cmp(&logp(b))).unwrap()
     };
@@ -94,16 +97,15 @@ fn greedy_follows_the_most_likely() {
     assert!(drawn[0].sampled_logp.iter().all(|&logp| logp == 0.0));
 }
 
-#[test]
-fn what_cannot_be_done_is_said() {
-    let mut critic = model().fork(Head::Scalar, &Optimiser::default());
+fn what_cannot_be_done_is_said<O: Way>() {
+    let mut critic = model::<O>().fork(Head::Scalar, &Optimiser::default()).unwrap();
     let message = critic.sample(&[&[1]], &[key(0)], &how()).unwrap_err().to_string();
     assert!(message.contains("Scalar head does not report Logp"), "{message}");
     let batch = [Sequence { prompt: &[1], completion: &[2] }];
-    let message = model().read(&batch, &want(&[Signal::Scalar], 1.0)).unwrap_err().to_string();
+    let message = model::<O>().read(&batch, &want(&[Signal::Scalar], 1.0)).unwrap_err().to_string();
     assert!(message.contains("Vocabulary head does not report Scalar"), "{message}");
-    let message = model().sample(&[&[7]], &[key(0)], &how()).unwrap_err().to_string();
+    let message = model::<O>().sample(&[&[7]], &[key(0)], &how()).unwrap_err().to_string();
     assert!(message.contains("prompt 0 of the batch holds token 7"), "{message}");
-    let message = model().sample(&[&[]], &[key(0)], &how()).unwrap_err().to_string();
+    let message = model::<O>().sample(&[&[]], &[key(0)], &how()).unwrap_err().to_string();
     assert!(message.contains("prompt 0 of the batch is empty"), "{message}");
 }

@@ -1,13 +1,19 @@
 //! Steps: they learn, they are the same at any number of threads, and a bad gradient changes nothing.
 
-use crate::common::{batch, config, want};
-use oreal_models::transformer::{Config, Cpu};
+use crate::common::{Way, batch, config, every_way, want};
+use oreal_models::transformer::{Config, Fused};
 use oreal_models::{Backbone, Head, Optimiser, Schedule, Sequence, Signal, Signals, Transformer};
 
-type Small = Transformer<f32, Cpu>;
+every_way!(
+    learns_to_reverse,
+    seeds_differ,
+    a_bad_gradient_is_named_and_changes_nothing,
+    the_gradient_is_gone_after_a_step,
+    the_optimiser_is_the_same_in_every_way,
+);
 
-fn model() -> Small {
-    Small::new(config(false), Head::Vocabulary, &Optimiser::default(), 1).unwrap()
+fn model<O: Way>() -> Transformer<f32, O> {
+    Transformer::new(config(false), Head::Vocabulary, &Optimiser::default(), 1).unwrap()
 }
 
 /// Mean negative log-probability.
@@ -22,7 +28,7 @@ fn reversal() -> Vec<([u32; 4], [u32; 4])> {
     (0..216).map(|i| ([digit(i, 0), digit(i, 1), digit(i, 2), 0], [digit(i, 2), digit(i, 1), digit(i, 0), 0])).collect()
 }
 
-fn train(model: &mut Small, steps: u64) -> f64 {
+fn train<O: Way>(model: &mut Transformer<f32, O>, steps: u64) -> f64 {
     let data = reversal();
     let batch: Vec<_> = data.iter().map(|(prompt, completion)| Sequence { prompt, completion }).collect();
     let schedule = Schedule { peak: 1e-2, warmup: 10, total: steps, floor: 0.1 };
@@ -36,9 +42,8 @@ fn train(model: &mut Small, steps: u64) -> f64 {
     -logp.iter().sum::<f64>() / logp.len() as f64
 }
 
-#[test]
-fn learns_to_reverse() {
-    let loss = train(&mut model(), 250);
+fn learns_to_reverse<O: Way>() {
+    let loss = train(&mut model::<O>(), 250);
     assert!(loss < 0.1, "loss {loss}; chance is {:.2}", 6f64.ln() * 0.75);
 }
 
@@ -49,7 +54,7 @@ fn same_seed_same_bytes_at_any_number_of_threads() {
         pool.install(|| {
             // Wide enough for the matrix products to be shared out.
             let wide = Config { hidden_size: 64, intermediate_size: 128, ..config(false) };
-            let mut model = Small::new(wide, Head::Vocabulary, &Optimiser::default(), 1).unwrap();
+            let mut model = Transformer::<f32, Fused>::new(wide, Head::Vocabulary, &Optimiser::default(), 1).unwrap();
             train(&mut model, 12);
             model.weights().flat_map(|(_, w)| w).map(f32::to_bits).collect::<Vec<u32>>()
         })
@@ -60,18 +65,17 @@ fn same_seed_same_bytes_at_any_number_of_threads() {
     assert_eq!(one, run(3), "three threads");
 }
 
-#[test]
-fn seeds_differ() {
+fn seeds_differ<O: Way>() {
     let first = |seed| {
-        Small::new(config(false), Head::Vocabulary, &Optimiser::default(), seed).unwrap().weights().next().unwrap().1
+        let model = Transformer::<f32, O>::new(config(false), Head::Vocabulary, &Optimiser::default(), seed);
+        model.unwrap().weights().next().unwrap().1
     };
     assert_eq!(first(4), first(4));
     assert_ne!(first(4), first(5));
 }
 
-#[test]
-fn a_bad_gradient_is_named_and_changes_nothing() {
-    let mut model = model();
+fn a_bad_gradient_is_named_and_changes_nothing<O: Way>() {
+    let mut model = model::<O>();
     let before: Vec<Vec<f32>> = model.weights().map(|(_, w)| w).collect();
     let mut loss = |s: &Signals| Signals([(Signal::Logp, vec![f64::NAN; s.0[&Signal::Logp].len()])].into());
     model.backward(&batch(), &want(&[Signal::Logp], 1.0), &mut loss).unwrap();
@@ -80,10 +84,31 @@ fn a_bad_gradient_is_named_and_changes_nothing() {
     assert_eq!(before, model.weights().map(|(_, w)| w).collect::<Vec<_>>());
 }
 
-#[test]
-fn the_gradient_is_gone_after_a_step() {
-    let mut model = model();
+fn the_gradient_is_gone_after_a_step<O: Way>() {
+    let mut model = model::<O>();
     model.backward(&batch(), &want(&[Signal::Logp], 1.0), &mut likelihood).unwrap();
     assert!(model.step(0.0).unwrap().gradient_norm > 0.0);
     assert_eq!(model.step(0.0).unwrap().gradient_norm, 0.0);
+}
+
+/// Three steps of each rule, one of them clipped, one without a gradient.
+fn the_optimiser_is_the_same_in_every_way<O: Way>() {
+    for optimiser in [Optimiser::default(), Optimiser::Sgd { clip: oreal_models::Clip::Norm(0.2) }] {
+        let mut fused = Transformer::<f64, Fused>::new(config(false), Head::Vocabulary, &optimiser, 1).unwrap();
+        let mut other = Transformer::<f64, O>::new(config(false), Head::Vocabulary, &optimiser, 1).unwrap();
+        for slope in [-1.0, 0.0, -0.01] {
+            let mut loss = |s: &Signals| Signals([(Signal::Logp, vec![slope; s.0[&Signal::Logp].len()])].into());
+            let want = want(&[Signal::Logp], 1.0);
+            if slope != 0.0 {
+                fused.backward(&batch(), &want, &mut loss).unwrap();
+                other.backward(&batch(), &want, &mut loss).unwrap();
+            }
+            let [a, b] = [fused.step(0.01), other.step(0.01)].map(|step| step.unwrap().gradient_norm);
+            assert!((a - b).abs() < 1e-11 * (1.0 + a), "gradient norm {a} and {b}");
+            for ((name, a), (_, b)) in fused.weights().zip(other.weights()) {
+                let off = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                assert!(off < 1e-8, "{name} is off by {off} after a slope of {slope}");
+            }
+        }
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::Team;
+use dfdx::prelude::{Cpu, Device};
+
 use super::cache::Cache;
+use super::workers::Team;
 use crate::data::Token;
 use crate::real::Real;
 use crate::transformer::ops::{Left, Norm, Panels, Rotary, Start, filled_up, gated, padded};
-use crate::transformer::{Config, Ops, Transformer};
+use crate::transformer::{Config, Fused, Ops, Transformer};
 
 /// A model's weights as decoding reads them.
 pub(super) struct Forward<'a, E: Real> {
@@ -45,11 +47,14 @@ pub(super) struct Activations<E> {
 }
 
 impl<'a, E: Real> Forward<'a, E> {
-    pub(super) fn new<D: Ops<E>>(model: &'a Transformer<E, D>, longest: usize, team: Team) -> Self {
+    pub(super) fn new(model: &'a Transformer<E, Fused>, longest: usize, team: Team) -> Self
+    where
+        Cpu: Device<E>,
+    {
         let config = &model.config;
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         let layer = |layer| {
-            let host = model.layer(layer).map(D::host);
+            let host = model.layer(layer).map(Fused::host);
             let [norm1, q, q_bias, k, k_bias, v, v_bias, o, norm2, gate, up, down] = host;
             Layer {
                 qkv: Panels::transposed(&[&q, &k, &v], hidden),
@@ -64,10 +69,10 @@ impl<'a, E: Real> Forward<'a, E> {
             team,
             longest,
             config,
-            embedding: D::host(&model.weights[0]),
+            embedding: Fused::host(&model.weights[0]),
             layers: (0..config.num_hidden_layers).map(layer).collect(),
-            norm: D::host(&model.weights[model.trunk_len() - 1]),
-            head: Panels::transposed(&[&D::host(&model.weights[model.head_index()])], hidden),
+            norm: Fused::host(&model.weights[model.trunk_len() - 1]),
+            head: Panels::transposed(&[&Fused::host(&model.weights[model.head_index()])], hidden),
             rotary: Rotary::new(longest, config.head_dim(), config.rope_theta),
         }
     }

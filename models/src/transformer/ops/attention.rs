@@ -3,7 +3,6 @@
 
 mod kernel;
 mod rotary;
-mod stock;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,7 +12,6 @@ use rayon::prelude::*;
 
 pub(crate) use kernel::softmax_rows;
 pub(crate) use rotary::Rotary;
-pub(super) use stock::stock;
 
 use super::gradients::take;
 use super::panels::{Factor, Panels, add_transposed_product};

@@ -1,21 +1,83 @@
-//! The product of the head, some rows a task.
+//! The head: from hidden states to what it says of each row and back, some rows at a time, so that the logits of a whole
+//! batch never exist at once when they are large.
 
-use dfdx::prelude::{Cpu, HasShape};
+use dfdx::prelude::{Cpu, HasShape, TensorFromVec};
 use rayon::prelude::*;
 
 use super::panels::{Factor, Panels, add_transposed_product};
 use super::product::Left;
 use super::raw::slice;
-use super::{Matrix, ROWS};
+use super::{Kind, Matrix, ROWS, Readout};
+use crate::head::{Row, Softmax};
 use crate::real::Real;
 
-pub(super) fn project<E: Real>(x: &[E], weight: &Matrix<E, Cpu>) -> Vec<E> {
+/// What the head keeps for the way back: one softmax per row, and its outputs where they are few enough.
+pub struct Outputs<E> {
+    softmaxes: Vec<Softmax>,
+    kept: Option<Vec<E>>,
+}
+
+pub(super) fn readout<E: Real>(x: &[E], weight: &Matrix<E, Cpu>, how: &Readout<'_>) -> (Vec<Row>, Outputs<E>) {
+    let (outputs, inputs) = *weight.shape();
+    let (mut kept, mut softmaxes) = (None, Vec::new());
+    let mut rows = Vec::with_capacity(x.len() / inputs);
+    for (first, chunk) in chunks(x, inputs, how.rows(outputs)) {
+        let numbers = project(chunk, weight);
+        match how.kind {
+            Kind::Scalar => rows.extend(numbers.iter().map(|x| Row { logp: x.wide(), entropy: 0.0 })),
+            Kind::Vocabulary { targets, temperature } => {
+                let logits = || numbers.par_chunks(outputs);
+                softmaxes.par_extend(logits().map(|logits| Softmax::new(logits, temperature)));
+                let targets = targets[first..].par_iter();
+                let read = softmaxes[first..].par_iter().zip(logits()).zip(targets);
+                rows.par_extend(read.map(|((softmax, logits), &token)| softmax.row(logits[token as usize])));
+            }
+        }
+        if chunk.len() == x.len() {
+            kept = Some(numbers);
+        }
+    }
+    (rows, Outputs { softmaxes, kept })
+}
+
+/// The closed form of the way back: slopes of `x` and of the weight.
+pub(super) fn readout_back<E: Real>(
+    Outputs { softmaxes, mut kept }: Outputs<E>,
+    x: &Matrix<E, Cpu>,
+    weight: &Matrix<E, Cpu>,
+    how: &Readout<'_>,
+    cotangents: &[Row],
+) -> [Matrix<E, Cpu>; 2] {
+    let (outputs, inputs) = *weight.shape();
+    let (mut d_x, mut d_weight) = (Vec::new(), vec![E::ZERO; outputs * inputs]);
+    for (first, chunk) in chunks(slice(x), inputs, how.rows(outputs)) {
+        let mut d = kept.take().unwrap_or_else(|| project(chunk, weight));
+        let cotangents = &cotangents[first..];
+        match how.kind {
+            Kind::Scalar => d.iter_mut().zip(cotangents).for_each(|(d, cotangent)| *d = E::of(cotangent.logp)),
+            Kind::Vocabulary { targets, .. } => d.par_chunks_mut(outputs).enumerate().for_each(|(i, logits)| {
+                softmaxes[first + i].vjp(logits, targets[first + i] as usize, cotangents[i]);
+            }),
+        }
+        let d_chunk = project_back(&d, chunk, weight, &mut d_weight);
+        if d_x.is_empty() { d_x = d_chunk } else { d_x.extend(d_chunk) }
+    }
+    let device = weight.device();
+    [device.tensor_from_vec(d_x, *x.shape()), device.tensor_from_vec(d_weight, *weight.shape())]
+}
+
+/// Runs of rows with the number of the first one.
+fn chunks<E>(x: &[E], width: usize, rows: usize) -> impl Iterator<Item = (usize, &[E])> {
+    x.chunks(rows * width).enumerate().map(move |(i, chunk)| (i * rows, chunk))
+}
+
+fn project<E: Real>(x: &[E], weight: &Matrix<E, Cpu>) -> Vec<E> {
     let (outputs, inputs) = *weight.shape();
     let panels = Panels::transposed(&[slice(weight)], inputs);
     by_rows(&panels, (x, inputs), outputs)
 }
 
-pub(super) fn project_back<E: Real>(d_out: &[E], x: &[E], weight: &Matrix<E, Cpu>, d_weight: &mut [E]) -> Vec<E> {
+fn project_back<E: Real>(d_out: &[E], x: &[E], weight: &Matrix<E, Cpu>, d_weight: &mut [E]) -> Vec<E> {
     let (outputs, inputs) = *weight.shape();
     let left = Factor { numbers: d_out, stride: outputs, first: 0 };
     add_transposed_product(d_weight, inputs, left, Factor { numbers: x, stride: inputs, first: 0 });

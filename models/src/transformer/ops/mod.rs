@@ -1,154 +1,166 @@
-//! The operations a transformer is made of. The default methods are compositions of dfdx's own and run on any of its
-//! devices; a device overrides those it has a fused kernel for.
+//! The operations a transformer is made of, in two ways: [`Fused`] for the CPU, and [`Stock`], composed of dfdx's own, for
+//! any of its devices.
 
 mod attention;
 mod embedding;
 mod feed_forward;
+mod fused;
 mod gradients;
 mod head;
 mod panels;
 mod product;
 mod raw;
 mod rms_norm;
-mod stock;
+pub(super) mod stock;
 mod swiglu;
 
 use std::borrow::Cow;
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use dfdx::prelude::{Backward, Cpu, Device, Gradients, NoneTape, OwnedTape, SumTo, Tape, Tensor};
+use dfdx::prelude::{Device, Gradients, NoneTape, OwnedTape, Tape, Tensor};
 
 pub(crate) use attention::{Causal, Rotary, softmax_rows};
+pub use fused::Fused;
 pub(crate) use panels::Panels;
 pub(crate) use product::{Left, Out, Right, Start, padded, product};
 pub(crate) use rms_norm::Norm;
+pub use stock::Stock;
 pub(crate) use swiglu::forward as gated;
 
-use crate::data::Token;
+use super::Transformer;
+use super::decode::Queue;
+use super::hardware::Hardware;
+use crate::data::{Completion, Token};
+use crate::error::Result;
+use crate::head::Row;
+use crate::optim::{Decay, Update};
 use crate::real::Real;
 use crate::vectors::vectorised;
 
 /// Rows of numbers: one per token for activations, `[out, in]` for weights, `[1, n]` for norms and biases.
 pub type Matrix<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 
-/// A device that can run a transformer with numbers of type `E`.
+/// A way to run a transformer with numbers of type `E`.
 ///
 /// Activations carry the tape; weights never do, and are known to the gradients by their identity.
-pub trait Ops<E: Real>: Device<E> {
+pub trait Ops<E: Real>: Clone + Debug + 'static {
+    /// Where weights and activations are.
+    type Device: Device<E> + Hardware;
+    /// What the head keeps for the way back.
+    type Outputs;
+
     /// Row `tokens[i]` of the table, for each `i`.
-    fn embedding<T: Tape<E, Self>>(table: &Matrix<E, Self>, tokens: &[Token]) -> Matrix<E, Self, T> {
-        stock::embedding(table, tokens)
-    }
+    fn embedding<T: Tape<E, Self::Device>>(
+        table: &Matrix<E, Self::Device>,
+        tokens: &[Token],
+    ) -> Result<Matrix<E, Self::Device, T>>;
 
     /// `x + o(attend(q(n), k(n), v(n)))` with `n` the normalised `x`. The weights are norm, q and its bias, k and its bias,
     /// v and its bias, and o.
-    fn attention<T: Tape<E, Self>>(
-        x: Matrix<E, Self, T>,
-        weights: [&Matrix<E, Self>; 8],
+    fn attention<T: Tape<E, Self::Device>>(
+        x: Matrix<E, Self::Device, T>,
+        weights: [&Matrix<E, Self::Device>; 8],
         how: &Arc<Causal<E>>,
-    ) -> Matrix<E, Self, T> {
-        stock::attention(x, weights, how)
-    }
+    ) -> Result<Matrix<E, Self::Device, T>>;
 
     /// `x + down(silu(gate(n)) * up(n))` with `n` the normalised `x`. The weights are norm, gate, up and down.
-    fn feed_forward<T: Tape<E, Self>>(
-        x: Matrix<E, Self, T>,
-        weights: [&Matrix<E, Self>; 4],
+    fn feed_forward<T: Tape<E, Self::Device>>(
+        x: Matrix<E, Self::Device, T>,
+        weights: [&Matrix<E, Self::Device>; 4],
         epsilon: f64,
-    ) -> Matrix<E, Self, T> {
-        stock::feed_forward(x, weights, epsilon)
-    }
+    ) -> Result<Matrix<E, Self::Device, T>>;
 
     /// `x / sqrt(mean(x²) + epsilon) * w`, row by row.
-    fn rms_norm<T: Tape<E, Self>>(x: Matrix<E, Self, T>, weight: &Matrix<E, Self>, epsilon: f64) -> Matrix<E, Self, T> {
-        stock::rms_norm(x, weight, epsilon)
-    }
+    fn rms_norm<T: Tape<E, Self::Device>>(
+        x: Matrix<E, Self::Device, T>,
+        weight: &Matrix<E, Self::Device>,
+        epsilon: f64,
+    ) -> Result<Matrix<E, Self::Device, T>>;
 
-    /// `x Wᵀ`, without a tape and on the host, as is the next.
-    fn project(x: &[E], weight: &Matrix<E, Self>) -> Vec<E> {
-        stock::project(x, weight)
-    }
+    /// These rows of `x`, each at most once.
+    fn rows<T: Tape<E, Self::Device>>(
+        x: Matrix<E, Self::Device, T>,
+        rows: &[usize],
+    ) -> Result<Matrix<E, Self::Device, T>>;
 
-    /// The way back of [`Ops::project`]: adds to the gradient of the weight, and returns that of `x`.
-    fn project_back(d_out: &[E], x: &[E], weight: &Matrix<E, Self>, d_weight: &mut [E]) -> Vec<E> {
-        stock::project_back(d_out, x, weight, d_weight)
-    }
+    /// What a head says of each row of hidden states.
+    fn readout(
+        x: &Matrix<E, Self::Device>,
+        weight: &Matrix<E, Self::Device>,
+        how: &Readout<'_>,
+    ) -> Result<(Vec<Row>, Self::Outputs)>;
 
-    /// The numbers in row-major order, on the host.
-    fn host(x: &Matrix<E, Self>) -> Cow<'_, [E]> {
-        Cow::Owned(x.as_vec())
-    }
+    /// The way back of [`Ops::readout`]: slopes of the hidden states and of the weight.
+    fn readout_back(
+        outputs: Self::Outputs,
+        x: &Matrix<E, Self::Device>,
+        weight: &Matrix<E, Self::Device>,
+        how: &Readout<'_>,
+        cotangents: &[Row],
+    ) -> Result<[Matrix<E, Self::Device>; 2]>;
+
+    /// The numbers in row-major order.
+    fn host(x: &Matrix<E, Self::Device>) -> Cow<'_, [E]>;
 
     /// Changes the numbers in row-major order.
-    fn update(x: &mut Matrix<E, Self>, change: impl FnOnce(&mut [E])) {
-        let (shape, device) = (*dfdx::prelude::HasShape::shape(x), x.device().clone());
-        let mut numbers = x.as_vec();
-        change(&mut numbers);
-        *x = device.tensor_from_vec(numbers, shape);
-    }
+    fn edit(x: &mut Matrix<E, Self::Device>, change: impl FnOnce(&mut [E])) -> Result<()>;
 
     /// Runs the tape of `x` back from its cotangent.
-    fn pull_back(x: Matrix<E, Self, OwnedTape<E, Self>>, cotangent: Matrix<E, Self>) -> Gradients<E, Self> {
-        (x * cotangent).sum::<(), _>().backward()
-    }
+    fn pull_back(
+        x: Matrix<E, Self::Device, OwnedTape<E, Self::Device>>,
+        cotangent: Matrix<E, Self::Device>,
+    ) -> Result<Gradients<E, Self::Device>>;
 
-    /// Gradient of a weight, on the host.
-    fn gradient(gradients: &mut Gradients<E, Self>, weight: &Matrix<E, Self>) -> Vec<E> {
-        gradients.get_or_alloc_mut(weight).expect("memory for a gradient");
-        gradients.get(weight).as_vec()
-    }
+    /// Takes the gradient of a weight out.
+    fn gradient(
+        gradients: &mut Gradients<E, Self::Device>,
+        weight: &Matrix<E, Self::Device>,
+    ) -> Result<Matrix<E, Self::Device>>;
+
+    /// `sum += x`.
+    fn add_to(sum: &mut Matrix<E, Self::Device>, x: Matrix<E, Self::Device>) -> Result<()>;
+
+    /// Sum of squares; it is not finite when a number is not.
+    fn squares(x: &Matrix<E, Self::Device>) -> Result<f64>;
+
+    /// One optimiser step of one weight, whose two moments come last.
+    fn step(
+        update: &Update,
+        decay: Decay,
+        weight: &mut Matrix<E, Self::Device>,
+        gradient: &Matrix<E, Self::Device>,
+        moments: &mut [Matrix<E, Self::Device>; 2],
+    ) -> Result<()>;
+
+    /// Draws all completions of a queue; each with the number of its prompt.
+    fn draw(model: &Transformer<E, Self>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>>;
+
+    /// Bytes that a backward pass takes beside weights and gradient, for sequences of these lengths. Zero where the host
+    /// gives what is asked for.
+    fn needs(model: &Transformer<E, Self>, lengths: &[usize]) -> usize;
 }
 
-impl<E: Real> Ops<E> for Cpu
-where
-    Cpu: Device<E>,
-{
-    fn embedding<T: Tape<E, Self>>(table: &Matrix<E, Self>, tokens: &[Token]) -> Matrix<E, Self, T> {
-        embedding::fused(table, tokens)
-    }
+/// What a head makes of a row of hidden states.
+#[derive(Clone, Copy, Debug)]
+pub struct Readout<'a> {
+    pub(super) kind: Kind<'a>,
+    /// Most outputs that exist at once.
+    pub(super) at_once: usize,
+}
 
-    fn attention<T: Tape<E, Self>>(
-        x: Matrix<E, Self, T>,
-        weights: [&Matrix<E, Self>; 8],
-        how: &Arc<Causal<E>>,
-    ) -> Matrix<E, Self, T> {
-        attention::fused(x, weights, how)
-    }
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind<'a> {
+    /// One number, reported as a log-probability with no entropy.
+    Scalar,
+    /// Logits, of which each row's target has a log-probability.
+    Vocabulary { targets: &'a [Token], temperature: f64 },
+}
 
-    fn feed_forward<T: Tape<E, Self>>(
-        x: Matrix<E, Self, T>,
-        weights: [&Matrix<E, Self>; 4],
-        epsilon: f64,
-    ) -> Matrix<E, Self, T> {
-        feed_forward::fused(x, weights, epsilon)
-    }
-
-    fn rms_norm<T: Tape<E, Self>>(x: Matrix<E, Self, T>, weight: &Matrix<E, Self>, epsilon: f64) -> Matrix<E, Self, T> {
-        rms_norm::fused(x, weight, epsilon)
-    }
-
-    fn project(x: &[E], weight: &Matrix<E, Self>) -> Vec<E> {
-        head::project(x, weight)
-    }
-
-    fn project_back(d_out: &[E], x: &[E], weight: &Matrix<E, Self>, d_weight: &mut [E]) -> Vec<E> {
-        head::project_back(d_out, x, weight, d_weight)
-    }
-
-    fn host(x: &Matrix<E, Self>) -> Cow<'_, [E]> {
-        Cow::Borrowed(raw::slice(x))
-    }
-
-    fn update(x: &mut Matrix<E, Self>, change: impl FnOnce(&mut [E])) {
-        change(raw::slice_mut(x));
-    }
-
-    fn pull_back(x: Matrix<E, Self, OwnedTape<E, Self>>, cotangent: Matrix<E, Self>) -> Gradients<E, Self> {
-        gradients::seed(x, raw::slice(&cotangent).to_vec())
-    }
-
-    fn gradient(gradients: &mut Gradients<E, Self>, weight: &Matrix<E, Self>) -> Vec<E> {
-        gradients::of(gradients, weight)
+impl Readout<'_> {
+    /// How many rows go through the head together.
+    fn rows(&self, outputs: usize) -> usize {
+        (self.at_once / outputs).max(1)
     }
 }
 

@@ -1,93 +1,128 @@
 //! The operations as compositions of dfdx's own, for any of its devices.
 
+mod attention;
+mod head;
+mod layer;
+mod optimiser;
+mod recomputed;
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use dfdx::prelude::{
-    Axes2, Axis, BroadcastTo, Device, GatherTo, HasShape, MeanTo, PermuteTo, ReshapeTo, Tape, TryMatMul,
-};
+use dfdx::prelude::{Backward, Device, Gradients, HasShape, OwnedTape, SumTo, Tape, TryAdd, TryMul};
 
-use super::attention::stock as attend;
-use super::{Causal, Matrix};
-use crate::data::Token;
+use super::{Causal, Matrix, Ops, Readout};
+use crate::data::{Completion, Token};
+use crate::error::Result;
+use crate::head::Row;
+use crate::optim::{Decay, Update};
 use crate::real::Real;
+use crate::transformer::Transformer;
+use crate::transformer::decode::{Queue, draw_in_waves};
+use crate::transformer::hardware::Hardware;
+pub(in crate::transformer) use attention::{masked, rotate};
+pub(in crate::transformer) use layer::{feed_forward, gather, linear, rms_norm};
+use recomputed::recomputed;
 
-pub(super) fn embedding<E: Real, D: Device<E>, T: Tape<E, D>>(
-    table: &Matrix<E, D>,
-    tokens: &[Token],
-) -> Matrix<E, D, T> {
-    let indices: Vec<usize> = tokens.iter().map(|&token| token as usize).collect();
-    let shape = (indices.len(),);
-    table.retaped::<T>().gather(table.device().tensor_from_vec(indices, shape))
-}
+/// On a device of dfdx, with its own operations.
+#[derive(Clone, Copy, Debug)]
+pub struct Stock<D>(PhantomData<D>);
 
-pub(super) fn attention<E: Real, D: Device<E>, T: Tape<E, D>>(
-    x: Matrix<E, D, T>,
-    [norm, q, q_bias, k, k_bias, v, v_bias, o]: [&Matrix<E, D>; 8],
-    how: &Arc<Causal<E>>,
-) -> Matrix<E, D, T> {
-    let read = rms_norm(x.retaped::<T>(), norm, how.epsilon);
-    let query = linear(read.retaped::<T>(), q, Some(q_bias));
-    let key = linear(read.retaped::<T>(), k, Some(k_bias));
-    let value = linear(read, v, Some(v_bias));
-    x + linear(attend([query, key, value], how), o, None)
-}
+impl<E: Real, D: Device<E> + Hardware> Ops<E> for Stock<D> {
+    type Device = D;
+    type Outputs = ();
 
-pub(super) fn feed_forward<E: Real, D: Device<E>, T: Tape<E, D>>(
-    x: Matrix<E, D, T>,
-    [norm, gate, up, down]: [&Matrix<E, D>; 4],
-    epsilon: f64,
-) -> Matrix<E, D, T> {
-    let read = rms_norm(x.retaped::<T>(), norm, epsilon);
-    let gate = linear(read.retaped::<T>(), gate, None);
-    let open = gate.retaped::<T>().sigmoid() * gate;
-    x + linear(open * linear(read, up, None), down, None)
-}
+    fn embedding<T: Tape<E, D>>(table: &Matrix<E, D>, tokens: &[Token]) -> Result<Matrix<E, D, T>> {
+        let tokens = tokens.iter().map(|&token| token as usize).collect();
+        gather(table.retaped::<T>(), tokens).map_err(D::error)
+    }
 
-pub(super) fn rms_norm<E: Real, D: Device<E>, T: Tape<E, D>>(
-    x: Matrix<E, D, T>,
-    weight: &Matrix<E, D>,
-    epsilon: f64,
-) -> Matrix<E, D, T> {
-    let shape = *x.shape();
-    let copy = x.retaped::<T>();
-    let mean = copy.square().mean::<(usize,), Axis<1>>();
-    let scale = (mean + E::of(epsilon)).sqrt().recip();
-    let weight = weight.retaped::<T>().reshape_like(&(shape.1,));
-    x * scale.broadcast_like::<_, Axis<1>>(&shape) * weight.broadcast_like::<_, Axis<0>>(&shape)
-}
+    fn attention<T: Tape<E, D>>(
+        x: Matrix<E, D, T>,
+        weights: [&Matrix<E, D>; 8],
+        how: &Arc<Causal<E>>,
+    ) -> Result<Matrix<E, D, T>> {
+        recomputed(layer::Attention(how.clone()), x, weights).map_err(D::error)
+    }
 
-/// `x Wᵀ + b`.
-pub(super) fn linear<E: Real, D: Device<E>, T: Tape<E, D>>(
-    x: Matrix<E, D, T>,
-    weight: &Matrix<E, D>,
-    bias: Option<&Matrix<E, D>>,
-) -> Matrix<E, D, T> {
-    let (outputs, _) = *weight.shape();
-    let y = x.matmul(weight.retaped::<T>().permute::<(usize, usize), Axes2<1, 0>>());
-    let Some(bias) = bias else { return y };
-    let bias = bias.retaped::<T>().reshape_like(&(outputs,));
-    let bias = bias.broadcast_like::<_, Axis<0>>(y.shape());
-    y + bias
-}
+    fn feed_forward<T: Tape<E, D>>(
+        x: Matrix<E, D, T>,
+        weights: [&Matrix<E, D>; 4],
+        epsilon: f64,
+    ) -> Result<Matrix<E, D, T>> {
+        recomputed(layer::FeedForward { epsilon }, x, weights).map_err(D::error)
+    }
 
-pub(super) fn project<E: Real, D: Device<E>>(x: &[E], weight: &Matrix<E, D>) -> Vec<E> {
-    let (_, inputs) = *weight.shape();
-    let x: Matrix<E, D> = weight.device().tensor_from_vec(x.to_vec(), (x.len() / inputs, inputs));
-    linear(x, weight, None).as_vec()
-}
+    fn rms_norm<T: Tape<E, D>>(x: Matrix<E, D, T>, weight: &Matrix<E, D>, epsilon: f64) -> Result<Matrix<E, D, T>> {
+        rms_norm(x, weight, epsilon).map_err(D::error)
+    }
 
-pub(super) fn project_back<E: Real, D: Device<E>>(
-    d_out: &[E],
-    x: &[E],
-    weight: &Matrix<E, D>,
-    d_weight: &mut [E],
-) -> Vec<E> {
-    let ((outputs, inputs), device) = (*weight.shape(), weight.device());
-    let rows = x.len() / inputs;
-    let d_out = device.tensor_from_vec(d_out.to_vec(), (rows, outputs));
-    let x = device.tensor_from_vec(x.to_vec(), (rows, inputs));
-    let d_x = d_out.clone().matmul(weight.clone());
-    let d = d_out.permute::<(usize, usize), Axes2<1, 0>>().matmul(x);
-    d_weight.iter_mut().zip(d.as_vec()).for_each(|(sum, d)| *sum += d);
-    d_x.as_vec()
+    fn rows<T: Tape<E, D>>(x: Matrix<E, D, T>, rows: &[usize]) -> Result<Matrix<E, D, T>> {
+        gather(x, rows.to_vec()).map_err(D::error)
+    }
+
+    fn readout(x: &Matrix<E, D>, weight: &Matrix<E, D>, how: &Readout<'_>) -> Result<(Vec<Row>, ())> {
+        Ok((head::readout(x, weight, how).map_err(D::error)?, ()))
+    }
+
+    fn readout_back(
+        (): (),
+        x: &Matrix<E, D>,
+        weight: &Matrix<E, D>,
+        how: &Readout<'_>,
+        cotangents: &[Row],
+    ) -> Result<[Matrix<E, D>; 2]> {
+        head::readout_back(x, weight, how, cotangents).map_err(D::error)
+    }
+
+    fn host(x: &Matrix<E, D>) -> Cow<'_, [E]> {
+        Cow::Owned(x.as_vec())
+    }
+
+    fn edit(x: &mut Matrix<E, D>, change: impl FnOnce(&mut [E])) -> Result<()> {
+        let mut numbers = x.as_vec();
+        change(&mut numbers);
+        *x = x.device().try_tensor_from_vec(numbers, *x.shape()).map_err(D::error)?;
+        Ok(())
+    }
+
+    /// By the linear surrogate, the sum of `x * cotangent`.
+    fn pull_back(x: Matrix<E, D, OwnedTape<E, D>>, cotangent: Matrix<E, D>) -> Result<Gradients<E, D>> {
+        let surrogate = x.try_mul(cotangent).and_then(|x| x.try_sum::<(), _>());
+        surrogate.and_then(Backward::try_backward).map_err(D::error)
+    }
+
+    fn gradient(gradients: &mut Gradients<E, D>, weight: &Matrix<E, D>) -> Result<Matrix<E, D>> {
+        gradients.try_alloc_for(weight).map_err(D::error)?;
+        Ok(gradients.get(weight))
+    }
+
+    fn add_to(sum: &mut Matrix<E, D>, x: Matrix<E, D>) -> Result<()> {
+        *sum = x.try_add(sum.clone()).map_err(D::error)?;
+        Ok(())
+    }
+
+    fn squares(x: &Matrix<E, D>) -> Result<f64> {
+        let sum = x.clone().try_square().and_then(|x| x.try_sum::<(), _>()).map_err(D::error)?;
+        Ok(sum.as_vec().into_iter().map(Real::wide).sum())
+    }
+
+    fn step(
+        update: &Update,
+        decay: Decay,
+        weight: &mut Matrix<E, D>,
+        gradient: &Matrix<E, D>,
+        moments: &mut [Matrix<E, D>; 2],
+    ) -> Result<()> {
+        optimiser::step(&update.factors(decay), weight, gradient, moments).map_err(D::error)
+    }
+
+    fn draw(model: &Transformer<E, Self>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>> {
+        draw_in_waves(model, queue)
+    }
+
+    fn needs(model: &Transformer<E, Self>, lengths: &[usize]) -> usize {
+        layer::needs(&model.config, model.logits_at_once, lengths) * size_of::<E>()
+    }
 }

@@ -23,7 +23,7 @@ impl<E: Real> Rotary<E> {
     }
 
     /// Cosine and sine of each dimension of a head at a position.
-    pub(super) fn angles(&self, position: usize) -> (&[E], &[E]) {
+    pub(crate) fn angles(&self, position: usize) -> (&[E], &[E]) {
         let at = position * self.half..(position + 1) * self.half;
         (&self.cosines[at.clone()], &self.sines[at])
     }

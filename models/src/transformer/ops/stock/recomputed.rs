@@ -1,0 +1,46 @@
+//! Half a layer as one operation on the tape, of which only the input is kept: the way back computes the rest again.
+//!
+//! dfdx keeps every activation, and every slope of one, until the whole way back is done. Of a layer at a time that is
+//! little; of all layers it would be more than a device has.
+
+use std::mem::swap;
+
+use dfdx::prelude::{Backward, Device, OwnedTape, PutTape, SplitTape, Storage, Tape};
+
+use crate::real::Real;
+use crate::transformer::ops::Matrix;
+
+/// A composition of dfdx's operations, with or without a tape.
+pub(super) trait Block<E: Real, D: Device<E>, const N: usize>: 'static {
+    fn run<T: Tape<E, D>>(&self, x: Matrix<E, D, T>, weights: [&Matrix<E, D>; N]) -> Result<Matrix<E, D, T>, D::Err>;
+}
+
+/// Nothing else on the tape may read `x` or the weights: their slopes are put in place, not added.
+pub(super) fn recomputed<E: Real, D: Device<E>, T: Tape<E, D>, const N: usize>(
+    block: impl Block<E, D, N>,
+    x: Matrix<E, D, T>,
+    weights: [&Matrix<E, D>; N],
+) -> Result<Matrix<E, D, T>, D::Err> {
+    let (x, mut tape) = x.split_tape();
+    let out = block.run(x.clone(), weights)?;
+    if T::OWNS_TAPE {
+        let (ghost, weights) = (out.ghost(), weights.map(Clone::clone));
+        tape.add_backward_op(move |g| {
+            let again = block.run(x.retaped::<OwnedTape<E, D>>(), weights.each_ref())?;
+            let (again, mut inner) = again.split_tape();
+            let mut d_out = Storage::<E>::try_alloc_len(x.device(), 1)?;
+            swap(g.get_or_alloc_mut(&ghost)?, &mut d_out);
+            inner.add_backward_op(move |g| {
+                swap(g.get_or_alloc_mut(&again)?, &mut d_out);
+                Ok(())
+            });
+            let start = x.device().try_zeros_like(&())?.put_tape(inner);
+            let mut slopes = start.try_backward()?;
+            for input in weights.iter().chain([&x]) {
+                swap(g.get_or_alloc_mut(input)?, slopes.get_or_alloc_mut(input)?);
+            }
+            Ok(())
+        });
+    }
+    Ok(out.put_tape(tape))
+}
