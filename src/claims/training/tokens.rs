@@ -169,7 +169,7 @@ mod tests {
         let size = Size { warm_up: 60, steps: 3, completions: 300, ..FEWER };
         let experiment = experiment(&size, 0, Box::new(Oreal { frozen_steps: 0, ..Oreal::default() }));
         let start = start(&size, 0).unwrap();
-        let mut run = experiment.prepare(&start)?;
+        let mut run = experiment.prepare(&start).unwrap();
         train(&mut run, &mut |_| Ok(())).unwrap();
         let answers = answers(&mut run, Marks::Own, size.completions).unwrap();
         assert!(answers.iter().filter(|answer| answer.decisive.is_some()).count() > 100, "most are wrong");
