@@ -3,8 +3,9 @@
     pip install torch trl safetensors
     python benches/pytorch.py
     python benches/pytorch.py --only step,sample --sizes A,B --rounds 3
+    tools/cuda.sh run python benches/pytorch.py --device cuda:0 --sizes A,B,0.5B,1.5B
 
-What is compared, and how, is said in docs/speed.md, which holds what this script printed. Both sides take turns, and
+What is compared, and how, is said in docs/speed.md and docs/cuda.md, which hold what this script printed. Both sides take turns, and
 nothing else should run. Before anything is timed, both must give the same numbers.
 """
 
@@ -50,8 +51,9 @@ torch.set_num_threads(THREADS)
 class Ours:
     """The executable of benches/side.rs, which answers a line of JSON with another."""
 
-    def __init__(self, executable: Path):
-        self.process = subprocess.Popen([executable], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, options: argparse.Namespace):
+        command = [options.executable, options.device]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, do: str, **what) -> dict:
         print(json.dumps({"do": do, **what}), file=self.process.stdin, flush=True)
@@ -68,8 +70,9 @@ class Ours:
         self.process.wait()
 
 
-def build() -> Path:
+def build(device: str) -> Path:
     command = ["cargo", "bench", "--bench", "side", "--no-run", "--message-format=json"]
+    command += ["--features", "dfdx-cuda"] if device != "cpu" else []
     out = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
     messages = [json.loads(line) for line in out.splitlines()]
     built = [m for m in messages if m["reason"] == "compiler-artifact" and m["target"]["name"] == "side"]
@@ -82,7 +85,8 @@ def build() -> Path:
 class Layer(nn.Module):
     def __init__(self, config: dict, weights: dict[str, Tensor]):
         super().__init__()
-        self.heads, self.epsilon = config["num_attention_heads"], config["rms_norm_eps"]
+        self.heads, self.kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
+        self.epsilon = config["rms_norm_eps"]
         join = lambda part, names, kind: torch.cat([weights[f"{part}.{name}_proj.{kind}"] for name in names])
         self.norm1 = nn.Parameter(weights["input_layernorm.weight"])
         self.qkv = nn.Parameter(join("self_attn", "qkv", "weight"))
@@ -95,9 +99,9 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, rotary: Tensor, attend: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
         batch, time, hidden = x.shape
         read = F.rms_norm(x, (hidden,), self.norm1, self.epsilon)
-        qkv = F.linear(read, self.qkv, self.qkv_bias).view(batch, time, 3 * self.heads, -1).transpose(1, 2)
-        qk, v = qkv.split((2 * self.heads, self.heads), 1)
-        q, k = rotate(qk, rotary).chunk(2, 1)
+        qkv = F.linear(read, self.qkv, self.qkv_bias).view(batch, time, self.heads + 2 * self.kv_heads, -1)
+        qk, v = qkv.transpose(1, 2).split((self.heads + self.kv_heads, self.kv_heads), 1)
+        q, k = rotate(qk, rotary).split((self.heads, self.kv_heads), 1)
         mixed = attend(q, k, v).transpose(1, 2).reshape(batch, time, hidden)
         x = x + F.linear(mixed, self.o)
         read = F.rms_norm(x, (hidden,), self.norm2, self.epsilon)
@@ -109,12 +113,13 @@ class Qwen2(nn.Module):
     def __init__(self, folder: Path):
         super().__init__()
         self.config = json.loads((folder / "config.json").read_text())
-        weights = load_file(folder / "model.safetensors")
+        weights = load_file(folder / "model.safetensors", device=str(torch.get_default_device()))
         self.embedding = nn.Parameter(weights["model.embed_tokens.weight"])
         of = lambda i: {name.removeprefix(f"model.layers.{i}."): weight for name, weight in weights.items()}
         self.layers = nn.ModuleList(Layer(self.config, of(i)) for i in range(self.config["num_hidden_layers"]))
         self.norm = nn.Parameter(weights["model.norm.weight"])
-        self.head = nn.Parameter(weights["lm_head.weight"])
+        tied = self.config["tie_word_embeddings"]
+        self.head = self.embedding if tied else nn.Parameter(weights["lm_head.weight"])
         self.head_dim = self.config["hidden_size"] // self.config["num_attention_heads"]
 
     def forward(self, tokens: Tensor, rotary: Tensor, attend: Callable[[int], Callable]) -> Tensor:
@@ -154,7 +159,8 @@ class PyTorch:
 
     def step(self) -> dict:
         start = time.perf_counter()
-        attend = lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        grouped = self.model.layers[0].heads != self.model.layers[0].kv_heads
+        attend = lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
         logits = self.model(self.inputs, self.rotary[:, : self.inputs.shape[1]], lambda _: attend)
         logp = logits.log_softmax(-1).gather(-1, self.completions.unsqueeze(-1)).squeeze(-1)
         loss = -(self.weights * logp).mean()
@@ -165,9 +171,10 @@ class PyTorch:
         return {"ms": since(start), "loss": loss.item(), "norm": norm.item()}
 
     def matrices(self) -> int:
-        """Weights that every token is multiplied by: all matrices but the embedding."""
+        """Weights that every token is multiplied by: all matrices, the embedding only where it is the head."""
         model = self.model
-        return sum(p.numel() for p in model.parameters() if p.dim() > 1) - model.embedding.numel()
+        embedding = 0 if model.head is model.embedding else model.embedding.numel()
+        return sum(p.numel() for p in model.parameters() if p.dim() > 1) - embedding
 
     def flops(self) -> float:
         """Of a training step's products: 6 for a weight and token, and causal attention's 6 * hidden * (length + 1) for a
@@ -184,7 +191,7 @@ class PyTorch:
     def sample(self, temperature: float) -> dict:
         start = time.perf_counter()
         config = self.model.config
-        shape = (config["num_hidden_layers"], 2, len(self.prompts), config["num_attention_heads"], self.drawn)
+        shape = (config["num_hidden_layers"], 2, len(self.prompts), config["num_key_value_heads"], self.drawn)
         cache = torch.empty(*shape, self.model.head_dim)
         tokens = torch.empty(len(self.prompts), self.drawn + 1, dtype=torch.long)
         tokens[:, :1] = self.prompts
@@ -206,8 +213,10 @@ def with_past(cache: Tensor, t: int) -> Callable[[Tensor, Tensor, Tensor], Tenso
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         cache[0, :, :, t : t + 1] = k
         cache[1, :, :, t : t + 1] = v
-        scores = q * q.shape[-1] ** -0.5 @ cache[0, :, :, : t + 1].transpose(-1, -2)
-        return scores.softmax(-1) @ cache[1, :, :, : t + 1]
+        # Heads that share keys stand below each other, so that these need not be repeated.
+        shared = q.view(*k.shape[:2], -1, q.shape[-1])
+        scores = shared * q.shape[-1] ** -0.5 @ cache[0, :, :, : t + 1].transpose(-1, -2)
+        return (scores.softmax(-1) @ cache[1, :, :, : t + 1]).view(q.shape)
 
     return attend
 
@@ -228,6 +237,9 @@ def remember(folder: Path) -> None:
 
 
 def since(start: float) -> float:
+    """Milliseconds, once the device has done what it was asked for."""
+    if torch.get_default_device().type == "cuda":
+        torch.cuda.synchronize()
     return 1e3 * (time.perf_counter() - start)
 
 
@@ -263,9 +275,11 @@ def check_sample(size: str, ours: Ours, theirs: PyTorch) -> None:
 
 def check_step(size: str, ours: Ours, theirs: PyTorch) -> None:
     steps = [(ours.ask("step", size=size), theirs.step()) for _ in range(6)]
-    close(f"loss at {size}", steps[0][0]["loss"], steps[0][1]["loss"], 1e-5)
-    close(f"gradient norm at {size}", steps[0][0]["norm"], steps[0][1]["norm"], 1e-4)
-    close(f"loss at {size} after 5 steps", steps[5][0]["loss"], steps[5][1]["loss"], 1e-4)
+    # TF32 keeps 10 bits of a factor's fraction.
+    rough = 1 if torch.get_default_device().type == "cpu" else 100
+    close(f"loss at {size}", steps[0][0]["loss"], steps[0][1]["loss"], 1e-5 * rough)
+    close(f"gradient norm at {size}", steps[0][0]["norm"], steps[0][1]["norm"], 1e-4 * rough)
+    close(f"loss at {size} after 5 steps", steps[5][0]["loss"], steps[5][1]["loss"], 1e-4 * rough)
     losses = [f"{step['loss']:.7f}" for step in (*steps[0], *steps[5])]
     note(f"{size}: loss {losses[0]}, PyTorch's {losses[1]}; after 5 steps {losses[2]}, {losses[3]}")
 
@@ -399,6 +413,8 @@ class Watch:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         processor = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
         versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "trl", "transformers"))
+        if torch.get_default_device().type == "cuda":
+            processor = f"{torch.cuda.get_device_name()} beside {processor}"
         return (
             f"{datetime.date.today()}, {processor}, {os.cpu_count()} cores, {THREADS} threads each;\n{versions}, "
             f"Python {platform.python_version()}. Other processes took {self.others():.1%} of the cores."
@@ -417,7 +433,7 @@ def in_turn(options: argparse.Namespace, ours: Callable[[], dict], theirs: Calla
 
 def measure_size(options: argparse.Namespace, size: str, table: Table) -> None:
     """Training steps and sampling, with what they make of the machine."""
-    with tempfile.TemporaryDirectory() as folder, Ours(options.executable) as ours:
+    with tempfile.TemporaryDirectory() as folder, Ours(options) as ours:
         ours.ask("save", size=size, folder=folder)
         theirs = PyTorch(Path(folder))
         check_sample(size, ours, theirs)
@@ -434,11 +450,11 @@ def measure_size(options: argparse.Namespace, size: str, table: Table) -> None:
             if "rates" in options.only and size == "C":
                 table.rates.append(rate_row("sampling, C", "GB/s", pair, theirs.bytes_read(), bandwidth()))
         if "memory" in options.only:
-            table.memory.append(memory_row(options.executable, size, folder))
+            table.memory.append(memory_row(options, size, folder))
 
 
-def memory_row(executable: Path, size: str, folder: str) -> str:
-    with Ours(executable) as ours:
+def memory_row(options: argparse.Namespace, size: str, folder: str) -> str:
+    with Ours(options) as ours:
         for _ in range(MEMORY_STEPS):
             ours.ask("step", size=size)
         mb = ours.ask("memory")["mb"]
@@ -471,7 +487,7 @@ def best(work: Callable[[], object], times: int) -> float:
     def once() -> float:
         start = time.perf_counter()
         work()
-        return time.perf_counter() - start
+        return since(start) / 1e3
 
     return min(once() for _ in range(times))
 
@@ -483,7 +499,7 @@ def measure_oreal(options: argparse.Namespace, table: Table) -> None:
     grpo = ["algorithm.name=grpo", "algorithm.beta=0.0", *shape]
     with contextlib.ExitStack() as stack:
         folder, other = (Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2))
-        sides = [stack.enter_context(Ours(options.executable)) for _ in range(2)]
+        sides = [stack.enter_context(Ours(options)) for _ in range(2)]
         start = sides[0].ask("train", set=oreal, folder=str(folder))
         sides[1].ask("train", set=grpo, folder=str(other))
         steps: list[list[dict]] = [[], []]
@@ -522,13 +538,17 @@ def arguments() -> argparse.Namespace:
     listed = lambda text: text.split(",")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--executable", type=Path, help="our side, where it is not to be built by cargo")
-    parser.add_argument("--only", type=listed, default=PARTS, help=f"{','.join(PARTS)}; rates are of step and sample")
-    parser.add_argument("--sizes", type=listed, default=["A", "B", "C"], help="A,B,C")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda:0 (default: %(default)s)")
+    parser.add_argument("--only", type=listed, help=f"{','.join(PARTS)}; rates are of step and sample")
+    parser.add_argument("--sizes", type=listed, default=["A", "B", "C"], help="A,B,C,0.5B,1.5B")
     parser.add_argument("--rounds", type=int, default=7, help=f"timed turns, after {WARM_UP} to warm up (%(default)s)")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if unknown := set(options.only) - set(PARTS):
-        parser.error(f"--only: {', '.join(unknown)} is none of {', '.join(PARTS)}")
+    # Peak memory is the host's, and TRL is set to run there.
+    possible = PARTS if options.device == "cpu" else ["step", "sample", "rates"]
+    options.only = options.only or possible
+    if unknown := set(options.only) - set(possible):
+        parser.error(f"--only: {', '.join(unknown)} is none of {', '.join(possible)} on {options.device}")
     return options
 
 
@@ -536,7 +556,9 @@ def main() -> None:
     options = arguments()
     if options.worker:
         return remember(options.worker)
-    options.executable = options.executable or build()
+    torch.set_default_device(options.device)
+    torch.set_float32_matmul_precision("high" if options.device != "cpu" else "highest")
+    options.executable = options.executable or build(options.device)
     options.watch, table = Watch(), Table()
     for size in options.sizes if set(options.only) - {"oreal"} else []:
         measure_size(options, size, table)

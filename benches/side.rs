@@ -1,6 +1,6 @@
 //! Our side of the comparison with PyTorch and TRL that `benches/pytorch.py` makes; by itself it measures nothing.
 //!
-//! Each line of standard input is a [`Request`] in JSON, and is answered with one line of JSON. Times are in
+//! Its argument is the device. Each line of standard input is a [`Request`] in JSON, and is answered with one line of JSON. Times are in
 //! milliseconds and leave out reading requests and writing answers.
 
 mod sizes;
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use oreal::algos::Level;
 use oreal::envs::Problem;
-use oreal::models::{Backbone, END, Model, Sampler, Sampling, Signal, Signals, Token, Transformer};
+use oreal::models::{Backbone, Device, END, Model, Sampler, Sampling, Signal, Signals, Token};
 use oreal::rollout::sequences;
 use oreal::{Config, Experiment, Run, train};
 use rand::rngs::ChaCha8Rng;
@@ -40,38 +40,48 @@ enum Request {
 
 fn main() {
     oreal::models::keep_memory();
-    let mut subjects = BTreeMap::new();
+    oreal::models::allow_tf32();
+    let device = std::env::args().nth(1).map_or(Device::Cpu, |device| device.parse().expect("a device"));
+    let mut subjects = Subjects { device, made: BTreeMap::new() };
     while let Some(line) = line() {
         answer(&match serde_json::from_str(&line).expect("a request") {
-            Request::Save { size, folder } => subject(&mut subjects, size).save(&folder),
-            Request::Step { size } => subject(&mut subjects, size).step(),
-            Request::Sample { size, temperature } => subject(&mut subjects, size).sample(temperature),
+            Request::Save { size, folder } => subjects.of(size).save(&folder),
+            Request::Step { size } => subjects.of(size).step(),
+            Request::Sample { size, temperature } => subjects.of(size).sample(temperature),
             Request::Train { set, folder } => return training(&set, &folder),
             Request::Memory {} => json!({ "mb": peak_memory() }),
         });
     }
 }
 
-/// The one of this size, made when it is first asked for.
-fn subject(subjects: &mut BTreeMap<String, Subject>, size: String) -> &mut Subject {
-    subjects.entry(size).or_insert_with_key(|size| Subject::new(size))
+/// Each made when it is first asked for.
+struct Subjects {
+    device: Device,
+    made: BTreeMap<String, Subject>,
+}
+
+impl Subjects {
+    fn of(&mut self, size: String) -> &mut Subject {
+        let device = self.device;
+        self.made.entry(size).or_insert_with_key(|size| Subject::new(size, device))
+    }
 }
 
 /// A model of some size with what it is measured on.
 struct Subject {
     size: &'static Size,
-    model: Transformer<f32>,
+    model: Box<dyn Model>,
     data: Batch,
     /// Of each token in the loss.
     weights: Vec<f64>,
 }
 
 impl Subject {
-    fn new(name: &str) -> Subject {
+    fn new(name: &str, device: Device) -> Subject {
         let size = SIZES.iter().find(|size| size.name == name).expect("a known size");
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let weights = (0..size.batch * size.length).map(|_| rng.random_range(-0.5..1.5)).collect();
-        Subject { size, model: size.model(), data: size.data(), weights }
+        Subject { size, model: size.model(device), data: size.data(), weights }
     }
 
     fn save(&self, folder: &Path) -> Value {

@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use indicatif::{ProgressBar, ProgressStyle};
 use oreal_algos::BuiltIn;
+use oreal_models::Device;
 
 use crate::claims;
 use crate::compare::{ALGORITHMS, compare, new_folder, table};
@@ -82,7 +83,7 @@ struct Claims {
     /// Instead: bias, variance and signal to noise of every algorithm, by p, K, eta and beta
     #[arg(long, conflicts_with_all = ["name", "markdown", "empirical"])]
     moments: bool,
-    /// Also those that are checked by training, with intervals over seeds: about nine minutes on two cores
+    /// Also those that are checked by training, with intervals over seeds: about six minutes on two cores
     #[arg(long)]
     empirical: bool,
 }
@@ -92,6 +93,9 @@ struct Options {
     /// Override a setting of the file, as in --set train.steps=20
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
+    /// Where the models are: cpu, or cuda:0 for the first GPU [default: the file's, or cpu]
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<Device>,
     /// Where a new folder is made for the record
     #[arg(long, value_name = "FOLDER", default_value = "runs")]
     out: PathBuf,
@@ -102,7 +106,15 @@ struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { set: Vec::new(), out: "runs".into(), quiet: false }
+        Options { set: Vec::new(), device: None, out: "runs".into(), quiet: false }
+    }
+}
+
+impl Options {
+    /// What is put over the file.
+    fn settings(&self) -> Vec<String> {
+        let device = self.device.map(|device| format!("device=\"{device}\""));
+        self.set.iter().cloned().chain(device).collect()
     }
 }
 
@@ -126,7 +138,8 @@ impl Cli {
 
 impl Compare {
     fn run(self) -> Result<()> {
-        let Options { set, out, quiet } = self.options;
+        let set = self.options.settings();
+        let Options { out, quiet, .. } = self.options;
         let config = match &self.file {
             Some(file) => Config::from_file(file, &set)?,
             None => Config::from_toml(TOY, "settings", &set)?,
@@ -154,8 +167,8 @@ impl Compare {
 
 impl Train {
     fn run(self) -> Result<()> {
-        let Options { set, out, quiet } = self.options;
-        let config = Config::from_file(&self.file, &set)?;
+        let config = Config::from_file(&self.file, &self.options.settings())?;
+        let Options { out, quiet, .. } = self.options;
         let folder = new_folder(&out, &format!("{}-{}", config.env.name(), config.algorithm.name()))?;
         let experiment = Experiment::from_config(config).record_in(&folder);
         let mut bars = Bars::new(quiet);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use oreal_models::{Optimiser, Sampling, Schedule, Token};
+use oreal_models::{Device, Optimiser, Sampling, Schedule, Token};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -24,6 +24,8 @@ pub struct Config {
 pub struct Settings {
     /// Every random choice follows from it.
     pub seed: u64,
+    /// Where a transformer is.
+    pub device: Device,
     pub model: Architecture,
     pub warm_up: WarmUp,
     pub train: Train,
@@ -40,7 +42,7 @@ pub struct Settings {
 pub enum Architecture {
     /// One row of logits per prefix, in f64: exact, and without generalisation.
     Table {},
-    /// Qwen2's architecture at this size (in the words of its `config.json`), on the CPU in f32.
+    /// Qwen2's architecture at this size (in the words of its `config.json`), in f32.
     Transformer {
         #[serde(default = "defaults::layers")]
         num_hidden_layers: usize,
@@ -78,7 +80,8 @@ pub struct Train {
     pub prompts: usize,
     /// Completions of each.
     pub rollouts: usize,
-    /// Most trajectories that are forwarded together. No result depends on it, but for the last digits.
+    /// Most trajectories that are differentiated together; fewer where a GPU has no memory for so many. No result depends
+    /// on it, but for the last digits.
     pub micro_batch: usize,
 }
 
@@ -161,7 +164,9 @@ impl Settings {
     pub fn validate(&self, place: &str) -> Result<()> {
         let share = |x: f64| (0.0..=1.0).contains(&x);
         let rate = |x: f64| x >= 0.0 && x.is_finite();
+        let table_elsewhere = self.model == Architecture::Table {} && self.device != Device::Cpu;
         let checks = [
+            ("device", !table_elsewhere, "must be \"cpu\" where model.kind is \"table\""),
             ("warm_up.batch", self.warm_up.batch > 0, "must be at least 1"),
             ("warm_up.error_rate", share(self.warm_up.error_rate), "must be from 0 to 1"),
             ("warm_up.rate", rate(self.warm_up.rate), "must be 0 or more"),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use oreal_algos::{Algorithm, Experience, Layout, Rft, Role};
-use oreal_models::{Head, Model, Sequence, Table, Token, Tokenizer, Transformer, TransformerConfig};
+use oreal_models::{Head, Model, Sequence, Table, Token, Tokenizer, TransformerConfig};
 use oreal_toy_envs::{Env, Split};
 use rand::RngExt;
 
@@ -159,9 +159,8 @@ impl Experiment {
                     tie_word_embeddings: true,
                 };
                 let seed = stream(self.settings.seed, Purpose::Weights, 0).random();
-                let policy = Transformer::<f32>::new(config, Head::Vocabulary, optimiser, seed)
-                    .map_err(Error::model("policy"))?;
-                Ok(Box::new(policy))
+                let device = self.settings.device;
+                device.transformer(config, Head::Vocabulary, optimiser, seed).map_err(Error::model("policy"))
             }
         }
     }

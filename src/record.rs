@@ -177,6 +177,7 @@ fn manifest(run: &Run<'_>) -> serde_json::Value {
     json!({
         "versions": { "oreal": env!("CARGO_PKG_VERSION"), "dfdx": "0.13.0" },
         "machine": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH },
+        "device": { "name": run.settings.device, "products": run.settings.device.products() },
         "seed": run.settings.seed,
         "settings": run.settings,
         "env": format!("{:?}", run.rollout.env),

@@ -117,6 +117,24 @@ impl<M: Model + ?Sized> Roles<M> {
         }
     }
 
+    /// Whether there is memory to differentiate a part of a batch: the roles that learn each hold their own pass until
+    /// all are done. A tenth of what is free is left for what is not counted.
+    pub fn fits<'a>(
+        &'a self,
+        signals: &[Column],
+        learns: &'a dyn Fn(Role) -> bool,
+    ) -> Result<impl Fn(&[Sequence<'_>]) -> bool + use<'a, M>> {
+        let roles: BTreeSet<Role> = signals.iter().filter_map(|column| column.role()).collect();
+        let learners: Vec<(Role, &M)> = self.iter().filter(|(role, _)| roles.contains(role) && learns(*role)).collect();
+        let mut free: Option<usize> = None;
+        for (role, model) in &learners {
+            free = free.into_iter().chain(model.free().map_err(Error::model(role.name()))?).min();
+        }
+        Ok(move |part: &[Sequence<'_>]| {
+            free.is_none_or(|free| learners.iter().map(|(_, model)| model.needs(part)).sum::<usize>() <= free / 10 * 9)
+        })
+    }
+
     /// One step of a role's optimiser; the gradient norm before clipping.
     pub fn step(&mut self, role: Role, rate: f64) -> Result<f64> {
         Ok(self.get_mut(role)?.step(rate).map_err(Error::model(role.name()))?.gradient_norm)

@@ -31,7 +31,7 @@ pub struct Update<'a> {
     pub objective: &'a dyn Objective,
     /// Signals read besides the objective's own, for the record.
     pub watched: &'a [Column],
-    /// Most trajectories that are forwarded together.
+    /// Most trajectories that are differentiated together; fewer where a device has no memory for so many.
     pub micro_batch: usize,
     pub traversal: Traversal,
 }
@@ -55,7 +55,7 @@ impl<'a> Update<'a> {
         sequences: &[Sequence<'_>],
         step: usize,
     ) -> Result<Updated> {
-        let parts = parts(batch.layout(), self.objective.coupling(), self.micro_batch);
+        let parts = self.parts(roles, learns, batch.layout(), sequences)?;
         let split = match self.traversal {
             Traversal::Streaming => self.objective.split(batch),
             Traversal::TwoPass => {
@@ -73,6 +73,19 @@ impl<'a> Update<'a> {
             })?;
         }
         self.evaluate(batch, &signals, step)
+    }
+
+    /// Parts of the batch that are differentiated together: no more than was asked for, nor than there is memory for.
+    fn parts<M: Model + ?Sized>(
+        &self,
+        roles: &Roles<M>,
+        learns: &dyn Fn(Role) -> bool,
+        layout: &Layout,
+        sequences: &[Sequence<'_>],
+    ) -> Result<Vec<Range<usize>>> {
+        let fits = roles.fits(&self.signals(), learns)?;
+        let fits = |part: Range<usize>| part.len() <= self.micro_batch && fits(&sequences[part]);
+        Ok(parts(layout, self.objective.coupling(), &fits))
     }
 
     fn signals(&self) -> Vec<Column> {
@@ -111,13 +124,14 @@ impl<'a> Update<'a> {
     }
 }
 
-/// Ranges of trajectories of about `most` each, none of which cuts a unit of `coupling`.
-pub fn parts(layout: &Layout, coupling: Level, most: usize) -> Vec<Range<usize>> {
+/// As few ranges of trajectories that fit as can be, none of which cuts a unit of `coupling`: one that does not fit stands
+/// alone.
+pub fn parts(layout: &Layout, coupling: Level, fits: &dyn Fn(Range<usize>) -> bool) -> Vec<Range<usize>> {
     let unit = coupling.max(Level::Trajectory).min(Level::Group);
     let mut parts: Vec<Range<usize>> = Vec::new();
     for span in layout.spans(Level::Trajectory, unit) {
         match parts.last_mut() {
-            Some(part) if span.end - part.start <= most => part.end = span.end,
+            Some(part) if fits(part.start..span.end) => part.end = span.end,
             _ => parts.push(span),
         }
     }
@@ -140,16 +154,4 @@ fn append(columns: &mut Columns, more: &BTreeMap<Column, Vec<f64>>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_are_as_large_as_they_may_be_and_cut_no_unit() {
-        let layout = Layout::new(&[vec![1; 2], vec![1; 3], vec![1; 2]]);
-        assert_eq!(parts(&layout, Level::Token, 3), [0..3, 3..6, 6..7]);
-        assert_eq!(parts(&layout, Level::Trajectory, 100), std::iter::once(0..7).collect::<Vec<_>>());
-        assert_eq!(parts(&layout, Level::Group, 5), [0..5, 5..7]);
-        assert_eq!(parts(&layout, Level::Group, 1), [0..2, 2..5, 5..7], "a group larger than a part is one");
-        assert!(parts(&Layout::new(&[]), Level::Token, 3).is_empty());
-    }
-}
+mod tests;

@@ -8,7 +8,10 @@ use toml::Table;
 const LEAVES: [(&str, &[&str]); 3] = [
     ("algos", &["rand", "serde"]),
     ("toy_envs", &["rand", "serde"]),
-    ("models", &["dfdx", "pulp", "rand", "rayon", "safetensors", "serde", "serde_json", "thiserror", "tokenizers"]),
+    (
+        "models",
+        &["cudarc", "dfdx", "pulp", "rand", "rayon", "safetensors", "serde", "serde_json", "thiserror", "tokenizers"],
+    ),
 ];
 
 fn root() -> PathBuf {
@@ -59,7 +62,7 @@ fn the_loop_names_no_algorithm() {
 #[test]
 fn unsafe_code_is_where_it_is_argued_for() {
     for path in sources().into_iter().filter(|path| read(path).lines().any(is_unsafe)) {
-        let allowed = ["models/src/transformer/ops", "models/src/memory.rs"];
+        let allowed = ["models/src/transformer/ops", "models/src/process.rs"];
         let inside = allowed.iter().any(|place| path.starts_with(root().join(place)));
         assert!(inside, "{} has unsafe code", path.display());
         assert!(read(&path).to_lowercase().contains("safety"), "{} does not argue for its unsafe code", path.display());

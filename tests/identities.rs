@@ -155,7 +155,7 @@ fn two_passes_streaming_and_one_piece_have_one_gradient() {
         x.set(Column::OldLogp, vec![-5.0_f64.ln(); x.layout().count(Level::Token)]);
         let gradient = |micro_batch: usize, traversal: Traversal| {
             let policy = Transformer::<f64>::new(sizes(), Head::Vocabulary, &Optimiser::EXACT, 9).unwrap();
-            let mut roles = Roles::new(Box::new(policy), &reads, &Optimiser::EXACT, 1.0);
+            let mut roles = Roles::new(Box::new(policy), &reads, &Optimiser::EXACT, 1.0).unwrap();
             let update = Update { traversal, ..Update::new(&*objective, &[], micro_batch) };
             update.accumulate(&mut roles, &|_| true, &x, &sequences(&data), 0).unwrap();
             let norms =

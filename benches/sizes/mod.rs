@@ -1,6 +1,6 @@
 //! The sizes of transformer that speed is measured at, each with its batch.
 
-use oreal::models::{Head, Key, Optimiser, Sampling, Sequence, Signal, Token, Transformer, TransformerConfig, Want};
+use oreal::models::{Device, Head, Key, Model, Optimiser, Sampling, Sequence, Signal, Token, TransformerConfig, Want};
 
 /// A transformer, and the batch it is measured on: completions of equal length, every one behind a prompt of one token.
 pub struct Size {
@@ -9,7 +9,10 @@ pub struct Size {
     hidden: usize,
     layers: usize,
     heads: usize,
+    kv_heads: usize,
     wide: usize,
+    /// Whether the head is the embedding.
+    tied: bool,
     /// Completions.
     pub batch: usize,
     /// Tokens of a completion that is read or learnt from.
@@ -18,11 +21,30 @@ pub struct Size {
     pub drawn: usize,
 }
 
-pub const SIZES: [Size; 3] = [
-    Size { name: "A", vocab: 32, hidden: 64, layers: 2, heads: 4, wide: 128, batch: 256, length: 24, drawn: 24 },
-    Size { name: "B", vocab: 64, hidden: 128, layers: 4, heads: 4, wide: 384, batch: 64, length: 64, drawn: 64 },
-    Size { name: "C", vocab: 4096, hidden: 512, layers: 8, heads: 8, wide: 1408, batch: 4, length: 256, drawn: 64 },
+/// Three that a CPU trains, and those of Qwen2.5.
+pub const SIZES: [Size; 5] = [
+    Size { vocab: 32, hidden: 64, layers: 2, wide: 128, batch: 256, length: 24, drawn: 24, ..B }.named("A"),
+    B,
+    Size { vocab: 4096, hidden: 512, layers: 8, wide: 1408, batch: 4, length: 256, ..B }.with_heads(8, 8).named("C"),
+    Size { hidden: 896, layers: 24, wide: 4864, ..QWEN }.with_heads(14, 2).named("0.5B"),
+    Size { hidden: 1536, layers: 28, wide: 8960, ..QWEN }.with_heads(12, 2).named("1.5B"),
 ];
+
+const B: Size = Size {
+    name: "B",
+    vocab: 64,
+    hidden: 128,
+    layers: 4,
+    heads: 4,
+    kv_heads: 4,
+    wide: 384,
+    tied: false,
+    batch: 64,
+    length: 64,
+    drawn: 64,
+};
+
+const QWEN: Size = Size { vocab: 151_936, tied: true, batch: 8, length: 512, drawn: 128, ..B };
 
 /// What a size is measured on.
 pub struct Batch {
@@ -31,19 +53,28 @@ pub struct Batch {
 }
 
 impl Size {
-    pub fn model(&self) -> Transformer<f32> {
+    const fn named(self, name: &'static str) -> Size {
+        Size { name, ..self }
+    }
+
+    const fn with_heads(self, heads: usize, kv_heads: usize) -> Size {
+        Size { heads, kv_heads, ..self }
+    }
+
+    pub fn model(&self, device: Device) -> Box<dyn Model> {
         let config = TransformerConfig {
             vocab_size: self.vocab,
             hidden_size: self.hidden,
             num_hidden_layers: self.layers,
             num_attention_heads: self.heads,
-            num_key_value_heads: self.heads,
+            num_key_value_heads: self.kv_heads,
             intermediate_size: self.wide,
             rope_theta: 10_000.0,
             rms_norm_eps: 1e-6,
-            tie_word_embeddings: false,
+            tie_word_embeddings: self.tied,
         };
-        Transformer::new(config, Head::Vocabulary, &Optimiser::default(), 0).expect("a valid size")
+        let model = device.transformer(config, Head::Vocabulary, &Optimiser::default(), 0);
+        model.unwrap_or_else(|problem| panic!("{}: {problem}", self.name))
     }
 
     pub fn data(&self) -> Batch {

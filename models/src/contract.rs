@@ -35,6 +35,14 @@ pub trait Model: Sampler + Backbone {
     fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>>;
     /// Number of trainable numbers.
     fn parameters(&self) -> usize;
+    /// Bytes that its device has left; none where the host gives what is asked for.
+    fn free(&self) -> Result<Option<usize>> {
+        Ok(None)
+    }
+    /// Bytes that differentiating this batch takes of its device, if anything more than there is.
+    fn needs(&self, _batch: &[Sequence<'_>]) -> usize {
+        0
+    }
     /// Writes the weights (safetensors), whole or not at all.
     fn save(&self, path: &Path) -> Result<()>;
 }

@@ -49,6 +49,9 @@ pub enum Error {
     /// There is no such GPU, or none that this program can use.
     #[error("cuda:{number}: no such GPU ({problem}): see `nvidia-smi`, or choose device = \"cpu\"")]
     NoGpu { number: usize, problem: String },
+    /// Text that names no device.
+    #[error("{device:?} is no device: write \"cpu\", or \"cuda:0\" for the first GPU")]
+    UnknownDevice { device: String },
     /// A device was asked for that this program was built without.
     #[error(
         "{device}: this program was built without CUDA: build it with --features dfdx-cuda, or choose device = \"cpu\""

@@ -28,12 +28,15 @@ pub use hardware::Hardware;
 pub use ops::{Fused, Matrix, Ops, Stock};
 
 use crate::contract::Model;
-use crate::data::{Head, Signal, Token, Want};
+use crate::data::{Head, Sequence, Signal, Token, Want};
 use crate::error::{Error, Result};
 use crate::optim::Optimiser;
 use crate::real::Real;
 use config::{PER_LAYER, Parameter, Start};
 use ops::Causal;
+
+/// Running means of a weight's slopes and of their squares.
+type Moments<E, D> = [Matrix<E, D>; 2];
 
 /// Token embedding, then layers of causal attention and gated units with normalisation before each, then a head.
 #[derive(Clone, Debug)]
@@ -47,7 +50,7 @@ pub struct Transformer<E: Real = f32, O: Ops<E> = Fused> {
     /// None until something was accumulated.
     gradient: Vec<Option<Matrix<E, O::Device>>>,
     /// None until the first step.
-    moments: Vec<Option<[Matrix<E, O::Device>; 2]>>,
+    moments: Vec<Option<Moments<E, O::Device>>>,
     optimiser: Optimiser,
     steps: u64,
     logits_at_once: usize,
@@ -208,10 +211,28 @@ impl<E: Real, O: Ops<E>> Model for Transformer<E, O> {
         self.parameters.iter().map(|p| p.shape.iter().product::<usize>()).sum()
     }
 
+    fn free(&self) -> Result<Option<usize>> {
+        self.device.free()
+    }
+
+    /// Of the pass itself, and of what the first steps add to stay: gradient, moments, and weights that until then were
+    /// those of another role.
+    fn needs(&self, batch: &[Sequence<'_>]) -> usize {
+        let missing = |there: bool| if there { 0 } else { self.parameters() };
+        let gradient = missing(self.gradient.iter().all(Option::is_some));
+        let state = 3 * missing(self.moments.iter().all(Option::is_some));
+        O::needs(self, &lengths(batch)) + (gradient + state) * size_of::<E>()
+    }
+
     fn save(&self, path: &Path) -> Result<()> {
         let numbers: Vec<Cow<'_, [E]>> = self.weights.iter().map(O::host).collect();
         stored::write(path, &self.config, &self.parameters, numbers)
     }
+}
+
+/// Tokens of each sequence.
+fn lengths(batch: &[Sequence<'_>]) -> Vec<usize> {
+    batch.iter().map(|sequence| sequence.prompt.len() + sequence.completion.len()).collect()
 }
 
 fn start<E: Real>(parameter: &Parameter, stream: &mut ChaCha8Rng) -> Vec<E> {

@@ -116,7 +116,7 @@ fn cut(objective: &dyn Objective, x: &Experience, most: usize) -> f64 {
     let whole = objective.evaluate(x).cotangents;
     let split = objective.split(x);
     let mut worst: f64 = 0.0;
-    for part in parts(x.layout(), objective.coupling(), most) {
+    for part in parts(x.layout(), objective.coupling(), &|part| part.len() <= most) {
         let range = x.layout().range(Level::Token, &part);
         let cut = |(&column, values): (&Column, &Vec<f64>)| (column, values[range.clone()].to_vec());
         let signals: Columns = x.columns().iter().filter(|(column, _)| column.is_signal()).map(cut).collect();

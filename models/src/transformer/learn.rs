@@ -7,7 +7,7 @@ use dfdx::prelude::{HasShape, NoneTape, OwnedTape, Tape, ZerosTensor};
 use super::hardware::Hardware;
 use super::ops::{Causal, Rotary};
 use super::pack::Packed;
-use super::{Matrix, Ops, Transformer, output};
+use super::{Matrix, Ops, Transformer, lengths, output};
 use crate::check;
 use crate::contract::Backbone;
 use crate::data::{Sequence, Signals, Step, Want};
@@ -18,10 +18,16 @@ use crate::real::Real;
 impl<E: Real, O: Ops<E>> Backbone for Transformer<E, O> {
     fn read(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Signals> {
         self.check(batch, want)?;
-        let packed = Packed::new(batch, want);
-        let hidden = self.forward::<NoneTape>(&packed)?;
-        let (rows, _) = O::readout(&hidden, &self.weights[self.head_index()], &self.readout(&packed, want))?;
-        Ok(output::signals(&rows, &packed, want))
+        let mut all = Signals(want.signals.iter().map(|&signal| (signal, Vec::new())).collect());
+        for part in parts(batch, self.device.free()?, |part| O::needs(self, &lengths(part))) {
+            let packed = Packed::new(part, want);
+            let hidden = self.forward::<NoneTape>(&packed)?;
+            let (rows, _) = O::readout(&hidden, &self.weights[self.head_index()], &self.readout(&packed, want))?;
+            for (signal, column) in output::signals(&rows, &packed, want).0 {
+                all.0.entry(signal).or_default().extend(column);
+            }
+        }
+        Ok(all)
     }
 
     fn backward(
@@ -101,5 +107,40 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
                 Ok(())
             }
         }
+    }
+}
+
+/// As few runs of sequences as fit into the memory that is free; one that does not fit is tried alone.
+fn parts<'a, 'b>(
+    batch: &'a [Sequence<'b>],
+    free: Option<usize>,
+    needs: impl Fn(&[Sequence<'_>]) -> usize,
+) -> Vec<&'a [Sequence<'b>]> {
+    let Some(free) = free else { return vec![batch] };
+    let (mut parts, mut rest) = (Vec::new(), batch);
+    while !rest.is_empty() {
+        let fitting = (1..=rest.len()).take_while(|&count| needs(&rest[..count]) <= free).last();
+        let (part, more) = rest.split_at(fitting.unwrap_or(1));
+        parts.push(part);
+        rest = more;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_fit_or_stand_alone() {
+        let long = [1; 9];
+        let sequence = |length: usize| Sequence { prompt: &long[..length - 1], completion: &long[..1] };
+        let batch = [3, 3, 3, 9, 2, 4].map(sequence);
+        let tokens = |part: &[Sequence<'_>]| lengths(part).iter().sum::<usize>();
+        let split = |free| parts(&batch, free, tokens).into_iter().map(tokens).collect::<Vec<_>>();
+        assert_eq!(split(None), [24]);
+        assert_eq!(split(Some(6)), [6, 3, 9, 6]);
+        assert_eq!(split(Some(100)), [24]);
+        assert_eq!(split(Some(0)), [3, 3, 3, 9, 2, 4]);
     }
 }

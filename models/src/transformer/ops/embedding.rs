@@ -16,7 +16,7 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(table: &Matrix<E, Cpu>, tokens: &[
         let (out, table) = (out.ghost(), table.ghost());
         tape.add_backward_op(move |g| {
             let d_out = take(g.get_or_alloc_mut(&out))?;
-            add_rows(&mut **g.get_or_alloc_mut(&table)?, &tokens, &d_out, width);
+            add_rows(g.get_or_alloc_mut(&table)?, &tokens, &d_out, width);
             Ok(())
         });
     }
@@ -31,7 +31,7 @@ pub(super) fn rows<E: Real, T: Tape<E, Cpu>>(x: Matrix<E, Cpu, T>, rows: &[usize
         let (out, x, rows) = (out.ghost(), x.ghost(), rows.to_vec());
         tape.add_backward_op(move |g| {
             let d_out = take(g.get_or_alloc_mut(&out))?;
-            add_rows(&mut **g.get_or_alloc_mut(&x)?, &rows, &d_out, width);
+            add_rows(g.get_or_alloc_mut(&x)?, &rows, &d_out, width);
             Ok(())
         });
     }

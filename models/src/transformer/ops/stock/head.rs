@@ -21,8 +21,8 @@ pub(super) fn readout<E: Real, D: Device<E>>(
 ) -> Result<Vec<Row>, D::Err> {
     let mut rows = Vec::with_capacity(x.shape().0);
     for range in ranges(x, weight, how) {
-        let (logps, entropies) = report(x.clone(), weight, how, range)?;
-        let [logps, entropies] = [logps, entropies].map(|column| column.as_vec().into_iter().map(Real::wide));
+        let columns = report(x.clone(), weight, how, range)?;
+        let [logps, entropies] = columns.map(|column| column.as_vec().into_iter().map(Real::wide));
         rows.extend(logps.zip(entropies).map(|(logp, entropy)| Row { logp, entropy }));
     }
     Ok(rows)
@@ -42,7 +42,7 @@ pub(super) fn readout_back<E: Real, D: Device<E>>(
             let numbers = cotangents[range.clone()].iter().map(|row| E::of(of(row))).collect();
             device.try_tensor_from_vec(numbers, (range.len(),))
         };
-        let (logps, entropies) = report(x.leaky_trace(), weight, how, range.clone())?;
+        let [logps, entropies] = report(x.leaky_trace(), weight, how, range.clone())?;
         let surrogate =
             logps.try_mul(column(|row| row.logp)?)?.try_add(entropies.try_mul(column(|row| row.entropy)?)?)?;
         let mut slopes = surrogate.try_sum::<(), _>()?.try_backward()?;
@@ -60,18 +60,18 @@ fn report<E: Real, D: Device<E>, T: Tape<E, D>>(
     weight: &Matrix<E, D>,
     how: &Readout<'_>,
     range: Range<usize>,
-) -> Result<(Column<E, D, T>, Column<E, D, T>), D::Err> {
+) -> Result<[Column<E, D, T>; 2], D::Err> {
     let shape = (range.len(),);
     let outputs = linear(gather(x, range.clone().collect())?, weight, None)?;
     match how.kind {
         Kind::Scalar => {
             let none = outputs.device().try_zeros_like(&shape)?.put_tape(T::default());
-            Ok((outputs.try_reshape_like(&shape)?, none))
+            Ok([outputs.try_reshape_like(&shape)?, none])
         }
         Kind::Vocabulary { targets, temperature } => {
             let logps = outputs.try_mul(E::of(temperature.recip()))?.try_log_softmax::<Axis<1>>()?;
             let entropies = entropy(logps.retaped::<T>())?;
-            Ok((pick(logps, &targets[range])?, entropies))
+            Ok([pick(logps, &targets[range])?, entropies])
         }
     }
 }

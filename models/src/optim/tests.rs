@@ -1,0 +1,98 @@
+use super::*;
+
+#[test]
+fn schedule_warms_up_then_falls() {
+    let schedule = Schedule { peak: 2.0, warmup: 4, total: 24, floor: 0.1 };
+    let rates: Vec<f64> = (0..30).map(|step| schedule.rate(step)).collect();
+    assert_eq!(rates[..5], [0.5, 1.0, 1.5, 2.0, 2.0]);
+    assert!(rates[4..25].windows(2).all(|pair| pair[1] < pair[0]));
+    assert!((rates[14] - 1.1).abs() < 1e-12, "half way is the middle of peak and floor");
+    assert!(rates[24..].iter().all(|rate| (rate - 0.2).abs() < 1e-12));
+    let flat = Schedule { peak: 3.0, warmup: 0, total: 0, floor: 1.0 };
+    assert_eq!([flat.rate(0), flat.rate(7)], [3.0, 3.0]);
+}
+
+/// Adam as Algorithm 2 of arXiv:1711.05101 writes it, one number, in order.
+#[test]
+fn adam_is_the_paper() {
+    let (rate, beta1, beta2, epsilon, lambda) = (0.1, 0.9, 0.999, 1e-8, 0.01);
+    let (mut theta, mut m, mut v) = (1.5f64, 0.0f64, 0.0f64);
+    let mut values = [1.5];
+    let mut moments = Moments::default();
+    for (t, gradient) in [0.3, -0.2, 0.9, 0.0, -5.0].into_iter().enumerate() {
+        let t = t as i32 + 1;
+        let clipped = if f64::abs(gradient) > 1.0 { gradient / f64::abs(gradient) } else { gradient };
+        m = beta1 * m + (1.0 - beta1) * clipped;
+        v = beta2 * v + (1.0 - beta2) * clipped * clipped;
+        let m_hat = m / (1.0 - f64::powi(beta1, t));
+        let v_hat = v / (1.0 - f64::powi(beta2, t));
+        theta -= rate * (m_hat / (v_hat.sqrt() + epsilon) + lambda * theta);
+        let update = Update::new(Optimiser::default(), rate, f64::abs(gradient), t as u64);
+        update.apply(Decay::Yes, &mut values, &[gradient], moments.of(1));
+        assert!((values[0] - theta).abs() < 1e-13, "step {t}: {} is not {theta}", values[0]);
+    }
+}
+
+#[test]
+fn only_what_should_decay_decays() {
+    let mut values = [2.0, 2.0];
+    let update = Update::new(Optimiser::default(), 0.5, 0.0, 1);
+    let [matrix, bias] = &mut values;
+    update.apply(Decay::Yes, std::slice::from_mut(matrix), &[0.0], Moments::default().of(1));
+    update.apply(Decay::No, std::slice::from_mut(bias), &[0.0], Moments::default().of(1));
+    assert_eq!(values, [2.0 * (1.0 - 0.5 * 0.01), 2.0]);
+}
+
+#[test]
+fn sgd_descends() {
+    let mut values = [1.0, -1.0];
+    Update::new(Optimiser::EXACT, 0.5, 9.0, 1).apply(Decay::Yes, &mut values, &[2.0, 4.0], Moments::default().of(2));
+    assert_eq!(values, [0.0, -3.0]);
+}
+
+#[test]
+fn settings_parse_or_say_why() {
+    let read = |text: &str| serde_json::from_str::<Optimiser>(text);
+    assert_eq!(read(r#"{"rule":"adamw"}"#).unwrap(), Optimiser::default());
+    assert_eq!(read(r#"{"rule":"sgd","clip":"off"}"#).unwrap(), Optimiser::EXACT);
+    for optimiser in [Optimiser::default(), Optimiser::EXACT] {
+        let text = serde_json::to_string(&optimiser).unwrap();
+        assert_eq!(read(&text).unwrap(), optimiser);
+    }
+    for (wrong, named) in [
+        (r#"{"rule":"sgd","beta1":0.9}"#, "beta1"),
+        (r#"{"rule":"adamw","beta":0.9}"#, "beta"),
+        (r#"{"rule":"adamw","clip":-1}"#, "positive"),
+        (r#"{"rule":"adamw","clip":"none"}"#, "off"),
+        (r#"{"rule":"adam"}"#, "adamw"),
+    ] {
+        let message = read(wrong).unwrap_err().to_string();
+        assert!(message.contains(named), "{wrong}: {message}");
+    }
+}
+
+#[test]
+fn wrong_hyperparameters_are_named() {
+    let Optimiser::AdamW { beta1, beta2, epsilon, weight_decay, clip } = Optimiser::default() else {
+        panic!("AdamW is the default");
+    };
+    let cases = [
+        (Optimiser::AdamW { beta1: 1.0, beta2, epsilon, weight_decay, clip }, "optimiser.beta1"),
+        (Optimiser::AdamW { beta1, beta2: -0.1, epsilon, weight_decay, clip }, "optimiser.beta2"),
+        (Optimiser::AdamW { beta1, beta2, epsilon: 0.0, weight_decay, clip }, "optimiser.epsilon"),
+        (Optimiser::AdamW { beta1, beta2, epsilon, weight_decay: f64::NAN, clip }, "optimiser.weight_decay"),
+    ];
+    for (wrong, named) in cases {
+        assert!(wrong.validate().unwrap_err().to_string().starts_with(named));
+    }
+    assert!(Optimiser::default().validate().is_ok() && Optimiser::EXACT.validate().is_ok());
+    assert!(check_rate(f64::INFINITY).is_err() && check_rate(-1.0).is_err() && check_rate(0.0).is_ok());
+    let schedule = Schedule { peak: 1.0, warmup: 0, total: 1, floor: 1.5 };
+    assert!(schedule.validate().unwrap_err().to_string().starts_with("schedule.floor"));
+}
+
+#[test]
+fn infinite_gradients_are_named() {
+    let message = finite("model.norm.weight", squares(&[1.0, f32::INFINITY])).unwrap_err().to_string();
+    assert!(message.contains("model.norm.weight"), "{message}");
+}
