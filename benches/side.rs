@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use oreal::algos::Level;
 use oreal::envs::Problem;
-use oreal::models::{Backbone, Device, END, Model, Sampler, Sampling, Signal, Signals, Token};
+use oreal::models::{Device, END, Model, Sampling, Signal, Signals, Token};
 use oreal::rollout::sequences;
 use oreal::{Config, Experiment, Run, train};
 use rand::rngs::ChaCha8Rng;

@@ -86,6 +86,14 @@ const MISTAKES: &[(&str, &[&str], &[&str])] = &[
     ("", &["train.steps"], &["--set train.steps", "section.key=value"]),
     ("", &["train.steps=few"], &["[train]", "expected usize"]),
     ("", &["seed.x=1"], &["seed"]),
+    ("device = \"gpu\"", &[], &["\"gpu\" is no device", "cuda:0"]),
+    ("device = \"cuda:0\"\n[model]\nkind = \"table\"", &[], &["device must be \"cpu\""]),
+    // Without the feature, or without so many GPUs.
+    (
+        "device = \"cuda:99\"",
+        &[],
+        &["policy", "cuda:99", if cfg!(feature = "dfdx-cuda") { "nvidia-smi" } else { "dfdx-cuda" }],
+    ),
 ];
 
 #[test]

@@ -1,0 +1,78 @@
+//! On every device that this program was built for: all roles train, draw, are examined and come back from their files.
+
+use std::path::Path;
+
+use oreal::models::{Device, Optimiser, Sequence, Signal, Want};
+use oreal::{Config, Experiment};
+use serde_json::Value;
+
+fn devices() -> Vec<Device> {
+    let mut devices = vec![Device::Cpu];
+    if cfg!(feature = "dfdx-cuda") {
+        devices.push(Device::Cuda(0));
+    }
+    devices
+}
+
+fn experiment(algorithm: &str, device: Device) -> Experiment {
+    let settings = [
+        format!("algorithm.name={algorithm}"),
+        format!("device=\"{device}\""),
+        "env.name=addition".to_owned(),
+        "env.digits=1".to_owned(),
+        "model.hidden_size=16".to_owned(),
+        "model.intermediate_size=24".to_owned(),
+        "warm_up.steps=20".to_owned(),
+        "train.steps=3".to_owned(),
+        "train.prompts=6".to_owned(),
+        "train.rollouts=8".to_owned(),
+        "train.micro_batch=10".to_owned(),
+        "evaluation.completions=20".to_owned(),
+    ];
+    Experiment::from_config(Config::from_toml("", "settings", &settings).unwrap())
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn every_role_works_on_every_device() {
+    for device in devices() {
+        for (algorithm, roles) in [("oreal", vec!["policy", "reward_model"]), ("ppo", vec!["policy", "critic"])] {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = folder.path().join("run");
+            let report = experiment(algorithm, device).record_in(&folder).run().unwrap();
+            assert!(report.steps == 3 && report.after.completions >= 20, "{device} {algorithm}");
+            let manifest = json(&folder.join("manifest.json"));
+            assert_eq!(manifest["device"]["name"], device.to_string());
+            assert!(["f32", "tf32"].contains(&manifest["device"]["products"].as_str().unwrap()));
+            for role in roles {
+                let path = folder.join(role);
+                let model = device.load(&path, &Optimiser::default());
+                let model = model.unwrap_or_else(|problem| panic!("{device} {}: {problem}", path.display()));
+                assert!(model.parameters() > 1000, "{device} {role}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_policy_says_the_same_on_every_device() {
+    let folder = tempfile::tempdir().unwrap();
+    experiment("rft", Device::Cpu).record_in(folder.path().join("run")).run().unwrap();
+    let batch = [Sequence { prompt: &[1, 2], completion: &[3, 4, 0] }, Sequence { prompt: &[5], completion: &[2] }];
+    let want = Want { signals: vec![Signal::Logp, Signal::Entropy], temperature: 1.0 };
+    let read = |device: Device| {
+        let model = device.load(&folder.path().join("run/policy"), &Optimiser::default()).unwrap();
+        model.read(&batch, &want).unwrap()
+    };
+    let host = read(Device::Cpu);
+    for device in devices() {
+        for (signal, column) in read(device).0 {
+            for (a, b) in column.iter().zip(&host.0[&signal]) {
+                assert!((a - b).abs() < 1e-2, "{signal:?} is {a} on {device}, {b} on the host");
+            }
+        }
+    }
+}
