@@ -94,8 +94,9 @@ impl<E: Real, D: Device<E> + Hardware> Ops<E> for Stock<D> {
     }
 
     fn gradient(gradients: &mut Gradients<E, D>, weight: &Matrix<E, D>) -> Result<Matrix<E, D>> {
-        gradients.try_alloc_for(weight).map_err(D::error)?;
-        Ok(gradients.get(weight))
+        let mut sum = weight.device().try_zeros_like(weight.shape()).map_err(D::error)?;
+        optimiser::accumulate(&mut sum, gradients, weight).map_err(D::error)?;
+        Ok(sum)
     }
 
     fn add_to(sum: &mut Matrix<E, D>, x: Matrix<E, D>) -> Result<()> {

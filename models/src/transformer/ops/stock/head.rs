@@ -7,6 +7,7 @@ use dfdx::prelude::{
 };
 
 use super::layer::{gather, linear};
+use super::optimiser::accumulate;
 use crate::data::Token;
 use crate::head::Row;
 use crate::real::Real;
@@ -47,8 +48,7 @@ pub(super) fn readout_back<E: Real, D: Device<E>>(
             logps.try_mul(column(|row| row.logp)?)?.try_add(entropies.try_mul(column(|row| row.entropy)?)?)?;
         let mut slopes = surrogate.try_sum::<(), _>()?.try_backward()?;
         for (sum, input) in [(&mut d_x, x), (&mut d_weight, weight)] {
-            slopes.try_alloc_for(input)?;
-            *sum = slopes.get(input).try_add(sum.clone())?;
+            accumulate(sum, &mut slopes, input)?;
         }
     }
     Ok([d_x, d_weight])

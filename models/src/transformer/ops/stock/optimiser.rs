@@ -1,10 +1,23 @@
-//! One optimiser step of one weight, where the weight is.
+//! Gradients, and one optimiser step of one weight, where the weight is.
 
-use dfdx::prelude::{Device, TryAdd, TryDiv, TryMul, TrySub};
+use dfdx::prelude::{Device, Gradients, HasShape, SgdConfig, Storage, TryAdd, TryDiv, TryMul, TrySub};
 
 use crate::optim::Factors;
 use crate::real::Real;
 use crate::transformer::ops::Matrix;
+
+/// Adds the gradient of a weight to `sum`, by a step of descent at the rate -1: dfdx's `Gradients::get` panics where there is
+/// no memory for a copy.
+pub(super) fn accumulate<E: Real, D: Device<E>>(
+    sum: &mut Matrix<E, D>,
+    gradients: &mut Gradients<E, D>,
+    weight: &Matrix<E, D>,
+) -> Result<(), D::Err> {
+    let (rows, columns) = *weight.shape();
+    let mut momentum = Storage::<E>::try_alloc_len(weight.device(), rows * columns)?;
+    let ascent = SgdConfig { lr: -1.0, momentum: None, weight_decay: None };
+    ascent.try_update(sum, &mut momentum, gradients.get_or_alloc_mut(weight)?)
+}
 
 pub(super) fn step<E: Real, D: Device<E>>(
     factors: &Factors,
