@@ -61,6 +61,21 @@ fn the_readme_names_the_commands_there_are() {
 }
 
 #[test]
+fn the_pages_name_commands_that_the_cuda_script_has() {
+    let (script, mut named) = (read("tools/cuda.sh"), 0);
+    for page in ["README.md", "docs/cuda.md", "benches/pytorch.py"] {
+        for rest in read(page).split("tools/cuda.sh ").skip(1) {
+            let command = rest.split(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default();
+            if ["check", "run", "env"].contains(&command) {
+                named += 1;
+                assert!(script.contains(&format!("\n{command})\n")), "{page} names {command}");
+            }
+        }
+    }
+    assert!(named >= 5, "docs/cuda.md shows how the script is used");
+}
+
+#[test]
 fn the_commands_in_the_readme_work() {
     let folder = tempfile::tempdir().unwrap();
     let readme = read("README.md");

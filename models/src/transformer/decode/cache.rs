@@ -2,7 +2,7 @@
 
 use crate::real::Real;
 use crate::transformer::Config;
-use crate::transformer::ops::{Left, Out, Right, Rotary, Start, padded, product, softmax_rows};
+use crate::transformer::ops::{Left, Out, Right, Rotary, Start, padded, product, scale, softmax_rows};
 
 /// By layer and head of keys, padded to whole vectors; written in place.
 pub(super) struct Cache<E> {
@@ -60,7 +60,7 @@ impl<E: Real> Cache<E> {
         (scores, out): (&mut Vec<E>, &mut [E]),
     ) {
         let Shape { heads, group, dim, .. } = self.shape;
-        let scale = E::of((dim as f64).sqrt().recip());
+        let scale = scale::<E>(dim);
         let (position, wide) = (self.seen + offset, padded(dim));
         let (count, long) = (position + 1, padded(position + 1));
         rotary.rotate(&mut q[..heads * group * dim], position);

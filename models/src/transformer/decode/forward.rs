@@ -3,13 +3,31 @@
 use std::borrow::Cow;
 
 use dfdx::prelude::{Cpu, Device};
+use rayon::prelude::*;
 
 use super::cache::Cache;
-use super::workers::Team;
 use crate::data::Token;
 use crate::real::Real;
 use crate::transformer::ops::{Left, Norm, Panels, Rotary, Start, filled_up, gated, padded};
 use crate::transformer::{Config, Fused, Ops, Transformer};
+
+/// Who computes a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Team {
+    /// The thread that asks for it.
+    Alone,
+    /// All threads.
+    Together,
+}
+
+impl Team {
+    fn each<W: Send>(self, work: Vec<W>, run: impl Fn(W) + Send + Sync) {
+        match self {
+            Team::Alone => work.into_iter().for_each(run),
+            Team::Together => work.into_par_iter().for_each(run),
+        }
+    }
+}
 
 /// A model's weights as decoding reads them.
 pub(super) struct Forward<'a, E: Real> {

@@ -1,6 +1,7 @@
 use dfdx::prelude::Cpu;
 
-use super::workers::{PLACES, Team, draw_by};
+use super::forward::Team;
+use super::workers::{PLACES, draw_by};
 use super::{Queue, waves};
 use crate::contract::Backbone;
 use crate::data::{Completion, Head, Key, Sampling, Sequence, Signal, Token, Want};

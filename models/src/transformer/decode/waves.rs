@@ -18,7 +18,7 @@ use crate::real::Real;
 use crate::sampling::Drawing;
 use crate::transformer::hardware::Hardware;
 use crate::transformer::ops::stock::{feed_forward, gather, linear, masked, rms_norm, rotate};
-use crate::transformer::ops::{Matrix, Rotary, Stock};
+use crate::transformer::ops::{Matrix, Rotary, Stock, scale};
 use crate::transformer::{Config, Transformer};
 
 /// Most completions that are drawn at the same time.
@@ -162,7 +162,8 @@ impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
         let new = tokens.len() / batch;
         self.slots += new;
         let slots = || (0..batch).flat_map(|place| (first..first + new).map(move |slot| (place, slot)));
-        let positions: Vec<usize> = slots().map(|(place, slot)| slot.saturating_sub(self.padding[place])).collect();
+        // Only how far two positions lie apart matters, so padding may count.
+        let positions: Vec<usize> = slots().map(|(_, slot)| slot).collect();
         let mask = slots().flat_map(|(place, query)| {
             let padding = self.padding[place];
             (0..first + new).map(move |key| masked(key > query || key < padding))
@@ -189,8 +190,7 @@ impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
                 k = (keys.clone(), k).try_concat_along(Axis::<1>)?;
                 v = (values.clone(), v).try_concat_along(Axis::<1>)?;
             }
-            let scale = E::of((dim as f64).sqrt().recip());
-            let scores = q.try_matmul(k.clone().try_permute::<_, Axes3<0, 2, 1>>()?)?.try_mul(scale)?;
+            let scores = q.try_matmul(k.clone().try_permute::<_, Axes3<0, 2, 1>>()?)?.try_mul(scale::<E>(dim))?;
             let out = scores.try_add(mask.clone())?.try_softmax::<Axis<2>>()?.try_matmul(v.clone())?;
             let out = out.try_reshape_like(&(batch, heads, new, dim))?.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
             x = x.try_add(linear(out.try_reshape_like(&(batch * new, heads * dim))?, o, None)?)?;

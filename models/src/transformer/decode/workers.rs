@@ -10,7 +10,7 @@ use dfdx::prelude::{Cpu, Device};
 
 use super::Queue;
 use super::cache::Cache;
-use super::forward::{Activations, Forward};
+use super::forward::{Activations, Forward, Team};
 use crate::data::{Completion, Token};
 use crate::error::Result;
 use crate::real::Real;
@@ -23,24 +23,6 @@ pub(super) const PLACES: usize = 48;
 /// Bytes of weights up to which each thread reads them from its own cache, so that threads draw different completions.
 /// Larger weights are read once for all completions, by all threads together.
 const CACHED: usize = 1 << 23;
-
-/// Who computes a product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::transformer) enum Team {
-    /// The thread that asks for it.
-    Alone,
-    /// All threads.
-    Together,
-}
-
-impl Team {
-    pub(super) fn each<W: Send>(self, work: Vec<W>, run: impl Fn(W) + Send + Sync) {
-        match self {
-            Team::Alone => work.into_iter().for_each(run),
-            Team::Together => work.into_par_iter().for_each(run),
-        }
-    }
-}
 
 /// All completions of the queue, each with the number of its prompt.
 pub(in crate::transformer) fn draw<E: Real>(

@@ -37,10 +37,14 @@ pub struct Causal<E> {
     pub epsilon: f64,
 }
 
+/// Score of a query and a key is their product times this.
+pub(crate) fn scale<E: Real>(head_dim: usize) -> E {
+    E::of((head_dim as f64).sqrt().recip())
+}
+
 impl<E: Real> Causal<E> {
-    /// Score of a query and a key is their product times this.
     pub(crate) fn scale(&self) -> E {
-        E::of((self.head_dim as f64).sqrt().recip())
+        scale(self.head_dim)
     }
 
     /// Queries that share a head of keys and values.

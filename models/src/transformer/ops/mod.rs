@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::{Device, Gradients, NoneTape, OwnedTape, Tape, Tensor};
 
-pub(crate) use attention::{Causal, Rotary, softmax_rows};
+pub(crate) use attention::{Causal, Rotary, scale, softmax_rows};
 pub use fused::Fused;
 pub(crate) use panels::Panels;
 pub(crate) use product::{Left, Out, Right, Start, padded, product};
