@@ -1,22 +1,26 @@
 //! Sums of two numbers.
 //!
-//! - Prompt: `34+57=`.
-//! - Completion: the sum, `91`, as a canonical numeral (no leading zero), in the order of digits of the settings: written
-//!   from the least significant digit it is `19`, and 50 is `05`.
-//! - Verdicts: right; wrong for another number; unparsable for anything but a canonical numeral, so that a problem has
-//!   exactly one right completion.
-//! - Difficulty: the most digits of a number added.
-//! - Problems: one per ordered pair of numbers below 10^digits; `34+57=` and `57+34=` are in the same split.
+//! | | |
+//! |---|---|
+//! | Prompt | `34+57=` |
+//! | Completion | The sum, `91`, as a numeral without leading zeros. With `order = "least-significant-first"` its digits are written in reverse: `19`, and `05` for 50. |
+//! | Verdicts | Right; wrong for another numeral; unparsable otherwise. So a problem has exactly one right completion. |
+//! | Difficulty | `digits`: the most digits of a number added, from 1 to 9. |
+//! | Size | One problem for each ordered pair of numbers below 10^digits. `34+57=` and `57+34=` are in the same split. |
+//! | Mistakes | One in eight has a digit replaced by `=`. Of the others half forget a carry, where there is one, and the rest have one digit off by one. |
+//! | Ids | `a * 10^digits + b` |
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::env::{Ending, Env, Problem, Split, Verdict};
+use crate::env::{Env, Teacher, World};
 use crate::mistakes;
 use crate::numeral;
+use crate::problem::{Problem, Split};
 use crate::settings::{IllegalSetting, settings, within};
-use crate::split::{Catalogue, Pairs};
+use crate::split::{Entries, Pairs};
+use crate::verdict::{Answer, Verdict, judge_each};
 
 /// Sums of two numbers of up to `digits` digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +34,7 @@ pub struct Addition {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
+    /// As numbers are usually written.
     #[default]
     MostSignificantFirst,
     /// The order in which carries run, which small models learn sooner.
@@ -42,26 +47,26 @@ impl Addition {
         Settings { digits: digits.into(), order }.try_into()
     }
 
-    fn below(&self) -> u64 {
+    fn bound(&self) -> u64 {
         10_u64.pow(self.digits)
     }
 
     fn pose(&self, (a, b): (u64, u64)) -> Problem {
-        let answer = self.order.turned(&(a + b).to_string());
-        Problem { id: a * self.below() + b, prompt: format!("{a}+{b}="), answer }
+        let answer = self.order.apply(&(a + b).to_string());
+        Problem { id: a * self.bound() + b, prompt: format!("{a}+{b}=").into(), answer }
     }
 
-    /// A carry forgotten where there is one, or else a digit off by one, or else (rarely) no numeral at all.
     fn mistake(&self, problem: &Problem, rng: &mut dyn Rng) -> String {
-        if mistakes::is_of_form(rng) {
-            return mistakes::smudge(&problem.answer, '=', rng);
-        }
-        let forgotten = carry_forgotten(&problem.prompt);
-        let wrong = match forgotten.choose(rng) {
-            Some(wrong) if mistakes::errs(0.5, rng) => wrong.to_string(),
-            _ => mistakes::slip(&self.order.turned(&problem.answer), rng),
+        let sum = numeral::value(&self.order.apply(&problem.answer));
+        let Some(sum) = sum.filter(|_| !mistakes::is_unparsable(rng)) else {
+            return mistakes::with_one_replaced(&problem.answer, '=', rng);
         };
-        self.order.turned(&wrong)
+        let forgotten = sums_without_a_carry(problem.prompt.text().unwrap_or_default());
+        let wrong = match forgotten.choose(rng) {
+            Some(&wrong) if mistakes::errs(0.5, rng) => wrong.into(),
+            _ => mistakes::digit_off_by_one(sum.into(), rng),
+        };
+        self.order.apply(&wrong.to_string())
     }
 }
 
@@ -72,42 +77,52 @@ impl Default for Addition {
 }
 
 impl Env for Addition {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "addition"
-    }
-
-    fn alphabet(&self) -> String {
-        "0123456789+=".into()
     }
 
     fn max_tokens(&self) -> usize {
         self.digits as usize + 2
     }
 
-    fn problem(&self, split: Split, rng: &mut dyn Rng) -> Problem {
-        self.pose(Pairs { below: self.below() }.draw(split, rng))
+    fn count(&self, split: Split) -> u64 {
+        Pairs::below(self.bound()).count(split)
     }
 
-    fn problems(&self, split: Split) -> Option<Vec<Problem>> {
-        let pairs = Pairs { below: self.below() }.list(split)?;
-        Some(pairs.into_iter().map(|pair| self.pose(pair)).collect())
+    fn problem(&self, split: Split, index: u64, _rng: &mut dyn Rng) -> Problem {
+        self.pose(Pairs::below(self.bound()).at(split, index))
     }
 
-    fn judge(&self, problem: &Problem, completion: &str, ending: Ending) -> Verdict {
-        match ending {
-            Ending::Truncated => Verdict::Truncated,
-            Ending::Stopped => numeral::verdict(&self.order.turned(completion), &self.order.turned(&problem.answer)),
-        }
+    fn judge(&self, answers: &[Answer<'_>]) -> Vec<Verdict> {
+        judge_each(answers, |problem, completion| {
+            numeral::verdict(&self.order.apply(completion), &self.order.apply(&problem.answer))
+        })
     }
 
+    fn teacher(&self) -> Option<&dyn Teacher> {
+        Some(self)
+    }
+
+    fn world(&self) -> Option<&dyn World> {
+        Some(self)
+    }
+}
+
+impl Teacher for Addition {
     fn demonstration(&self, problem: &Problem, error_rate: f64, rng: &mut dyn Rng) -> String {
         if mistakes::errs(error_rate, rng) { self.mistake(problem, rng) } else { problem.answer.clone() }
     }
 }
 
+impl World for Addition {
+    fn alphabet(&self) -> String {
+        "0123456789+=".into()
+    }
+}
+
 impl Order {
     /// From the usual order of digits to this one, and back.
-    fn turned(self, numeral: &str) -> String {
+    fn apply(self, numeral: &str) -> String {
         match self {
             Order::MostSignificantFirst => numeral.into(),
             Order::LeastSignificantFirst => numeral.chars().rev().collect(),
@@ -116,7 +131,7 @@ impl Order {
 }
 
 /// What the sum would be without one of its carries, for each carry.
-fn carry_forgotten(prompt: &str) -> Vec<u64> {
+fn sums_without_a_carry(prompt: &str) -> Vec<u64> {
     let operands = prompt.trim_end_matches('=').split_once('+');
     let Some((a, b)) = operands.and_then(|(a, b)| Some((numeral::value(a)?, numeral::value(b)?))) else {
         return Vec::new();
@@ -149,10 +164,10 @@ mod tests {
 
     #[test]
     fn each_carry_can_be_forgotten() {
-        assert_eq!(carry_forgotten("34+57="), [81]);
-        assert_eq!(carry_forgotten("99+1="), [90, 0]);
-        assert_eq!(carry_forgotten("12+34="), [0; 0]);
-        assert_eq!(carry_forgotten("q1?"), [0; 0]);
-        assert_eq!(carry_forgotten("18446744073709551615+1="), [0; 0]);
+        assert_eq!(sums_without_a_carry("34+57="), [81]);
+        assert_eq!(sums_without_a_carry("99+1="), [90, 0]);
+        assert_eq!(sums_without_a_carry("12+34="), [0; 0]);
+        assert_eq!(sums_without_a_carry("q1?"), [0; 0]);
+        assert_eq!(sums_without_a_carry("18446744073709551615+1="), [0; 0]);
     }
 }

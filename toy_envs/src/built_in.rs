@@ -1,4 +1,4 @@
-//! The environments of this crate as one setting: `name` says which, and the other keys are its settings.
+//! The environments of this crate as one setting: `name` chooses the environment, and the other keys are its settings.
 
 use std::ops::Deref;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::env::Env;
 
-/// From the environments' modules, types and one-line descriptions: the enumeration, its names, and the way to each.
+/// Makes the enumeration from the modules, types and one-line descriptions of the environments.
 macro_rules! environments {
     ($($module:ident::$Env:ident: $about:literal,)+) => {
         /// One of the environments of this crate, with its settings.
@@ -17,7 +17,7 @@ macro_rules! environments {
         }
 
         impl BuiltIn {
-            /// As in configuration files.
+            /// The names, as in configuration files.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($module)),+];
 
             /// Each environment with its default settings, in the order of the names.
@@ -25,7 +25,7 @@ macro_rules! environments {
                 vec![$(Self::$Env(Default::default())),+]
             }
 
-            /// One line on what is asked.
+            /// One line on what the environment asks.
             pub fn about(&self) -> &'static str {
                 match self {
                     $(Self::$Env(_) => $about,)+
@@ -64,7 +64,7 @@ macro_rules! environments {
 environments! {
     bandit::Bandit: "one choice among six arms, right with a known probability",
     addition::Addition: "the sum of two numbers, 34+57=",
-    modular::Modular: "a sum, difference or product modulo a number, 3+5%7=",
+    modular::Modular: "a sum, difference or product modulo a number, 13+15%23=",
     chain::Chain: "a running sum with every partial sum written out, 3+4+5=",
-    countdown::Countdown: "an expression of given numbers that hits a target, 2,3,7>13:",
+    countdown::Countdown: "an expression of given numbers with a given value, 2,3,7>13:",
 }

@@ -1,27 +1,34 @@
-//! Running sums, written out: the outcome is judged, and the token that lost it is known.
+//! Running sums, written out: only the last sum is judged, and the token at which a completion goes wrong is known.
 //!
-//! - Prompt: `3+4+5=`.
-//! - Completion: every partial sum and then the final one, `7,12`, as canonical numerals (no leading zero).
-//! - Verdicts: only the outcome counts. Right when the last numeral is the sum, whatever the partial sums say; wrong when it
-//!   is another number; unparsable when there are not as many numerals as sums, or something else.
-//! - Difficulty: the number of terms, and the most digits of a term.
-//! - Problems: 10^(digits * terms), one per list of terms.
+//! | | |
+//! |---|---|
+//! | Prompt | `3+4+5=` |
+//! | Completion | Every partial sum, the final one last, `7,12`, as numerals without leading zeros. |
+//! | Verdicts | Right when the last numeral is the sum, whatever the partial sums; wrong when it is another; unparsable when there are more or fewer numerals than sums, or anything else. |
+//! | Difficulty | `terms`, from 2 to 9, and `digits`, the most digits of a term, 1 or 2. |
+//! | Size | One problem for each list of terms: 10^(digits * terms). |
+//! | Mistakes | One digit of one sum is off by one, and the sums after it follow from it. Never unparsable. |
+//! | Ids | The terms, each written with `digits` digits, as one number. |
 //!
 //! # The decisive token
-//! The *faithful continuation* of a prefix makes no new slip: the numeral in progress is finished as what its predecessor, as
-//! written, and the term add up to where the digits so far allow it and left as it is where they do not; each later
-//! numeral is its predecessor, as written, plus the term. A prefix is *open* when its faithful continuation is right. The
-//! decisive token of a completion that is not right is the one after its longest open prefix. For `3+4+5=`:
-//! in `8,13` it is the `8`, which the rest follows faithfully; in `7,13` the `3`; in `7`, which stops too early, the end.
+//! The *faithful continuation* of a prefix makes no further mistake. It finishes the numeral in progress as the sum of the
+//! numeral before it, as written, and the term, if the digits so far allow that, and leaves it as it is if they do not. Each later
+//! numeral is the numeral before it, as written, plus the term. A prefix is *open* when its faithful continuation is right.
+//! The decisive token of a completion that is not right is the token after its longest open prefix. For `3+4+5=`:
+//! - In `8,13` it is the `8`, because the `13` follows from it.
+//! - In `7,13` it is the `3`.
+//! - In `7`, which stops too early, it is the end token.
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use crate::env::{Ending, Env, Problem, Split, Verdict};
+use crate::env::{Env, Teacher, World};
 use crate::mistakes;
 use crate::numeral;
+use crate::problem::{Problem, Split};
 use crate::settings::{IllegalSetting, settings, within};
-use crate::split::{Catalogue, Numbered};
+use crate::split::{Entries, Numbers};
+use crate::verdict::{Answer, Verdict, judge_each};
 
 /// Sums of `terms` numbers of up to `digits` digits, with the partial sums.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +44,8 @@ impl Chain {
         Settings { terms: terms.into(), digits: digits.into() }.try_into()
     }
 
-    fn lists(&self) -> Numbered {
-        Numbered { total: 10_u64.pow(self.digits * self.terms) }
+    fn ids(&self) -> Numbers {
+        Numbers::new(10_u64.pow(self.digits * self.terms))
     }
 
     fn pose(&self, id: u64) -> Problem {
@@ -48,7 +55,8 @@ impl Chain {
             *sum += term;
             Some(*sum)
         });
-        Problem { id, prompt: format!("{}=", join(&terms, "+")), answer: join(&sums.skip(1).collect::<Vec<_>>(), ",") }
+        let prompt = format!("{}=", join(&terms, "+")).into();
+        Problem { id, prompt, answer: join(&sums.skip(1).collect::<Vec<_>>(), ",") }
     }
 }
 
@@ -59,12 +67,8 @@ impl Default for Chain {
 }
 
 impl Env for Chain {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "chain"
-    }
-
-    fn alphabet(&self) -> String {
-        "0123456789+=,".into()
     }
 
     /// A sum of up to nine terms has at most one digit more than they have.
@@ -73,44 +77,49 @@ impl Env for Chain {
         sums * (widest + 1)
     }
 
-    fn problem(&self, split: Split, rng: &mut dyn Rng) -> Problem {
-        self.pose(self.lists().draw(split, rng))
+    fn count(&self, split: Split) -> u64 {
+        self.ids().count(split)
     }
 
-    fn problems(&self, split: Split) -> Option<Vec<Problem>> {
-        let ids = self.lists().list(split)?;
-        Some(ids.into_iter().map(|id| self.pose(id)).collect())
+    fn problem(&self, split: Split, index: u64, _rng: &mut dyn Rng) -> Problem {
+        self.pose(self.ids().at(split, index))
     }
 
-    fn judge(&self, problem: &Problem, completion: &str, ending: Ending) -> Verdict {
-        let count = |text: &str| text.split(',').count();
-        let last = |text: &str| text.rsplit(',').next().map(str::to_owned);
-        match ending {
-            Ending::Truncated => Verdict::Truncated,
-            Ending::Stopped if !completion.split(',').all(numeral::is_numeral) => Verdict::Unparsable,
-            Ending::Stopped if count(completion) != count(&problem.answer) => Verdict::Unparsable,
-            Ending::Stopped if last(completion) == last(&problem.answer) => Verdict::Right,
-            Ending::Stopped => Verdict::Wrong,
-        }
+    fn judge(&self, answers: &[Answer<'_>]) -> Vec<Verdict> {
+        judge_each(answers, verdict)
     }
 
-    /// A wrong one has one slip, a digit off by one, and is consistent from there on.
+    fn teacher(&self) -> Option<&dyn Teacher> {
+        Some(self)
+    }
+
+    fn world(&self) -> Option<&dyn World> {
+        Some(self)
+    }
+}
+
+impl Teacher for Chain {
     fn demonstration(&self, problem: &Problem, error_rate: f64, rng: &mut dyn Rng) -> String {
         if !mistakes::errs(error_rate, rng) {
             return problem.answer.clone();
         }
         let Some(mut sums) = numbers(&problem.answer) else {
-            return mistakes::smudge(&problem.answer, '=', rng);
+            return mistakes::with_one_replaced(&problem.answer, '=', rng);
         };
         let step = rng.random_range(0..sums.len());
-        let slipped = mistakes::slip(&sums[step].to_string(), rng);
-        let off = numeral::value(&slipped).map_or(1, i128::from) - sums[step];
-        sums[step..].iter_mut().for_each(|sum| *sum += off);
+        let error = mistakes::digit_off_by_one(sums[step], rng) - sums[step];
+        sums[step..].iter_mut().for_each(|sum| *sum += error);
         join(&sums, ",")
+    }
+}
+
+impl World for Chain {
+    fn alphabet(&self) -> String {
+        "0123456789+=,".into()
     }
 
     fn decisive(&self, problem: &Problem, completion: &str) -> Option<usize> {
-        if self.judge(problem, completion, Ending::Stopped) == Verdict::Right {
+        if verdict(problem, completion) == Verdict::Right {
             return None;
         }
         let sums = numbers(&problem.answer)?;
@@ -121,7 +130,20 @@ impl Env for Chain {
     }
 }
 
-/// Characters of the longest numeral that is read, and a comma.
+fn verdict(problem: &Problem, completion: &str) -> Verdict {
+    let count = |text: &str| text.split(',').count();
+    let last = |text: &str| text.rsplit(',').next().map(str::to_owned);
+    if count(completion) != count(&problem.answer) || !completion.split(',').all(numeral::is_numeral) {
+        Verdict::Unparsable
+    } else if last(completion) == last(&problem.answer) {
+        Verdict::Right
+    } else {
+        Verdict::Wrong
+    }
+}
+
+/// Length of the longest numeral that fits a `u64`, and a comma. Longer prefixes than this for each sum cannot be open, so that
+/// the work on a long text is bounded.
 const WIDEST: usize = 21;
 
 /// Whether the faithful continuation of the prefix ends in the last of the sums.
@@ -129,7 +151,7 @@ fn is_open(sums: &[i128], prefix: &str) -> bool {
     faithful_outcome(sums, prefix).is_some_and(|outcome| sums.last() == Some(&outcome))
 }
 
-/// The last number of the faithful continuation; none where the prefix has left the form.
+/// The last number of the faithful continuation; `None` if the prefix cannot be continued to a list of numerals.
 fn faithful_outcome(sums: &[i128], prefix: &str) -> Option<i128> {
     let (done, in_progress) = prefix.rsplit_once(',').map_or((None, prefix), |(done, rest)| (Some(done), rest));
     let done = done.map_or(Some(Vec::new()), numbers)?;
@@ -140,7 +162,7 @@ fn faithful_outcome(sums: &[i128], prefix: &str) -> Option<i128> {
     Some(written + (sums.last()? - sum))
 }
 
-/// Of a list of numerals with commas between them. Wide enough that their sums and differences cannot overflow.
+/// The numbers of a list of numerals with commas between them. Their sums and differences cannot overflow an `i128`.
 fn numbers(list: &str) -> Option<Vec<i128>> {
     list.split(',').map(|text| numeral::value(text).map(i128::from)).collect()
 }
@@ -173,7 +195,7 @@ mod tests {
     #[test]
     fn problems_list_the_terms_and_their_running_sums() {
         let problem = Chain { terms: 4, digits: 2 }.pose(3_40_05_99);
-        assert_eq!((problem.prompt.as_str(), problem.answer.as_str()), ("3+40+5+99=", "43,48,147"));
+        assert_eq!((problem.prompt.text(), problem.answer.as_str()), (Some("3+40+5+99="), "43,48,147"));
     }
 
     #[test]

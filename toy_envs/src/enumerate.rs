@@ -1,39 +1,62 @@
-//! Every completion there is, so that an expectation over them is a finite sum.
+//! Every problem of a split, and every completion of a problem.
 //!
-//! The completions are the leaves of the tree that a sampler walks: after each character it may stop, until the token limit
-//! stops it. So their probabilities under any policy add up to 1.
+//! The completions are the leaves of the tree that a sampler walks: after each character it may stop, and at the token limit
+//! it is cut. So their probabilities add up to 1 under any policy, and an expectation over completions is a finite sum.
 
-use crate::env::{Ending, Env, Problem, Verdict};
+use std::iter;
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+use crate::env::{Env, World};
+use crate::problem::{Problem, Split};
+use crate::verdict::{Answer, Ending, Verdict};
+
+/// The problem at each index of the split, in order. Where an index stands for several problems, one is drawn, the same at
+/// every call.
+pub fn problems(env: &dyn Env, split: Split) -> impl Iterator<Item = Problem> + '_ {
+    (0..env.count(split)).map(move |index| env.problem(split, index, &mut ChaCha8Rng::seed_from_u64(index)))
+}
 
 /// Every completion of at most `max_tokens` tokens, end token included, over the characters of the alphabet.
 pub fn completions(alphabet: &str, max_tokens: usize) -> Completions {
     Completions { alphabet: alphabet.chars().collect(), max_tokens, next: Some(Vec::new()) }
 }
 
-/// How many completions there are over an alphabet of `characters`; none where the number does not fit.
+/// How many completions of at most `max_tokens` tokens there are over an alphabet of `characters`. `None` if the number does
+/// not fit.
 pub fn count(characters: usize, max_tokens: usize) -> Option<u128> {
     let base = u128::try_from(characters).ok()?;
     if base <= 1 {
-        // One text of each length, or the empty one alone; and without a token limit above 0, that one cut short.
+        // One text of each length, or only the empty one. These loops would take `max_tokens` rounds.
         return u128::try_from(if base == 1 { max_tokens.checked_add(1)? } else { 1 }).ok();
     }
     (0..max_tokens).try_fold(1_u128, |count, _| count.checked_mul(base)?.checked_add(1))
 }
 
-/// Every completion of the environment with the judge's word on it.
-pub fn judged<'a>(env: &'a dyn Env, problem: &'a Problem) -> impl Iterator<Item = (String, Ending, Verdict)> + 'a {
-    completions(&env.alphabet(), env.max_tokens()).map(|(text, ending)| {
-        let verdict = env.judge(problem, &text, ending);
-        (text, ending, verdict)
+/// Every completion of the problem with its ending and verdict, in the order of [`completions`]. The world is asked for many
+/// verdicts at once; one that it leaves out is [`Verdict::Ungraded`].
+pub fn judged<'a>(world: &'a dyn World, problem: &'a Problem) -> impl Iterator<Item = (String, Ending, Verdict)> + 'a {
+    const AT_ONCE: usize = 1024;
+    let mut completions = completions(&world.alphabet(), world.max_tokens());
+    let batches = iter::from_fn(move || {
+        let batch: Vec<_> = completions.by_ref().take(AT_ONCE).collect();
+        (!batch.is_empty()).then_some(batch)
+    });
+    batches.flat_map(move |batch| {
+        let answer = |at: usize| Answer { problem, completion: &batch[at].0, ending: batch[at].1 };
+        let verdicts = world.judge(&(0..batch.len()).map(answer).collect::<Vec<_>>());
+        let verdicts = verdicts.into_iter().chain(iter::repeat(Verdict::Ungraded));
+        batch.into_iter().zip(verdicts).map(|((text, ending), verdict)| (text, ending, verdict))
     })
 }
 
-/// The shortest first, and those of a length in the order of the alphabet.
+/// An iterator over completions and their endings: the shortest first, and those of a length in the order of the alphabet.
 #[derive(Clone, Debug)]
 pub struct Completions {
     alphabet: Vec<char>,
     max_tokens: usize,
-    /// Places in the alphabet.
+    /// The next completion, as places in the alphabet.
     next: Option<Vec<usize>>,
 }
 
@@ -50,7 +73,7 @@ impl Iterator for Completions {
 }
 
 impl Completions {
-    /// Counts up like an odometer, and on overflow goes on with one character more.
+    /// The next text of the same length, or the first one that is a character longer.
     fn after(&self, mut places: Vec<usize>) -> Option<Vec<usize>> {
         for place in places.iter_mut().rev() {
             if *place + 1 < self.alphabet.len() {

@@ -1,134 +1,147 @@
-//! What an environment is: problems, a judge, demonstrations.
+//! What an environment is: problems and a judge for training, and for some a teacher and a finite world.
+//!
+//! [`Env`] is all that training needs. Two more traits describe what only some environments can do:
+//! - [`Teacher`] writes demonstrations, for a warm-up by supervised learning.
+//! - [`World`] has completions over a known alphabet, so that all of them can be enumerated.
+//!
+//! # An environment of your own
+//! Reverse a word of three letters. Nothing is registered: pass the value where an environment is wanted. The random numbers
+//! are those of `rand` 0.10.
+//!
+//! ```
+//! use oreal_toy_envs::{Answer, Env, Problem, Split, Teacher, Verdict, World, enumerate, judge_each};
+//! use rand::{Rng, RngExt};
+//!
+//! #[derive(Debug)]
+//! struct Reverse;
+//!
+//! /// All words of three letters, numbered. Every third one is held out.
+//! fn word(split: Split, index: u64) -> (u64, String) {
+//!     let number = match split {
+//!         Split::HeldOut => 3 * index,
+//!         Split::Train => 3 * (index / 2) + 1 + index % 2,
+//!     };
+//!     let letter = |place: u32| ['a', 'b', 'c'][(number / 3_u64.pow(place) % 3) as usize];
+//!     (number, (0..3).map(letter).collect())
+//! }
+//!
+//! /// The verdict on one completion that ended by itself.
+//! fn verdict(problem: &Problem, completion: &str) -> Verdict {
+//!     if completion == problem.answer {
+//!         Verdict::Right
+//!     } else if completion.chars().all(|letter| "abc".contains(letter)) {
+//!         Verdict::Wrong
+//!     } else {
+//!         Verdict::Unparsable
+//!     }
+//! }
+//!
+//! impl Env for Reverse {
+//!     fn name(&self) -> &str {
+//!         "reverse"
+//!     }
+//!     fn max_tokens(&self) -> usize {
+//!         4 // three letters and the end token
+//!     }
+//!     fn count(&self, split: Split) -> u64 {
+//!         match split {
+//!             Split::Train => 18,
+//!             Split::HeldOut => 9,
+//!         }
+//!     }
+//!     fn problem(&self, split: Split, index: u64, _rng: &mut dyn Rng) -> Problem {
+//!         let (id, word) = word(split, index);
+//!         Problem { id, prompt: format!("{word}>").into(), answer: word.chars().rev().collect() }
+//!     }
+//!     fn judge(&self, answers: &[Answer<'_>]) -> Vec<Verdict> {
+//!         judge_each(answers, verdict)
+//!     }
+//!     // The next two are optional.
+//!     fn teacher(&self) -> Option<&dyn Teacher> {
+//!         Some(self)
+//!     }
+//!     fn world(&self) -> Option<&dyn World> {
+//!         Some(self)
+//!     }
+//! }
+//!
+//! impl Teacher for Reverse {
+//!     fn demonstration(&self, problem: &Problem, error_rate: f64, rng: &mut dyn Rng) -> String {
+//!         let errs = rng.random::<f64>() < error_rate;
+//!         if errs { format!("{}a", &problem.answer[1..]) } else { problem.answer.clone() }
+//!     }
+//! }
+//!
+//! impl World for Reverse {
+//!     fn alphabet(&self) -> String {
+//!         "abc>".into()
+//!     }
+//! }
+//!
+//! let problem = &enumerate::problems(&Reverse, Split::HeldOut).nth(5).unwrap();
+//! assert_eq!((problem.prompt.text(), problem.answer.as_str()), (Some("acb>"), "bca"));
+//! let answers = [Answer::stopped(problem, "bca"), Answer::stopped(problem, "acb"), Answer::truncated(problem, "bcab")];
+//! assert_eq!(Reverse.judge(&answers), [Verdict::Right, Verdict::Wrong, Verdict::Truncated]);
+//! let right = enumerate::judged(&Reverse, problem).filter(|(.., verdict)| *verdict == Verdict::Right);
+//! assert_eq!(right.count(), 1);
+//! ```
 
-use std::collections::HashSet;
 use std::fmt::Debug;
 
-use rand::rngs::ChaCha8Rng;
-use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
+use rand::Rng;
 
-/// Which problems: those to train on, or those never trained on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Split {
-    Train,
-    HeldOut,
-}
+use crate::problem::{Problem, Split};
+use crate::verdict::{Answer, Verdict};
 
-/// A question with its known answer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Problem {
-    /// Stable within an environment of the same settings.
-    pub id: u64,
-    pub prompt: String,
-    /// A right completion; the judge may accept others.
-    pub answer: String,
-}
-
-/// How a completion ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ending {
-    /// The model said it was done.
-    Stopped,
-    /// It was cut at the token limit.
-    Truncated,
-}
-
-/// The judge's word on a completion. Only `Right` is rewarded, but the others are never mixed up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
-    Right,
-    Wrong,
-    /// Not in the form the environment asks for.
-    Unparsable,
-    /// Cut before it was done; nothing is said about the rest.
-    Truncated,
-    /// The judge could not decide; such a completion is no evidence either way.
-    Ungraded,
-}
-
-impl Verdict {
-    /// Outcome reward in {0, 1}.
-    pub fn reward(self) -> f64 {
-        f64::from(self == Verdict::Right)
-    }
-}
-
-/// A source of problems with a verifiable answer.
+/// Problems and the verdicts on their completions.
 ///
-/// Every method is total: it answers for any text, any problem (also one of another environment) and any rate.
+/// No method panics, whatever it is given: any index, any text, any problem (also one of another environment).
 pub trait Env: Debug + Send + Sync {
     /// One word, as in configuration files.
-    fn name(&self) -> &'static str;
-    /// Every character of a prompt or completion, each a token; the end of a completion is no character.
-    fn alphabet(&self) -> String;
+    fn name(&self) -> &str;
+
     /// Longest completion worth sampling, in tokens, end token included.
     fn max_tokens(&self) -> usize;
-    /// A random problem of the split.
-    fn problem(&self, split: Split, rng: &mut dyn Rng) -> Problem;
-    /// Every problem of the split, where they are few enough to list.
-    fn problems(&self, split: Split) -> Option<Vec<Problem>>;
-    /// Judges the text of a completion (without its end token).
-    fn judge(&self, problem: &Problem, completion: &str, ending: Ending) -> Verdict;
-    /// A completion by an imperfect teacher: right with probability `1 - error_rate`, otherwise wrong or unparsable.
-    fn demonstration(&self, problem: &Problem, error_rate: f64, rng: &mut dyn Rng) -> String;
 
-    /// Where a stopped completion was lost: the index of the first token after which it could no longer be right, in the
-    /// sense that the environment defines. The end token has the index after the last character.
-    /// `None` when the completion is right or the environment cannot tell.
-    fn decisive(&self, _problem: &Problem, _completion: &str) -> Option<usize> {
+    /// How many problems the split has, at least 1. An epoch passes over the indices from 0 below this.
+    fn count(&self, split: Split) -> u64;
+
+    /// The problem at an index below [`Env::count`]; the environments of this crate take a larger one modulo the count. The
+    /// same for the same arguments and random numbers. Most environments have one problem at an index and leave `rng` alone;
+    /// where an index stands for several problems, `rng` chooses.
+    fn problem(&self, split: Split, index: u64, rng: &mut dyn Rng) -> Problem;
+
+    /// The verdict on each answer, in order. The answers may belong to different problems. An answer that cannot be judged (a
+    /// service that does not respond, say) is [`Verdict::Ungraded`].
+    fn judge(&self, answers: &[Answer<'_>]) -> Vec<Verdict>;
+
+    /// Writes demonstrations, if the environment can.
+    fn teacher(&self) -> Option<&dyn Teacher> {
         None
     }
 
-    /// Distinct held-out problems to evaluate on, `count` of them or all there are. The same at every call and seed, in a
-    /// fixed order, so that a smaller count gives the beginning of a larger one.
-    fn held_out(&self, count: usize) -> Vec<Problem> {
-        let mut rng = ChaCha8Rng::seed_from_u64(0);
-        match self.problems(Split::HeldOut) {
-            Some(mut all) => {
-                all.shuffle(&mut rng);
-                all.truncate(count);
-                all
-            }
-            None => distinct(count, || self.problem(Split::HeldOut, &mut rng)),
-        }
+    /// The environment as a world whose completions can be enumerated, if it is one.
+    fn world(&self) -> Option<&dyn World> {
+        None
     }
 }
 
-/// The first `count` distinct problems drawn, fewer when a thousand draws in a row bring nothing new.
-fn distinct(count: usize, mut draw: impl FnMut() -> Problem) -> Vec<Problem> {
-    const PATIENCE: usize = 1000;
-    let (mut seen, mut found, mut stale) = (HashSet::new(), Vec::new(), 0);
-    while found.len() < count && stale < PATIENCE {
-        let problem = draw();
-        if seen.insert(problem.id) {
-            found.push(problem);
-            stale = 0;
-        } else {
-            stale += 1;
-        }
-    }
-    found
+/// Writes demonstrations, with mistakes if asked to.
+pub trait Teacher: Send + Sync {
+    /// A completion, right with probability `1 - error_rate` and otherwise wrong or unparsable. Rates below 0 and NaN count
+    /// as 0, rates above 1 as 1.
+    fn demonstration(&self, problem: &Problem, error_rate: f64, rng: &mut dyn Rng) -> String;
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// An environment whose completions are texts over a known alphabet, one token a character. [`crate::enumerate`] lists them.
+pub trait World: Env {
+    /// Every character that may occur in a prompt or completion, each once. The end of a completion is not a character.
+    fn alphabet(&self) -> String;
 
-    #[test]
-    fn distinct_gives_up_when_nothing_new_comes() {
-        let mut next = 0;
-        let found = distinct(10, || {
-            next = (next + 1) % 3;
-            Problem { id: next, prompt: String::new(), answer: String::new() }
-        });
-        assert_eq!(found.iter().map(|problem| problem.id).collect::<Vec<_>>(), [1, 2, 0]);
-    }
-
-    #[test]
-    fn only_right_is_rewarded() {
-        assert_eq!(Verdict::Right.reward(), 1.0);
-        for verdict in [Verdict::Wrong, Verdict::Unparsable, Verdict::Truncated, Verdict::Ungraded] {
-            assert_eq!(verdict.reward(), 0.0, "{verdict:?}");
-        }
+    /// The decisive token of a stopped completion: the index of the first token after which the completion could no longer
+    /// be right, in the sense that the environment defines. The end token has the index after the last character. `None` when
+    /// the completion is right or the environment does not define it.
+    fn decisive(&self, _problem: &Problem, _completion: &str) -> Option<usize> {
+        None
     }
 }

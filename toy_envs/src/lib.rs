@@ -1,25 +1,38 @@
-//! Binary-reward arithmetic, small enough to enumerate.
+//! Environments with binary rewards: small arithmetic problems with known answers.
 //!
 //! In reading order:
-//! - [`mod@env`]: what an environment is. A [`Problem`] has a prompt and a known answer; the judge's word on a completion is a
-//!   [`Verdict`]; a teacher demonstrates, imperfectly if asked to.
-//! - The environments, from the one without structure to the one without a procedure: [`bandit`], [`addition`], [`modular`],
-//!   [`chain`], [`countdown`].
-//! - [`enumerate`]: every completion there is, for exact expectations.
-//! - [`built_in`]: the environments as one setting, by name.
+//! - [`mod@problem`]: a [`Problem`] is a prompt (text or chat) with a known answer.
+//! - [`mod@verdict`]: an [`Answer`] is a completion of a problem; a [`Verdict`] is what the judge says of it.
+//! - [`mod@env`]: the traits. [`Env`] is what training needs, [`Teacher`] writes demonstrations, [`World`] can be enumerated.
+//! - The environments: [`bandit`], [`addition`], [`modular`], [`chain`], [`countdown`].
+//! - [`enumerate`]: every problem of a split and every completion of a problem, for exact expectations.
+//! - [`built_in`]: the environments as one setting, chosen by name.
+//!
+//! | environment | prompt | right completion | by default: problems to train on / held out | longest completion, tokens |
+//! |---|---|---|---|---|
+//! | [`bandit`] | `q2?` | `a`, `b` or `c` | 56 / 56 | 2 |
+//! | [`addition`] | `34+57=` | `91` | 9000 / 1000 | 4 |
+//! | [`modular`] | `13+15%23=` | `5` | 474 / 55 | 3 |
+//! | [`chain`] | `3+4+5=` | `7,12` | 900 / 100 | 6 |
+//! | [`countdown`] | `2,3,7>13:` | `2*3+7` and others | 110 / 55 sets of numbers, each with many targets | 8 |
 //!
 //! ```
-//! use oreal_toy_envs::{BuiltIn, Ending, Env, Split, Verdict, enumerate};
+//! use oreal_toy_envs::{Addition, Answer, Env, Split, Verdict, enumerate};
 //!
-//! let env: &dyn Env = &*BuiltIn::all()[2];
-//! let problem = &env.problems(Split::HeldOut).unwrap()[0];
-//! assert_eq!(env.judge(problem, &problem.answer, Ending::Stopped), Verdict::Right);
-//! let right = enumerate::judged(env, problem).filter(|(.., verdict)| *verdict == Verdict::Right);
-//! assert_eq!(right.count(), 1);
+//! let env = Addition::default();
+//! let problem = &enumerate::problems(&env, Split::HeldOut).next().unwrap();
+//! assert_eq!(problem.prompt.text(), Some("5+5="));
+//! let answers = [Answer::stopped(problem, "10"), Answer::stopped(problem, "11"), Answer::stopped(problem, "ten")];
+//! assert_eq!(env.judge(&answers), [Verdict::Right, Verdict::Wrong, Verdict::Unparsable]);
 //! ```
 //!
-//! A new environment is a file that implements [`Env`] and one line in the list of `built_in.rs`; the tests over the list then
-//! ask for its file of verdicts in `tests/verdicts/`.
+//! An environment of your own implements [`Env`], in any crate; [`mod@env`] has a complete example. To add one to this crate,
+//! write its file and its line in `built_in.rs`; the tests over the list then ask for its verdicts in `tests/verdicts/`.
+
+#![warn(missing_docs)]
+
+pub mod problem;
+pub mod verdict;
 
 pub mod env;
 
@@ -42,6 +55,8 @@ pub use bandit::Bandit;
 pub use built_in::BuiltIn;
 pub use chain::Chain;
 pub use countdown::Countdown;
-pub use env::{Ending, Env, Problem, Split, Verdict};
+pub use env::{Env, Teacher, World};
 pub use modular::Modular;
+pub use problem::{Message, Problem, Prompt, Speaker, Split};
 pub use settings::IllegalSetting;
+pub use verdict::{Answer, Ending, Verdict, judge_each};

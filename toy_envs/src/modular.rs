@@ -1,20 +1,25 @@
 //! Arithmetic modulo a number.
 //!
-//! - Prompt: `3+5%7=`, also with `-` or `*`: the result of the operation, reduced.
-//! - Completion: the residue from 0 below the modulus, `1`, as a canonical numeral (no leading zero).
-//! - Verdicts: right; wrong for another number, also an unreduced one; unparsable for anything but a canonical numeral, so
-//!   that a problem has exactly one right completion.
-//! - Difficulty: the modulus, and the operation.
-//! - Problems: one per ordered pair of residues; a pair and its mirror image are in the same split.
+//! | | |
+//! |---|---|
+//! | Prompt | `13+15%23=`, also with `-` or `*` |
+//! | Completion | The residue from 0 below the modulus, `5`, as a numeral without leading zeros. |
+//! | Verdicts | Right; wrong for another numeral, also an unreduced one; unparsable otherwise. So a problem has exactly one right completion. |
+//! | Difficulty | `modulus`, from 2 to 1000000, and `operation`. |
+//! | Size | One problem for each ordered pair of residues; a pair and its mirror image are in the same split. Of 529 problems with the default modulus 23, 55 are held out; 2380 completions (13 characters, 3 tokens). A modulus up to 10 needs 2 tokens, but leaves fewer than 50 problems to hold out. |
+//! | Mistakes | One in eight has a digit replaced by `=`. The others are the residue before or after the right one. |
+//! | Ids | `a * modulus + b` |
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use crate::env::{Ending, Env, Problem, Split, Verdict};
+use crate::env::{Env, Teacher, World};
 use crate::mistakes;
 use crate::numeral;
+use crate::problem::{Problem, Split};
 use crate::settings::{IllegalSetting, settings, within};
-use crate::split::{Catalogue, Pairs};
+use crate::split::{Entries, Pairs};
+use crate::verdict::{Answer, Verdict, judge_each};
 
 /// One operation on the residues of a modulus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,13 +29,16 @@ pub struct Modular {
     operation: Operation,
 }
 
-/// What is done to the two residues.
+/// The operation on the two residues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
+    /// `a + b`
     #[default]
     Add,
+    /// `a - b`
     Subtract,
+    /// `a * b`
     Multiply,
 }
 
@@ -41,7 +49,7 @@ impl Modular {
     }
 
     fn pairs(&self) -> Pairs {
-        Pairs { below: self.modulus.into() }
+        Pairs::below(self.modulus.into())
     }
 
     fn pose(&self, (a, b): (u64, u64)) -> Problem {
@@ -52,59 +60,65 @@ impl Modular {
             Operation::Multiply => a * b % modulus,
         };
         let prompt = format!("{a}{}{b}%{modulus}=", self.operation.sign());
-        Problem { id: a * modulus + b, prompt, answer: residue.to_string() }
+        Problem { id: a * modulus + b, prompt: prompt.into(), answer: residue.to_string() }
     }
 
-    /// A neighbouring residue, or else (rarely) no numeral at all.
     fn mistake(&self, problem: &Problem, rng: &mut dyn Rng) -> String {
-        match numeral::value(&problem.answer) {
-            Some(residue) if !mistakes::is_of_form(rng) => {
-                let modulus = u64::from(self.modulus);
-                let aside = if rng.random() { 1 } else { modulus - 1 };
-                ((residue % modulus + aside) % modulus).to_string()
-            }
-            _ => mistakes::smudge(&problem.answer, '=', rng),
-        }
+        let residue = numeral::value(&problem.answer).filter(|_| !mistakes::is_unparsable(rng));
+        let Some(residue) = residue else {
+            return mistakes::with_one_replaced(&problem.answer, '=', rng);
+        };
+        let modulus = u64::from(self.modulus);
+        let step = if rng.random() { 1 } else { modulus - 1 };
+        ((residue % modulus + step) % modulus).to_string()
     }
 }
 
 impl Default for Modular {
     fn default() -> Self {
-        Self { modulus: 7, operation: Operation::default() }
+        Self { modulus: 23, operation: Operation::default() }
     }
 }
 
 impl Env for Modular {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "modular"
-    }
-
-    fn alphabet(&self) -> String {
-        format!("0123456789{}%=", self.operation.sign())
     }
 
     fn max_tokens(&self) -> usize {
         numeral::width(u64::from(self.modulus) - 1) + 1
     }
 
-    fn problem(&self, split: Split, rng: &mut dyn Rng) -> Problem {
-        self.pose(self.pairs().draw(split, rng))
+    fn count(&self, split: Split) -> u64 {
+        self.pairs().count(split)
     }
 
-    fn problems(&self, split: Split) -> Option<Vec<Problem>> {
-        let pairs = self.pairs().list(split)?;
-        Some(pairs.into_iter().map(|pair| self.pose(pair)).collect())
+    fn problem(&self, split: Split, index: u64, _rng: &mut dyn Rng) -> Problem {
+        self.pose(self.pairs().at(split, index))
     }
 
-    fn judge(&self, problem: &Problem, completion: &str, ending: Ending) -> Verdict {
-        match ending {
-            Ending::Truncated => Verdict::Truncated,
-            Ending::Stopped => numeral::verdict(completion, &problem.answer),
-        }
+    fn judge(&self, answers: &[Answer<'_>]) -> Vec<Verdict> {
+        judge_each(answers, |problem, completion| numeral::verdict(completion, &problem.answer))
     }
 
+    fn teacher(&self) -> Option<&dyn Teacher> {
+        Some(self)
+    }
+
+    fn world(&self) -> Option<&dyn World> {
+        Some(self)
+    }
+}
+
+impl Teacher for Modular {
     fn demonstration(&self, problem: &Problem, error_rate: f64, rng: &mut dyn Rng) -> String {
         if mistakes::errs(error_rate, rng) { self.mistake(problem, rng) } else { problem.answer.clone() }
+    }
+}
+
+impl World for Modular {
+    fn alphabet(&self) -> String {
+        format!("0123456789{}%=", self.operation.sign())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Decimal numerals in canonical form: digits only, and no leading zero except in "0" itself.
 
-use crate::env::Verdict;
+use crate::verdict::Verdict;
 
-/// On a numeral written where another, or the same, is right.
+/// The verdict on a text where the numeral `right` is asked for.
 pub(crate) fn verdict(written: &str, right: &str) -> Verdict {
     if !is_numeral(written) {
         Verdict::Unparsable
@@ -19,12 +19,12 @@ pub(crate) fn is_numeral(text: &str) -> bool {
     digits && (text == "0" || !text.starts_with('0'))
 }
 
-/// The number that a canonical numeral stands for, where it is one and fits.
+/// The value of a canonical numeral; `None` for another text or a number that does not fit.
 pub(crate) fn value(text: &str) -> Option<u64> {
     is_numeral(text).then(|| text.parse().ok()).flatten()
 }
 
-/// How many digits it takes to write the number.
+/// The number of digits of a number.
 pub(crate) fn width(number: u64) -> usize {
     number.to_string().len()
 }

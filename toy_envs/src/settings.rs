@@ -1,35 +1,41 @@
-//! Settings are legal by construction: whether from a file or from code, an illegal one is a message.
+//! Settings that are checked when they are made, whether from a file or from code.
 
 use std::error::Error;
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
-/// Which setting is illegal, what would be legal, and what was given.
+/// A setting with a value that is not allowed. Printed as `digits must be from 1 to 9, got 10`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IllegalSetting(String);
+pub struct IllegalSetting {
+    /// Name of the setting, as in configuration files.
+    pub key: String,
+    /// What is allowed and what was given: `must be from 1 to 9, got 10`.
+    pub problem: String,
+}
 
 impl IllegalSetting {
-    pub(crate) fn new(key: &str, legal: impl Display, got: impl Display) -> Self {
-        Self(format!("{key} must be {legal}, got {got}"))
+    /// `legal` completes "must be ..".
+    pub fn new(key: &str, legal: impl Display, got: impl Display) -> Self {
+        Self { key: key.into(), problem: format!("must be {legal}, got {got}") }
     }
 }
 
 impl Display for IllegalSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{} {}", self.key, self.problem)
     }
 }
 
 impl Error for IllegalSetting {}
 
-/// `got` where it is legal.
+/// The value, if it is in the range.
 pub(crate) fn within(key: &str, legal: RangeInclusive<u32>, got: i64) -> Result<u32, IllegalSetting> {
     let number = u32::try_from(got).ok().filter(|number| legal.contains(number));
     number.ok_or_else(|| IllegalSetting::new(key, format_args!("from {} to {}", legal.start(), legal.end()), got))
 }
 
-/// A struct of settings as given, which starts from its default. Reading it, an unknown key is an error that lists the known
-/// ones, and the error of a value names its key (the derived reader of serde does not).
+/// A struct of settings before they are checked. Keys that are left out have the values of its `Default`. An unknown key is an
+/// error that lists the known ones, and an error in a value names its key (serde's derived `Deserialize` does not).
 macro_rules! settings {
     ($Settings:ident { $($key:ident: $Value:ty),+ $(,)? }) => {
         struct $Settings {

@@ -3,7 +3,9 @@
 mod list;
 
 use list::environments;
-use oreal_toy_envs::{Addition, Bandit, BuiltIn, Chain, Countdown, Modular, addition, modular};
+use oreal_toy_envs::{
+    Addition, Bandit, BuiltIn, Chain, Countdown, Message, Modular, Prompt, Speaker, addition, modular,
+};
 
 fn error(settings: &str) -> String {
     match toml::from_str::<BuiltIn>(settings) {
@@ -55,6 +57,8 @@ fn an_illegal_value_is_named_with_its_key_and_what_is_legal() {
         ("name = 'bandit'\nprobabilities = []", "probabilities must be at least one, got none"),
         ("name = 'bandit'\nprobabilities = [0.5, 1.0]", "probabilities must be strictly between 0 and 1, got 1"),
         ("name = 'bandit'\nprobabilities = [nan]", "probabilities must be strictly between 0 and 1, got NaN"),
+        ("name = 'bandit'\nquestions = 0", "questions must be from 1 to 1000, got 0"),
+        ("name = 'bandit'\nquestions = 1001", "questions must be from 1 to 1000, got 1001"),
         ("name = 'addition'\ndigits = 0", "digits must be from 1 to 9, got 0"),
         ("name = 'addition'\ndigits = -3", "digits must be from 1 to 9, got -3"),
         ("name = 'addition'\ndigits = 4294967297", "digits must be from 1 to 9, got 4294967297"),
@@ -72,6 +76,7 @@ fn an_illegal_value_is_named_with_its_key_and_what_is_legal() {
 fn a_value_of_the_wrong_type_is_named_with_its_key() {
     for (name, key) in [
         ("bandit", "probabilities"),
+        ("bandit", "questions"),
         ("addition", "digits"),
         ("addition", "order"),
         ("modular", "modulus"),
@@ -89,7 +94,7 @@ fn a_value_of_the_wrong_type_is_named_with_its_key() {
 #[test]
 fn settings_in_code_are_held_to_the_same() {
     assert_eq!(
-        Bandit::new(vec![0.0]).unwrap_err().to_string(),
+        Bandit::new(vec![0.0], 1).unwrap_err().to_string(),
         "probabilities must be strictly between 0 and 1, got 0"
     );
     let addition = Addition::new(10, addition::Order::default());
@@ -99,4 +104,32 @@ fn settings_in_code_are_held_to_the_same() {
     assert_eq!(Chain::new(1, 1).unwrap_err().to_string(), "terms must be from 2 to 9, got 1");
     assert_eq!(Countdown::new(3, 1).unwrap_err().to_string(), "largest must be from 2 to 99, got 1");
     assert_eq!(Countdown::new(3, 9), Ok(Countdown::default()));
+}
+
+#[test]
+fn errors_have_a_key_and_a_problem() {
+    let error = Addition::new(10, addition::Order::default()).unwrap_err();
+    assert_eq!((error.key.as_str(), error.problem.as_str()), ("digits", "must be from 1 to 9, got 10"));
+}
+
+#[test]
+fn prompts_are_read_as_they_are_written() {
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Problems {
+        prompts: Vec<Prompt>,
+    }
+    let chat = vec![Message { role: Speaker::User, content: "What is 2+2?".into() }];
+    let problems = Problems { prompts: vec!["2+2=".into(), chat.into()] };
+    let text = toml::to_string(&problems).unwrap();
+    assert_eq!(text.trim(), r#"prompts = ["2+2=", [{ role = "user", content = "What is 2+2?" }]]"#);
+    assert_eq!(toml::from_str::<Problems>(&text), Ok(problems));
+}
+
+#[test]
+fn speakers_are_named_as_in_chat_templates() {
+    for (speaker, name) in [(Speaker::System, "system"), (Speaker::User, "user"), (Speaker::Assistant, "assistant")] {
+        assert_eq!(speaker.name(), name);
+        let message: Message = toml::from_str(&format!("role = '{name}'\ncontent = 'Hello.'")).unwrap();
+        assert_eq!(message.role, speaker);
+    }
 }

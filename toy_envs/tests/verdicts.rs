@@ -3,18 +3,21 @@
 //! A file is settings, a line `---`, and then one case on a line: `prompt | completion | ending | verdict`. Blank lines and
 //! lines that begin with `#` are skipped.
 
+mod list;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use oreal_toy_envs::{BuiltIn, Ending, Env, Problem, Split, Verdict};
+use list::problems;
+use oreal_toy_envs::{Answer, BuiltIn, Ending, Problem, Split, Verdict};
 
 /// What the judge of every environment of this crate can say.
 const VERDICTS: [Verdict; 4] = [Verdict::Right, Verdict::Wrong, Verdict::Unparsable, Verdict::Truncated];
 
 #[test]
 fn verdicts_are_as_written() {
-    let mut covered: BTreeMap<&str, BTreeSet<Verdict>> = BTreeMap::new();
+    let mut covered: BTreeMap<String, BTreeSet<Verdict>> = BTreeMap::new();
     let mut failures = Vec::new();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verdicts")).unwrap() {
         let path = entry.unwrap().path();
@@ -26,8 +29,8 @@ fn verdicts_are_as_written() {
         let first = settings.lines().count() + 2;
         for (line, case) in (first..).zip(cases.lines()).filter(|(_, case)| !case.is_empty() && !case.starts_with('#'))
         {
-            match check(&*env, case) {
-                Ok(verdict) => drop(covered.entry(env.name()).or_default().insert(verdict)),
+            match check(&env, case) {
+                Ok(verdict) => drop(covered.entry(env.name().to_owned()).or_default().insert(verdict)),
                 Err(failure) => failures.push(format!("tests/verdicts/{file}:{line}: {failure}")),
             }
         }
@@ -35,12 +38,12 @@ fn verdicts_are_as_written() {
     failures.sort();
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
     for name in BuiltIn::NAMES {
-        let verdicts = covered.remove(name).unwrap_or_else(|| panic!("tests/verdicts/{name}.txt: no cases"));
+        let verdicts = covered.remove(*name).unwrap_or_else(|| panic!("tests/verdicts/{name}.txt: no cases"));
         assert_eq!(verdicts, BTreeSet::from(VERDICTS), "tests/verdicts/{name}.txt: not every verdict");
     }
 }
 
-fn check(env: &dyn Env, case: &str) -> Result<Verdict, String> {
+fn check(env: &BuiltIn, case: &str) -> Result<Verdict, String> {
     let [prompt, completion, ending, verdict] = case.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
         return Err(format!("not a case: {case}"));
     };
@@ -49,7 +52,7 @@ fn check(env: &dyn Env, case: &str) -> Result<Verdict, String> {
         "truncated" => Ending::Truncated,
         _ => return Err(format!("no ending: {ending}")),
     };
-    let judged = env.judge(&find(env, prompt)?, completion, ending);
+    let judged = env.judge(&[Answer { problem: &find(env, prompt)?, completion, ending }])[0];
     if format!("{judged:?}").to_lowercase() == verdict {
         Ok(judged)
     } else {
@@ -57,8 +60,8 @@ fn check(env: &dyn Env, case: &str) -> Result<Verdict, String> {
     }
 }
 
-fn find(env: &dyn Env, prompt: &str) -> Result<Problem, String> {
-    let problems = [Split::Train, Split::HeldOut].into_iter().filter_map(|split| env.problems(split)).flatten();
-    let found = problems.into_iter().find(|problem| problem.prompt == prompt);
+fn find(env: &BuiltIn, prompt: &str) -> Result<Problem, String> {
+    let problems = Split::ALL.into_iter().flat_map(|split| problems(env, split));
+    let found = problems.into_iter().find(|problem| problem.prompt.text() == Some(prompt));
     found.ok_or_else(|| format!("no problem {prompt}"))
 }

@@ -9,7 +9,7 @@
 use super::ratio::{Ratio, Undefined};
 use crate::numeral;
 
-/// What an expression says.
+/// The value and the numbers of an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expression<'a> {
     pub value: Result<Ratio, Undefined>,
@@ -17,15 +17,15 @@ pub(crate) struct Expression<'a> {
     pub numbers: Vec<&'a str>,
 }
 
-/// The whole text as one expression; none where it is not.
+/// The text as one expression; `None` if it is not one.
 pub(crate) fn read(text: &str) -> Option<Expression<'_>> {
     let mut reader = Reader { rest: text, numbers: Vec::new(), depth: 0 };
     let value = reader.sum()?;
     reader.rest.is_empty().then_some(Expression { value, numbers: reader.numbers })
 }
 
-/// Deeper nesting of parentheses is no expression; it would otherwise be as deep in calls.
-const DEEPEST: usize = 32;
+/// Most parentheses inside each other. The reader is recursive, so that deeper ones could overflow the stack.
+const MAX_DEPTH: usize = 32;
 
 type Value = Result<Ratio, Undefined>;
 type Operation = fn(Ratio, Ratio) -> Value;
@@ -38,29 +38,33 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn sum(&mut self) -> Option<Value> {
-        self.row([('+', Ratio::add), ('-', Ratio::subtract)], Self::product)
+        self.left_to_right([('+', Ratio::add), ('-', Ratio::subtract)], Self::product)
     }
 
     fn product(&mut self) -> Option<Value> {
-        self.row([('*', Ratio::multiply), ('/', Ratio::divide)], Self::atom)
+        self.left_to_right([('*', Ratio::multiply), ('/', Ratio::divide)], Self::atom)
     }
 
-    /// One or more parts with signs between them, from left to right.
-    fn row(&mut self, signs: [(char, Operation); 2], part: fn(&mut Self) -> Option<Value>) -> Option<Value> {
-        let mut value = part(self)?;
-        while let Some((_, operation)) = signs.iter().find(|(sign, _)| self.take(*sign)) {
-            let right = part(self)?;
+    /// One or more operands with signs between them, evaluated from left to right.
+    fn left_to_right(
+        &mut self,
+        signs: [(char, Operation); 2],
+        operand: fn(&mut Self) -> Option<Value>,
+    ) -> Option<Value> {
+        let mut value = operand(self)?;
+        while let Some((_, operation)) = signs.iter().find(|(sign, _)| self.accept(*sign)) {
+            let right = operand(self)?;
             value = value.and_then(|left| operation(left, right?));
         }
         Some(value)
     }
 
     fn atom(&mut self) -> Option<Value> {
-        if self.take('(') {
+        if self.accept('(') {
             self.depth += 1;
-            let value = if self.depth > DEEPEST { None } else { self.sum() };
+            let value = if self.depth > MAX_DEPTH { None } else { self.sum() };
             self.depth -= 1;
-            return if self.take(')') { value } else { None };
+            return if self.accept(')') { value } else { None };
         }
         let length = self.rest.bytes().take_while(u8::is_ascii_digit).count();
         let (number, rest) = self.rest.split_at(length);
@@ -72,7 +76,8 @@ impl<'a> Reader<'a> {
         Some(number.parse().map_or(Err(Undefined), Ratio::whole))
     }
 
-    fn take(&mut self, sign: char) -> bool {
+    /// Reads the sign if it is next.
+    fn accept(&mut self, sign: char) -> bool {
         let rest = self.rest.strip_prefix(sign);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()
@@ -83,8 +88,7 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
-    /// By brute force: an expression is two expressions around its last outermost sign of lowest rank, or one in parentheses,
-    /// or a numeral.
+    /// A slow reader by another method: split at the last sign of lowest precedence outside parentheses.
     fn by_splitting(text: &str) -> Option<Value> {
         let bytes = text.as_bytes();
         let outermost = |&place: &usize| {
@@ -111,26 +115,26 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_brute_force_on_every_short_text() {
+    fn agrees_with_the_slow_reader_on_every_short_text() {
         let mut texts = vec![String::new()];
-        let (mut read_well, mut all) = (0, 0);
+        let (mut valid, mut all) = (0, 0);
         for _ in 0..7 {
             for text in &texts {
                 let value = read(text).map(|expression| expression.value);
                 assert_eq!(value, by_splitting(text), "{text:?}");
-                read_well += usize::from(value.is_some());
+                valid += usize::from(value.is_some());
                 all += 1;
             }
             texts = texts.iter().flat_map(|text| "30+-*/()".chars().map(move |next| format!("{text}{next}"))).collect();
         }
-        assert!(read_well > 1000 && all > 8 * read_well, "{read_well} of {all}");
+        assert!(valid > 1000 && all > 8 * valid, "{valid} of {all}");
     }
 
     #[test]
-    fn long_and_deep_texts_are_no_trouble() {
+    fn long_and_deep_texts_neither_panic_nor_overflow() {
         let nested = |depth: usize| format!("{}1{}", "(".repeat(depth), ")".repeat(depth));
-        assert!(read(&nested(DEEPEST)).is_some());
-        assert!(read(&nested(DEEPEST + 1)).is_none());
+        assert!(read(&nested(MAX_DEPTH)).is_some());
+        assert!(read(&nested(MAX_DEPTH + 1)).is_none());
         assert!(read(&"(".repeat(1_000_000)).is_none());
         assert_eq!(read(&format!("1{}", "+1".repeat(100_000))).unwrap().value, Ratio::whole(100_001));
         assert_eq!(read(&format!("9{}", "*9".repeat(100))).unwrap().value, Err(Undefined));

@@ -1,13 +1,13 @@
-//! Exact rational numbers that say when they would overflow.
+//! Exact rational numbers with checked operations.
 
-/// In lowest terms, with a positive denominator.
+/// A fraction in lowest terms, with a positive denominator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ratio {
     numerator: i128,
     denominator: i128,
 }
 
-/// Division by zero, or a number too large.
+/// The result of a division by zero, or of an operation that overflows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Undefined;
 
@@ -78,7 +78,7 @@ mod tests {
         }
 
         #[test]
-        fn any_numbers_give_a_ratio_or_none(a: i128, b: i128, c: i128, d: i128) {
+        fn any_numbers_give_a_legal_ratio_or_undefined(a: i128, b: i128, c: i128, d: i128) {
             let (Ok(left), Ok(right)) = (ratio(a, b), ratio(c, d)) else { return Ok(()) };
             let results = [left.add(right), left.subtract(right), left.multiply(right), left.divide(right)];
             prop_assert!(results.iter().flatten().all(|result| result.denominator > 0));
