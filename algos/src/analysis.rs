@@ -1,10 +1,10 @@
-//! What a graph says of itself: the columns it reads, and the smallest unit that must be differentiated together.
+//! What follows from a graph: the columns it reads, and the units that must be differentiated or kept together.
 
 use std::collections::BTreeSet;
 
-use crate::experience::Column;
+use crate::column::Column;
 use crate::graph::{Id, Node, Op};
-use crate::operation::Binary;
+use crate::operation::{Binary, Unary};
 use crate::rank::Level;
 
 /// Marks the nodes that the roots are computed from, roots included.
@@ -29,23 +29,24 @@ pub(crate) fn columns(nodes: &[Node], roots: &[Id]) -> BTreeSet<Column> {
     seen.zip(nodes).filter_map(column).collect()
 }
 
-/// The named nodes that cost nothing to log: whatever they read, the root reads too.
+/// The named nodes that are logged: those that need no column besides the ones the root reads.
 pub(crate) fn named(nodes: &[Node], root: Id) -> Vec<Id> {
     let read = columns(nodes, &[root]);
     let logged = |&id: &Id| nodes[id].name.is_some() && columns(nodes, &[id]).is_subset(&read);
     (0..nodes.len()).filter(logged).collect()
 }
 
-/// The smallest unit within which a signal's cotangent can depend on signals, and can be had without the rest of the batch.
+/// The smallest unit that must be differentiated together: a signal's cotangent depends on no signal of another unit, and can
+/// be computed without the rest of the batch.
 ///
-/// Walking from the root to each live signal, the cotangent is a product of slopes and factors. What these depend on is
-/// `context`; a linear step adds nothing to it, a nonlinear one adds what its operands span. A quantity that is spread
-/// collects the cotangents of its whole unit, on whatever these depend.
+/// On the way from the root to a live signal, the cotangent is a product of slopes. `context` is the largest unit that these
+/// depend on: a linear operation leaves it as it is, a nonlinear one adds the units that its operands depend on. A broadcast
+/// node's gradient sums over its unit, so the unit must stay together.
 pub(crate) fn coupling(nodes: &[Node], root: Id) -> Level {
     Coupling { nodes, spans: spans(nodes) }.of(root, None)
 }
 
-/// How far the signals lie apart that one value of each node depends on; `None` where it depends on none.
+/// The smallest unit that holds all signals that one value of a node depends on; `None` where it depends on none.
 fn spans(nodes: &[Node]) -> Vec<Option<Level>> {
     let mut spans: Vec<Option<Level>> = Vec::with_capacity(nodes.len());
     for node in nodes {
@@ -62,6 +63,18 @@ fn spans(nodes: &[Node]) -> Vec<Option<Level>> {
     spans
 }
 
+/// The unit that minibatches must not cut: a group where the value of some node is a statistic of a group, else a trajectory,
+/// or the coupling where that is coarser.
+pub(crate) fn minibatch_unit(nodes: &[Node], root: Id) -> Level {
+    let wanted = reachable(nodes, &[root]).into_iter().zip(nodes);
+    let of_groups = |(wanted, node): (bool, &Node)| {
+        wanted && node.level == Level::Group && matches!(node.op, Op::Sum(_) | Op::Mean(_) | Op::Count(_))
+    };
+    let groups = wanted.into_iter().any(of_groups);
+    let unit = if groups { Level::Group } else { Level::Trajectory };
+    coupling(nodes, root).clamp(unit, Level::Group)
+}
+
 struct Coupling<'a> {
     nodes: &'a [Node],
     spans: Vec<Option<Level>>,
@@ -74,19 +87,26 @@ impl Coupling<'_> {
         }
         let span = |id: Id| self.spans[id];
         match &self.nodes[id].op {
-            Op::Unary(op, a) => self.of(*a, if op.is_linear() { context } else { context.max(span(*a)) }),
+            Op::Unary(Unary::Neg, a) => self.of(*a, context),
+            Op::Unary(_, a) => self.of(*a, context.max(span(*a))),
             Op::Binary(op, a, b) => {
                 let (left, right) = match op {
                     Binary::Add | Binary::Sub => (None, None),
                     Binary::Mul => (span(*b), span(*a)),
                     Binary::Div => (span(*b), span(*a).max(span(*b))),
-                    Binary::Min | Binary::Max => (span(*a).max(span(*b)), span(*a).max(span(*b))),
+                    Binary::Min | Binary::Max | Binary::Above | Binary::Below => {
+                        (span(*a).max(span(*b)), span(*a).max(span(*b)))
+                    }
                 };
                 self.of(*a, context.max(left)).max(self.of(*b, context.max(right)))
             }
+            Op::Clip(a, low, high) => self.of(*a, context.max(span(*a)).max(span(*low)).max(span(*high))),
             Op::Sum(a) | Op::Mean(a) => self.of(*a, context),
             Op::Spread(a) => self.of(*a, context.max(Some(self.nodes[*a].level))),
-            Op::Scan(_, a) => self.of(*a, context.map(|level| level.max(Level::Trajectory))),
+            Op::Scan(_, a, parameter) => {
+                let along = context.map(|level| level.max(Level::Trajectory));
+                self.of(*a, along.max(parameter.and_then(span)))
+            }
             _ => context.unwrap_or(Level::Token),
         }
     }

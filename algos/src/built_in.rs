@@ -9,11 +9,11 @@ use crate::{Grpo, Oreal, Ppo, Reinforce, Rft, Rloo};
 
 macro_rules! algorithms {
     ($($name:literal $variant:ident $about:literal { $($preset:literal $make:expr),+ })+) => {
-        /// An algorithm of this crate with its settings, as a configuration file says them.
+        /// An algorithm of this crate with its settings, as in a configuration file: `name`, and the settings.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "name")]
         pub enum BuiltIn {
-            $(#[serde(rename = $name)] $variant($variant),)+
+            $(#[doc = concat!("`", $name, "`: ", $about, ".")] #[serde(rename = $name)] $variant($variant),)+
         }
 
         impl BuiltIn {

@@ -2,20 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::expr::Expr;
+use crate::coefficient::Coefficient;
+use crate::expr::{Expr, Number};
 use crate::rank::{Batch, Flow, Frozen, Group, Live, Rank, Token, Trajectory};
+use crate::settings::{IllegalSetting, POSITIVE};
 use crate::terms::{Data, Terms};
 
 type PerToken<'g, F> = Expr<'g, Token, F>;
 type PerTrajectory<'g, F> = Expr<'g, Trajectory, F>;
 
-/// Reward less the mean of the others in its group: `r_i - mean_{j≠i} r_j`. Unbiased; zero in a group of one.
+/// Reward less the mean of the others in its group: `r_i - mean_{j≠i} r_j`. Unbiased. In a group of one there are no others:
+/// the advantage is 0, and nothing is learnt from it.
 pub fn leave_one_out<'g>(x: Data<'g>, reward: PerTrajectory<'g, Frozen>) -> PerTrajectory<'g, Frozen> {
     let n = x.count::<Trajectory, Group>();
     (reward - reward.mean::<Group>()) * (n / (n - 1.0).at_least(1.0))
 }
 
-/// Standard deviation of each group, dividing by `n - degrees_of_freedom` (at least 1).
+/// Standard deviation of each group, dividing by `n - degrees_of_freedom` (at least 1, so that it is 0 in a group of one).
 pub fn group_deviation<'g>(
     x: Data<'g>,
     reward: PerTrajectory<'g, Frozen>,
@@ -26,14 +29,16 @@ pub fn group_deviation<'g>(
     (squares / (n - degrees_of_freedom).at_least(1.0)).sqrt()
 }
 
-/// Reward less its group's mean, divided by its group's deviation plus `epsilon`: GRPO's advantage (arXiv 2402.03300).
+/// Reward less its group's mean, divided by its group's deviation plus `epsilon`: GRPO's advantage (arXiv 2402.03300). It is 0
+/// in a group of one, and in a group whose rewards are all the same.
 pub fn group_normalised<'g>(
     x: Data<'g>,
     reward: PerTrajectory<'g, Frozen>,
     degrees_of_freedom: f64,
-    epsilon: f64,
+    epsilon: impl Number<'g>,
 ) -> PerTrajectory<'g, Frozen> {
-    (reward - reward.mean::<Group>()) / (group_deviation(x, reward, degrees_of_freedom) + epsilon)
+    let deviation = group_deviation(x, reward, degrees_of_freedom);
+    (reward - reward.mean::<Group>()) / (deviation + reward.number(epsilon))
 }
 
 /// Generalised advantage estimation (arXiv 1506.02438, eq. 16) along each trajectory, whose end is the end of the
@@ -41,34 +46,83 @@ pub fn group_normalised<'g>(
 pub fn gae<'g>(
     reward: PerToken<'g, Frozen>,
     value: PerToken<'g, Frozen>,
-    discount: f64,
-    lambda: f64,
+    discount: impl Number<'g>,
+    lambda: impl Number<'g>,
 ) -> PerToken<'g, Frozen> {
+    let (discount, lambda) = (value.number(discount), value.number(lambda));
     (reward + discount * value.next() - value).discounted(discount * lambda)
 }
 
 /// Zero mean and unit variance over the tokens of the batch; `epsilon` is added to the standard deviation.
-pub fn whitened<'g>(credit: PerToken<'g, Frozen>, epsilon: f64) -> PerToken<'g, Frozen> {
+pub fn whitened<'g>(credit: PerToken<'g, Frozen>, epsilon: impl Number<'g>) -> PerToken<'g, Frozen> {
     let centred = credit - credit.mean::<Batch>();
-    centred / (centred.square().mean::<Batch>().sqrt() + epsilon)
+    centred / (centred.square().mean::<Batch>().sqrt() + credit.number(epsilon))
+}
+
+/// Divided by the standard deviation over the tokens of the batch plus `epsilon`; the mean stays where it is.
+pub fn scaled<'g>(credit: PerToken<'g, Frozen>, epsilon: impl Number<'g>) -> PerToken<'g, Frozen> {
+    let centred = credit - credit.mean::<Batch>();
+    credit / (centred.square().mean::<Batch>().sqrt() + credit.number(epsilon))
+}
+
+/// A bound on a log-ratio before `exp` is taken of it, so that it cannot overflow. Beyond the bound there is no gradient.
+/// The papers have none; verl clamps at 20.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RatioGuard {
+    /// None.
+    #[default]
+    Off,
+    /// The log-ratio is clipped to `[-bound, bound]`.
+    Bound(Coefficient),
+}
+
+impl RatioGuard {
+    /// The log-ratio within the bound.
+    pub fn guarded<'g, F: Flow>(self, x: Data<'g>, log_ratio: PerToken<'g, F>) -> PerToken<'g, F> {
+        match self {
+            RatioGuard::Off => log_ratio,
+            RatioGuard::Bound(bound) => {
+                let bound = x.setting("G", bound);
+                log_ratio.clip(-bound, bound)
+            }
+        }
+    }
+
+    pub(crate) fn check(self, key: &str) -> Result<(), IllegalSetting> {
+        match self {
+            RatioGuard::Off => Ok(()),
+            RatioGuard::Bound(bound) => bound.check(&format!("{key}.bound"), POSITIVE),
+        }
+    }
 }
 
 /// `π/π_old` of each token.
 pub fn ratio(x: Terms<'_>) -> PerToken<'_, Live> {
-    (x.logp() - x.old_logp()).exp().named("ratio")
+    guarded_ratio(x, RatioGuard::Off)
+}
+
+/// `π/π_old` of each token, with a bound on its logarithm.
+pub fn guarded_ratio(x: Terms<'_>, guard: RatioGuard) -> PerToken<'_, Live> {
+    guard.guarded(*x, x.logp() - x.old_logp()).exp().named("ratio")
 }
 
 /// The pessimistic clipped surrogate (arXiv 1707.06347, eq. 7), to be maximised:
 /// `min(ratio·A, clip(ratio, 1 - low, 1 + high)·A)`.
+///
+/// Two shares of tokens are logged: `outside`, whose ratio is out of bounds, and `clipped`, where that stops the gradient
+/// (above the upper bound with a positive advantage, below the lower one with a negative).
 pub fn clipped<'g>(
     ratio: PerToken<'g, Live>,
     advantage: PerToken<'g, Frozen>,
-    low: f64,
-    high: f64,
+    low: impl Number<'g>,
+    high: impl Number<'g>,
 ) -> PerToken<'g, Live> {
-    let outside = (ratio - 1.0).above(high) + (1.0 - ratio).above(low);
-    outside.named("clipped");
-    (ratio * advantage).min(ratio.clip(1.0 - low, 1.0 + high) * advantage)
+    let (low, high) = (1.0 - ratio.number(low), 1.0 + ratio.number(high));
+    let (above, below) = (ratio.above(high), ratio.below(low));
+    (above + below).named("outside");
+    (advantage.above(0.0) * above + advantage.below(0.0) * below).named("clipped");
+    (ratio * advantage).min(ratio.clip(low, high) * advantage)
 }
 
 /// Binary cross-entropy of `σ(logit)` against a target in [0, 1].
@@ -76,27 +130,54 @@ pub fn cross_entropy<'g, R: Rank, F: Flow>(logit: Expr<'g, R, F>, target: Expr<'
     logit.softplus() - logit * target
 }
 
-/// An estimator of the divergence between policy and reference from the log-ratio of sampled tokens. As a loss they
-/// have three different gradients.
+/// An estimator of the divergence between policy and reference from the log-ratio of sampled tokens. In a loss they have
+/// different gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kl {
-    /// `logπ - logπ_ref`. Estimates KL(π‖ref), but as a loss its expected gradient is zero on-policy: for rewards only.
+    /// `logπ - logπ_ref`. Estimates KL(π‖ref), but in a loss its expected gradient is zero on-policy: for rewards only.
     K1,
-    /// `½ (logπ - logπ_ref)²`. As a loss its expected gradient is that of KL(π‖ref).
+    /// `½ (logπ - logπ_ref)²`. In a loss its expected gradient is that of KL(π‖ref).
     K2,
-    /// `e^-d + d - 1` with `d = logπ - logπ_ref`. Estimates KL(π‖ref), but its expected gradient is that of KL(ref‖π).
+    /// `e^-d + d - 1` with `d = logπ - logπ_ref`. Estimates KL(π‖ref), but in a loss its expected gradient is that of
+    /// KL(ref‖π).
     K3,
+    /// `π/π_old · K3`: in a loss its expected gradient is that of KL(π‖ref), also when the policy has moved since it was
+    /// sampled from. The bias correction of DeepSeek-V3.2, and TRL's default.
+    K3Corrected,
 }
 
 impl Kl {
-    /// The estimate, one number per token.
+    /// The estimate, one number per token, of tokens that were drawn from the policy itself (so that
+    /// [`Kl::K3Corrected`], whose ratio is then 1, is [`Kl::K3`]).
     pub fn estimate<'g, F: Flow>(self, logp: PerToken<'g, F>, ref_logp: PerToken<'g, Frozen>) -> PerToken<'g, F> {
-        let difference = logp - ref_logp;
+        self.of(logp - ref_logp, |log_ratio| log_ratio)
+    }
+
+    /// The term of a loss: the divergence of the policy from `anchor`, one number per token, with a bound on every log-ratio
+    /// that `exp` is taken of.
+    pub fn penalty<'g>(self, x: Terms<'g>, anchor: PerToken<'g, Frozen>, guard: RatioGuard) -> PerToken<'g, Live> {
+        let k = self.of(x.logp() - anchor, |log_ratio| guard.guarded(*x, log_ratio));
+        match self {
+            Kl::K3Corrected => guarded_ratio(x, guard) * k,
+            _ => k,
+        }
+    }
+
+    /// Whether it takes `exp` of a log-ratio.
+    pub(crate) fn takes_exp(self) -> bool {
+        matches!(self, Kl::K3 | Kl::K3Corrected)
+    }
+
+    fn of<'g, F: Flow>(
+        self,
+        difference: PerToken<'g, F>,
+        guarded: impl Fn(PerToken<'g, F>) -> PerToken<'g, F>,
+    ) -> PerToken<'g, F> {
         match self {
             Kl::K1 => difference,
             Kl::K2 => 0.5 * difference.square(),
-            Kl::K3 => (-difference).exp() + difference - 1.0,
+            Kl::K3 | Kl::K3Corrected => (-guarded(difference)).exp() + guarded(difference) - 1.0,
         }
     }
 }
@@ -109,16 +190,27 @@ pub enum Average {
     Trajectory,
     /// Mean over all tokens: every token counts the same.
     Token,
-    /// Sum over the tokens of each trajectory divided by a number, then mean over trajectories.
-    Constant(f64),
+    /// Sum over the tokens of each trajectory divided by a number `L`, then mean over trajectories.
+    Constant(Coefficient),
 }
 
 impl Average {
+    /// Sum over the tokens of each trajectory, then mean over trajectories: [`Average::Constant`] of 1.
+    pub const SUM: Average = Average::Constant(Coefficient::Constant(1.0));
+
+    /// The mean over the batch, so divided.
     pub fn of<'g, F: Flow>(self, x: PerToken<'g, F>) -> Expr<'g, Batch, F> {
         match self {
             Average::Trajectory => x.mean::<Trajectory>().mean::<Batch>(),
             Average::Token => x.mean::<Batch>(),
-            Average::Constant(length) => x.sum::<Trajectory>().mean::<Batch>() / length,
+            Average::Constant(length) => x.sum::<Trajectory>().mean::<Batch>().over("L", length),
+        }
+    }
+
+    pub(crate) fn check(self, key: &str) -> Result<(), IllegalSetting> {
+        match self {
+            Average::Trajectory | Average::Token => Ok(()),
+            Average::Constant(length) => length.check(&format!("{key}.constant"), POSITIVE),
         }
     }
 }

@@ -1,213 +1,142 @@
-//! What an algorithm learns from: a layout, and columns of numbers on it.
+//! What an algorithm learns from: a layout, columns of numbers on it, and the training step it belongs to.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
-
+use crate::column::{Column, Columns};
 use crate::layout::Layout;
 use crate::rank::Level;
-
-/// A part that a model plays in an algorithm. The columns an algorithm reads decide which roles exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// The model that is trained to answer.
-    Policy,
-    /// The policy as it was before training, never updated.
-    Reference,
-    /// Expected return of a prefix (PPO).
-    Critic,
-    /// Token-level reward model (OREAL).
-    RewardModel,
-}
-
-impl Role {
-    pub const ALL: [Role; 4] = [Role::Policy, Role::Reference, Role::Critic, Role::RewardModel];
-
-    /// As in configuration files and records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Policy => "policy",
-            Role::Reference => "reference",
-            Role::Critic => "critic",
-            Role::RewardModel => "reward_model",
-        }
-    }
-}
-
-/// A named sequence of numbers on a [`Layout`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Column {
-    /// Log-probability of the token under the policy being trained. Signal.
-    Logp,
-    /// Entropy of the policy where the token was drawn. Signal.
-    Entropy,
-    /// The critic's value of the prefix before the token. Signal.
-    Value,
-    /// The reward model's score of the prefix before the token. Signal.
-    Score,
-    /// The reward model's score of the prefix that ends with the token. Signal.
-    ScoreAfter,
-    /// Log-probability that the sampler drew the token with (its temperature and support).
-    SampledLogp,
-    /// Log-probability under the policy as it was before this step's updates, recomputed.
-    OldLogp,
-    /// Log-probability under the reference.
-    RefLogp,
-    /// The critic's value before this step's updates.
-    OldValue,
-    /// The algorithm's own credit.
-    Advantage,
-    /// Outcome reward in {0, 1}, per trajectory.
-    Reward,
-    /// 1 where an earlier completion of the group has the same tokens, per trajectory.
-    Duplicate,
-    /// 1 where the completion was cut at the token limit, per trajectory.
-    Truncated,
-}
-
-impl Column {
-    pub const ALL: [Column; 13] = [
-        Column::Logp,
-        Column::Entropy,
-        Column::Value,
-        Column::Score,
-        Column::ScoreAfter,
-        Column::SampledLogp,
-        Column::OldLogp,
-        Column::RefLogp,
-        Column::OldValue,
-        Column::Advantage,
-        Column::Reward,
-        Column::Duplicate,
-        Column::Truncated,
-    ];
-
-    /// As in records and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Column::Logp => "logp",
-            Column::Entropy => "entropy",
-            Column::Value => "value",
-            Column::Score => "score",
-            Column::ScoreAfter => "score_after",
-            Column::SampledLogp => "sampled_logp",
-            Column::OldLogp => "old_logp",
-            Column::RefLogp => "ref_logp",
-            Column::OldValue => "old_value",
-            Column::Advantage => "advantage",
-            Column::Reward => "reward",
-            Column::Duplicate => "duplicate",
-            Column::Truncated => "truncated",
-        }
-    }
-
-    /// As in a printed formula.
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Column::Logp => "logπ",
-            Column::Entropy => "H(π)",
-            Column::Value => "V",
-            Column::Score => "w",
-            Column::ScoreAfter => "w⁺",
-            Column::SampledLogp => "logπ_sampled",
-            Column::OldLogp => "logπ_old",
-            Column::RefLogp => "logπ_ref",
-            Column::OldValue => "V_old",
-            Column::Advantage => "A",
-            Column::Reward => "R",
-            Column::Duplicate => "duplicate",
-            Column::Truncated => "truncated",
-        }
-    }
-
-    /// One value per token, or per trajectory.
-    pub fn level(self) -> Level {
-        match self {
-            Column::Reward | Column::Duplicate | Column::Truncated => Level::Trajectory,
-            _ => Level::Token,
-        }
-    }
-
-    /// The role that reports it; `None` for what the sampler, the judge or the algorithm's credit provide.
-    pub fn role(self) -> Option<Role> {
-        match self {
-            Column::Logp | Column::Entropy | Column::OldLogp => Some(Role::Policy),
-            Column::RefLogp => Some(Role::Reference),
-            Column::Value | Column::OldValue => Some(Role::Critic),
-            Column::Score | Column::ScoreAfter => Some(Role::RewardModel),
-            _ => None,
-        }
-    }
-
-    /// A model reports it while it learns, and takes a cotangent for it.
-    pub fn is_signal(self) -> bool {
-        matches!(self, Column::Logp | Column::Entropy | Column::Value | Column::Score | Column::ScoreAfter)
-    }
-}
-
-/// Columns by name: signals on their way to an objective, cotangents on their way back.
-pub type Columns = BTreeMap<Column, Vec<f64>>;
+use crate::shape::ShapeError;
 
 /// A batch of trajectories in their groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experience {
     layout: Layout,
     columns: Columns,
+    step: u64,
 }
 
 impl Experience {
-    /// Without columns yet.
+    /// Without columns yet, at step 0.
     pub fn new(layout: Layout) -> Experience {
-        Experience { layout, columns: Columns::new() }
+        Experience { layout, columns: Columns::new(), step: 0 }
     }
 
+    /// The same at another training step (counted from 0), which decides the value of scheduled settings.
+    pub fn at_step(mut self, step: u64) -> Experience {
+        self.step = step;
+        self
+    }
+
+    /// The training step it belongs to, counted from 0.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Its shape.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Puts a column in place. It is cut or padded with zeros to the layout, so that later reads cannot fail; callers
-    /// that know their layout pass exactly [`Layout::count`] values.
-    pub fn set(&mut self, column: Column, mut values: Vec<f64>) {
-        values.resize(self.layout.count(column.level()), 0.0);
+    /// Sets a column: exactly one value per unit of its level ([`Layout::count`]). On an error nothing is changed.
+    pub fn set(&mut self, column: Column, values: Vec<f64>) -> Result<(), ShapeError> {
+        let (expected, found) = (self.layout.count(column.level()), values.len());
+        if expected != found {
+            return Err(ShapeError::Column { column, expected, found });
+        }
         self.columns.insert(column, values);
+        Ok(())
     }
 
-    /// With a column put in place.
-    pub fn with(mut self, column: Column, values: Vec<f64>) -> Experience {
-        self.set(column, values);
-        self
+    /// With a column set, as [`Experience::set`] does.
+    pub fn with(mut self, column: Column, values: Vec<f64>) -> Result<Experience, ShapeError> {
+        self.set(column, values)?;
+        Ok(self)
     }
 
-    /// The values of a column; `None` where nobody has put it in place.
+    /// The values of a column; `None` where it is not set.
     pub fn column(&self, column: Column) -> Option<&[f64]> {
         self.columns.get(&column).map(Vec::as_slice)
     }
 
+    /// Every column that is set.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
 
-    /// The part made of these trajectories; means over coarser units still divide by the whole.
+    /// The part made of these trajectories; means over coarser units still divide by the whole. Like slices, it panics on a
+    /// range that does not lie in the layout.
     pub fn part(&self, trajectories: Range<usize>) -> Experience {
         let cut = |(&column, values): (&Column, &Vec<f64>)| {
             (column, values[self.layout.range(column.level(), &trajectories)].to_vec())
         };
-        Experience { columns: self.columns.iter().map(cut).collect(), layout: self.layout.part(trajectories.clone()) }
+        let columns = self.columns.iter().map(cut).collect();
+        Experience { columns, layout: self.layout.part(trajectories), step: self.step }
     }
 
-    /// A batch of its own, made of the trajectories marked in `kept`. Groups left empty are gone.
+    /// A batch of its own, made of the trajectories marked in `kept` (missing marks count as not kept). Groups left without
+    /// trajectories are dropped.
     pub fn keep(&self, kept: &[bool]) -> Experience {
-        let lengths = self.layout.spans(Level::Trajectory, Level::Group).into_iter();
-        let kept = |i: usize| kept.get(i).copied().unwrap_or(false);
-        let length = |i: usize| if kept(i) { self.layout.size(Level::Token, Level::Trajectory, i) } else { 0 };
-        let layout = Layout::new(&lengths.map(|group| group.map(length).collect()).collect::<Vec<_>>());
         let gather = |(&column, values): (&Column, &Vec<f64>)| {
-            let range = |i: usize| self.layout.range(column.level(), &(i..i + 1));
-            let kept = (0..self.layout.count(Level::Trajectory)).filter(|&i| kept(i));
-            (column, kept.flat_map(|i| values[range(i)].iter().copied()).collect())
+            let units = self.layout.spans(Level::Trajectory, column.level().max(Level::Trajectory)).into_iter();
+            let units =
+                units.filter(|unit| column.level() == Level::Batch || unit.clone().any(|i| kept.get(i) == Some(&true)));
+            let values = units.flat_map(|unit| values[self.layout.range(column.level(), &unit)].iter().copied());
+            (column, values.collect())
         };
-        Experience { columns: self.columns.iter().map(gather).collect(), layout }
+        let columns = self.columns.iter().map(gather).collect();
+        Experience { columns, layout: self.layout.keep(kept), step: self.step }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::column::Term;
+    use crate::rank::{Batch, Frozen, Group};
+
+    const HARD: Term<Group, Frozen> = Term::data("hard", "hard");
+    const TOTAL: Term<Batch, Frozen> = Term::data("total", "total");
+
+    fn experience() -> Result<Experience, ShapeError> {
+        Experience::new(Layout::new(&[vec![2, 1], vec![1, 3]])?)
+            .at_step(7)
+            .with(Column::LOGP, vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?
+            .with(Column::REWARD, vec![10.0, 11.0, 12.0, 13.0])?
+            .with(HARD.column(), vec![20.0, 21.0])?
+            .with(TOTAL.column(), vec![30.0])
+    }
+
+    fn values(x: &Experience) -> [&[f64]; 4] {
+        [Column::LOGP, Column::REWARD, HARD.column(), TOTAL.column()].map(|column| x.column(column).unwrap())
+    }
+
+    #[test]
+    fn a_column_has_exactly_one_value_per_unit() {
+        let mut x = experience().unwrap();
+        let before = x.clone();
+        for found in [0, 3, 5] {
+            let problem = x.set(Column::REWARD, vec![0.0; found]).unwrap_err();
+            assert_eq!(
+                problem.to_string(),
+                format!("column `reward` has {found} values, but there are 4 trajectories")
+            );
+        }
+        assert_eq!(x, before, "nothing is changed on an error");
+    }
+
+    #[test]
+    fn what_is_kept_is_gathered_at_every_level() {
+        let x = experience().unwrap().keep(&[false, false, true, false]);
+        assert_eq!(values(&x), [&[3.0][..], &[12.0], &[21.0], &[30.0]]);
+        assert_eq!((x.step(), x.layout().lengths()), (7, vec![vec![1]]));
+        let x = experience().unwrap().keep(&[true, false, false, true]);
+        assert_eq!(values(&x), [&[0.0, 1.0, 4.0, 5.0, 6.0][..], &[10.0, 13.0], &[20.0, 21.0], &[30.0]]);
+    }
+
+    #[test]
+    fn a_part_has_what_belongs_to_its_trajectories() {
+        let x = experience().unwrap().part(2..4);
+        assert_eq!(values(&x), [&[3.0, 4.0, 5.0, 6.0][..], &[12.0, 13.0], &[21.0], &[30.0]]);
+        assert_eq!(x.step(), 7);
     }
 }

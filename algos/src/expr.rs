@@ -4,9 +4,10 @@ use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::sync::Arc;
 
+use crate::coefficient::Coefficient;
 use crate::graph::{Graph, Id, Op};
 use crate::operation::{Binary, Scan, Unary};
-use crate::rank::{Finer, Flow, Frozen, Join, Joined, Level, Mix, Rank, Token, Within};
+use crate::rank::{Batch, Finer, Flow, Frozen, Join, Joined, Level, Mix, Rank, Token, Within};
 
 /// An expression of rank `R` (how many values) and flow `F` (whether gradient passes). A copyable handle into a graph.
 ///
@@ -30,7 +31,7 @@ impl<'g, R: Rank, F: Flow> Expr<'g, R, F> {
         self.unary(Unary::Ln)
     }
 
-    /// Square root; its slope at zero is taken as zero.
+    /// Square root. Its derivative at 0 is taken as 0.
     pub fn sqrt(self) -> Self {
         self.unary(Unary::Sqrt)
     }
@@ -40,7 +41,7 @@ impl<'g, R: Rank, F: Flow> Expr<'g, R, F> {
         self.unary(Unary::Square)
     }
 
-    /// `|x|`; its slope at zero is zero.
+    /// `|x|`. Its derivative at 0 is taken as 0.
     pub fn abs(self) -> Self {
         self.unary(Unary::Abs)
     }
@@ -56,23 +57,29 @@ impl<'g, R: Rank, F: Flow> Expr<'g, R, F> {
     }
 
     /// Between two bounds; no gradient outside them.
-    pub fn clip(self, low: f64, high: f64) -> Self {
-        self.unary(Unary::Clamp(low, high))
+    pub fn clip(self, low: impl Number<'g>, high: impl Number<'g>) -> Self {
+        let (low, high) = (low.node(self.graph), high.node(self.graph));
+        Expr::new(self.graph, self.graph.clip(self.id, low, high))
     }
 
     /// The larger of `x` and a number.
-    pub fn at_least(self, low: f64) -> Self {
-        self.unary(Unary::Clamp(low, f64::INFINITY))
+    pub fn at_least(self, low: impl Number<'g>) -> Self {
+        self.with_number(Binary::Max, low)
     }
 
     /// The smaller of `x` and a number.
-    pub fn at_most(self, high: f64) -> Self {
-        self.unary(Unary::Clamp(f64::NEG_INFINITY, high))
+    pub fn at_most(self, high: impl Number<'g>) -> Self {
+        self.with_number(Binary::Min, high)
     }
 
-    /// 1 where `x` is greater than a number, 0 elsewhere.
-    pub fn above(self, number: f64) -> Expr<'g, R, Frozen> {
-        self.unary(Unary::Above(number)).cast()
+    /// 1 where `x` is greater than a number, 0 elsewhere, NaN where `x` is NaN.
+    pub fn above(self, number: impl Number<'g>) -> Expr<'g, R, Frozen> {
+        self.with_number(Binary::Above, number).cast()
+    }
+
+    /// 1 where `x` is less than a number, 0 elsewhere, NaN where `x` is NaN.
+    pub fn below(self, number: impl Number<'g>) -> Expr<'g, R, Frozen> {
+        self.with_number(Binary::Below, number).cast()
     }
 
     /// The smaller of two; gradient goes to the left on a tie.
@@ -93,7 +100,7 @@ impl<'g, R: Rank, F: Flow> Expr<'g, R, F> {
         self.binary(Binary::Max, other)
     }
 
-    /// The same value, a number as far as gradient is concerned.
+    /// The same value without its gradient (stop-gradient).
     pub fn detach(self) -> Expr<'g, R, Frozen> {
         let node = Op::Detach(self.id);
         Expr::new(self.graph, self.graph.node(node, self.graph.level(self.id)))
@@ -115,7 +122,7 @@ impl<'g, R: Rank, F: Flow> Expr<'g, R, F> {
         Expr::new(self.graph, self.graph.node(Op::Mean(self.full()), To::LEVEL))
     }
 
-    /// Mean over the values where `mask` is 1; zero where it nowhere is.
+    /// Mean over the values where `mask` is 1; zero for a unit where it is 1 nowhere.
     pub fn mean_where<To: Rank>(self, mask: Expr<'g, R, Frozen>) -> Expr<'g, To, F>
     where
         R: Within<To>,
@@ -135,8 +142,9 @@ impl<'g, R: Rank, F: Flow> Expr<'g, R, F> {
         }
     }
 
-    /// Gives the node a name: it is printed on its own line, and its mean is logged with every step as long as the loss
-    /// reads its columns anyway.
+    /// Gives the value a name: it is printed on its own line, and its mean is logged with every step as long as that needs no
+    /// column besides those the loss reads. Of two different values of one name the second is called `name_2`. A value that
+    /// has a name keeps it.
     pub fn named(self, name: &'static str) -> Self {
         self.graph.name(self.id, name);
         self
@@ -153,6 +161,21 @@ impl<'g, R: Rank, F: Flow> Expr<'g, R, F> {
     /// The node with all its values, even where it is the same for all of them.
     pub(crate) fn full(self) -> Id {
         self.graph.spread(self.id, R::LEVEL)
+    }
+
+    /// A number as an expression of the same formula.
+    pub(crate) fn number(self, number: impl Number<'g>) -> Expr<'g, Batch, Frozen> {
+        Expr::new(self.graph, number.node(self.graph))
+    }
+
+    /// Divided by a setting.
+    pub(crate) fn over(self, symbol: &'static str, by: Coefficient) -> Self {
+        let by = self.graph.node(Op::Setting(symbol, by), Level::Batch);
+        Expr::new(self.graph, self.graph.binary(Binary::Div, self.id, by))
+    }
+
+    fn with_number(self, op: Binary, number: impl Number<'g>) -> Self {
+        Expr::new(self.graph, self.graph.binary(op, self.id, number.node(self.graph)))
     }
 
     fn unary(self, op: Unary) -> Self {
@@ -172,30 +195,71 @@ impl<'g, R: Rank, F: Flow> Expr<'g, R, F> {
 impl<'g, F: Flow> Expr<'g, Token, F> {
     /// `(x_1 + .. + x_t) / t`
     pub fn running_mean(self) -> Self {
-        self.scan(Scan::RunningMean)
+        self.scan(Scan::RunningMean, None)
     }
 
     /// `x_t + d·x_{t+1} + d²·x_{t+2} + ..` to the end of the trajectory.
-    pub fn discounted(self, discount: f64) -> Self {
-        self.scan(Scan::Discounted(discount))
+    pub fn discounted(self, discount: impl Number<'g>) -> Self {
+        let discount = discount.node(self.graph);
+        self.scan(Scan::Discounted, Some(discount))
     }
 
     /// The value at the next token, zero after the last.
     pub fn next(self) -> Self {
-        self.scan(Scan::Next)
+        self.scan(Scan::Next, None)
     }
 
-    fn scan(self, scan: Scan) -> Self {
-        Expr::new(self.graph, self.graph.node(Op::Scan(scan, self.full()), Level::Token))
+    fn scan(self, scan: Scan, parameter: Option<Id>) -> Self {
+        Expr::new(self.graph, self.graph.node(Op::Scan(scan, self.full(), parameter), Level::Token))
     }
 }
 
 impl<'g> Expr<'g, Token, Frozen> {
-    /// A function of a trajectory's token values that is not in the language. It carries no gradient; `name` is printed.
+    /// A function of a trajectory's token values that is not in the language, to as many values (another number of values
+    /// yields NaN). It carries no gradient; `name` is printed.
     pub fn per_trajectory(self, name: &'static str, f: impl Fn(&[f64]) -> Vec<f64> + Send + Sync + 'static) -> Self {
-        self.scan(Scan::Frozen(name, Arc::new(f)))
+        self.scan(Scan::Function(name, Arc::new(move |x, _| f(x))), None)
+    }
+
+    /// The same with a parameter, a setting say, which is printed.
+    pub fn per_trajectory_with(
+        self,
+        name: &'static str,
+        parameter: impl Number<'g>,
+        f: impl Fn(&[f64], f64) -> Vec<f64> + Send + Sync + 'static,
+    ) -> Self {
+        let parameter = parameter.node(self.graph);
+        self.scan(Scan::Function(name, Arc::new(f)), Some(parameter))
     }
 }
+
+/// A single number: an `f64`, or an expression of rank [`Batch`] without gradient, such as a setting.
+pub trait Number<'g>: Sealed<'g> {}
+
+impl<'g> Number<'g> for f64 {}
+impl<'g> Number<'g> for Expr<'g, Batch, Frozen> {}
+
+mod sealed {
+    use super::{Batch, Expr, Frozen, Graph, Id};
+
+    pub trait Sealed<'g> {
+        /// Its node in a graph.
+        fn node(self, graph: &'g Graph) -> Id;
+    }
+
+    impl<'g> Sealed<'g> for f64 {
+        fn node(self, graph: &'g Graph) -> Id {
+            graph.constant(self)
+        }
+    }
+
+    impl<'g> Sealed<'g> for Expr<'g, Batch, Frozen> {
+        fn node(self, _: &'g Graph) -> Id {
+            self.id
+        }
+    }
+}
+use sealed::Sealed;
 
 impl<R: Rank, F: Flow> Neg for Expr<'_, R, F> {
     type Output = Self;
@@ -205,7 +269,7 @@ impl<R: Rank, F: Flow> Neg for Expr<'_, R, F> {
 }
 
 macro_rules! operator {
-    ($operator:ident, $method:ident, |$c:ident| $right:expr, $left:expr) => {
+    ($operator:ident, $method:ident) => {
         impl<'g, R: Rank, F: Flow, S: Rank, G: Flow> $operator<Expr<'g, S, G>> for Expr<'g, R, F>
         where
             R: Mix<S>,
@@ -218,20 +282,19 @@ macro_rules! operator {
         }
         impl<R: Rank, F: Flow> $operator<f64> for Expr<'_, R, F> {
             type Output = Self;
-            fn $method(self, $c: f64) -> Self {
-                self.unary($right)
+            fn $method(self, number: f64) -> Self {
+                self.with_number(Binary::$operator, number)
             }
         }
         impl<'g, R: Rank, F: Flow> $operator<Expr<'g, R, F>> for f64 {
             type Output = Expr<'g, R, F>;
             fn $method(self, x: Expr<'g, R, F>) -> Self::Output {
-                let $c = self;
-                x.unary($left)
+                Expr::new(x.graph, x.graph.binary(Binary::$operator, self.node(x.graph), x.id))
             }
         }
     };
 }
-operator!(Add, add, |c| Unary::Offset(c), Unary::Offset(c));
-operator!(Sub, sub, |c| Unary::Offset(-c), Unary::From(c));
-operator!(Mul, mul, |c| Unary::Scale(c), Unary::Scale(c));
-operator!(Div, div, |c| Unary::Scale(1.0 / c), Unary::Over(c));
+operator!(Add, add);
+operator!(Sub, sub);
+operator!(Mul, mul);
+operator!(Div, div);

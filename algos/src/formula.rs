@@ -1,21 +1,33 @@
 //! A formula: a finished graph with a root. Printed, analysed, evaluated, differentiated.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::analysis;
-use crate::experience::{Column, Columns, Experience};
+use crate::column::{Column, Columns};
+use crate::experience::Experience;
+use crate::export::FormulaGraph;
 use crate::expr::Expr;
 use crate::graph::{self, Graph, Id, Node, Op, Values};
-use crate::objective::{Loss, Objective, Split};
-use crate::operation::{Strength, number};
+use crate::objective::{Loss, Objective, PartCotangents};
+use crate::printed;
 use crate::rank::{Batch, Frozen, Level, Live, Token};
 use crate::terms::{Data, Terms};
 
-/// The objective that a formula of the language is.
+/// Makes an objective of a formula of the language.
 pub fn minimise(loss: impl for<'g> FnOnce(Terms<'g>) -> Expr<'g, Batch, Live>) -> Box<dyn Objective> {
     let graph = Graph::default();
     let root = loss(Terms::new(&graph)).id();
     Box::new(Formula::new(graph, root, "loss"))
+}
+
+/// The same where there may be no formula.
+pub(crate) fn try_minimise(
+    loss: impl for<'g> FnOnce(Terms<'g>) -> Option<Expr<'g, Batch, Live>>,
+) -> Option<Box<dyn Objective>> {
+    let graph = Graph::default();
+    let root = loss(Terms::new(&graph))?.id();
+    Some(Box::new(Formula::new(graph, root, "loss")))
 }
 
 /// The credit of each token, as a formula.
@@ -26,7 +38,7 @@ impl Credit {
     pub(crate) fn new(credit: impl for<'g> FnOnce(Data<'g>) -> Expr<'g, Token, Frozen>) -> Credit {
         let graph = Graph::default();
         let root = credit(Data::new(&graph)).full();
-        Credit(Formula::new(graph, root, Column::Advantage.symbol()))
+        Credit(Formula::new(graph, root, Column::ADVANTAGE.symbol()))
     }
 
     /// The columns it reads.
@@ -34,35 +46,43 @@ impl Credit {
         self.0.reads()
     }
 
-    /// One value per token. A column that is read must be in place; a missing one gives numbers that are none.
+    /// One value per token. A column that is read but not set yields NaN.
     pub fn evaluate(&self, x: &Experience) -> Vec<f64> {
         self.0.values(x).swap_remove(self.0.root)
     }
 
     /// The printed formula.
     pub fn formula(&self) -> String {
-        self.0.print()
+        printed::print(&self.0)
+    }
+
+    /// The graph of the formula.
+    pub fn graph(&self) -> FormulaGraph {
+        FormulaGraph::of(&self.0)
     }
 }
 
+/// A finished graph with a root.
 #[derive(Clone, Debug)]
-struct Formula {
-    nodes: Vec<Node>,
-    root: Id,
-    title: &'static str,
-    /// Named nodes that are logged and printed.
-    named: Vec<Id>,
-    /// Every node that matters: for the root and for the log.
-    wanted: Vec<bool>,
+pub(crate) struct Formula {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) root: Id,
+    /// What the root is called.
+    pub(crate) title: &'static str,
+    /// Named nodes and settings that are printed, by what they are called.
+    pub(crate) labels: BTreeMap<Id, String>,
+    /// Every node that is evaluated: for the root and for the log.
+    pub(crate) wanted: Vec<bool>,
 }
 
 impl Formula {
     fn new(graph: Graph, root: Id, title: &'static str) -> Formula {
         let nodes = graph.into_nodes();
-        let named = analysis::named(&nodes, root);
-        let roots: Vec<Id> = named.iter().copied().chain([root]).collect();
+        let logged = analysis::named(&nodes, root);
+        let roots: Vec<Id> = logged.iter().copied().chain([root]).collect();
         let wanted = analysis::reachable(&nodes, &roots);
-        Formula { nodes, root, title, named, wanted }
+        let labels = labels(&nodes, &wanted, &logged, title);
+        Formula { nodes, root, title, labels, wanted }
     }
 
     fn reads(&self) -> Vec<Column> {
@@ -73,44 +93,40 @@ impl Formula {
         graph::forward(&self.nodes, &self.wanted, Values::new(), x)
     }
 
-    /// A line for each named node, in the order of computation, then the root.
-    fn print(&self) -> String {
-        let named = self.named.iter().filter(|&&id| id != self.root);
-        let named = named.filter_map(|&id| Some((self.nodes[id].name?, id)));
-        let lines: Vec<(&str, Id)> = named.chain([(self.title, self.root)]).collect();
-        let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        lines.iter().map(|(name, id)| format!("{name:width$} = {}\n", self.body(*id).0)).collect()
+    /// What is recorded of an evaluation: means of named values, and settings that follow a schedule.
+    fn metrics(&self, values: &Values) -> BTreeMap<String, f64> {
+        let mean = |id: Id| values[id].iter().sum::<f64>() / (values[id].len().max(1) as f64);
+        let recorded = |id: Id| match self.nodes[id].op {
+            Op::Setting(_, coefficient) => coefficient.constant().is_none(),
+            _ => true,
+        };
+        let labels = self.labels.iter().filter(|(id, _)| recorded(**id));
+        labels.map(|(&id, label)| (label.clone(), mean(id))).collect()
     }
+}
 
-    /// An operand: by its name if it has one, in parentheses where its place binds tighter.
-    fn operand(&self, id: Id, place: Strength) -> String {
-        if let Some(name) = self.nodes[id].name.filter(|_| self.named.contains(&id)) {
-            return name.to_owned();
-        }
-        let (text, strength) = self.body(id);
-        if strength < place { format!("({text})") } else { text }
+/// What named nodes and settings are called: by their own name, numbered from the second of a name.
+fn labels(nodes: &[Node], wanted: &[bool], logged: &[Id], title: &'static str) -> BTreeMap<Id, String> {
+    let symbols = nodes.iter().filter_map(|node| match node.op {
+        Op::Column(column) => Some(column.symbol().to_owned()),
+        _ => None,
+    });
+    let mut taken: Vec<String> = symbols.chain([title.to_owned()]).collect();
+    let mut labels = BTreeMap::new();
+    for (id, node) in nodes.iter().enumerate().filter(|(id, _)| wanted[*id]) {
+        let name = match node.op {
+            Op::Setting(symbol, _) => symbol,
+            _ => match node.name.filter(|_| logged.contains(&id)) {
+                Some(name) => name,
+                None => continue,
+            },
+        };
+        let numbered = (2..).map(|n| format!("{name}_{n}"));
+        let label = std::iter::once(name.to_owned()).chain(numbered).find(|label| !taken.contains(label));
+        taken.extend(label.clone());
+        labels.extend(label.map(|label| (id, label)));
     }
-
-    fn body(&self, id: Id) -> (String, Strength) {
-        let operand = |id: Id| move |place: Strength| self.operand(id, place);
-        let call = |name: String, id: Id| (format!("{name}({})", self.operand(id, Strength::Sum)), Strength::Atom);
-        let node = &self.nodes[id];
-        match &node.op {
-            Op::Column(column) => (column.symbol().to_owned(), Strength::Atom),
-            Op::Constant(value) if *value < 0.0 => (number(*value), Strength::Negative),
-            Op::Constant(value) => (number(*value), Strength::Atom),
-            Op::Count(of) => (format!("{}_per_{}", of.plural(), node.level), Strength::Atom),
-            Op::LastToken => ("1[last]".to_owned(), Strength::Atom),
-            Op::Unary(op, a) => op.print(&operand(*a)),
-            Op::Binary(op, a, b) => op.print(&operand(*a), &operand(*b)),
-            Op::Sum(a) => call(format!("sum_{}", node.level), *a),
-            Op::Mean(a) => call(format!("mean_{}", node.level), *a),
-            Op::Spread(a) if self.nodes[*a].name.is_some() => (self.operand(*a, Strength::Atom), Strength::Atom),
-            Op::Spread(a) => self.body(*a),
-            Op::Scan(scan, a) => scan.print(&operand(*a)),
-            Op::Detach(a) => call("sg".to_owned(), *a),
-        }
-    }
+    labels
 }
 
 impl Objective for Formula {
@@ -122,33 +138,37 @@ impl Objective for Formula {
         analysis::coupling(&self.nodes, self.root)
     }
 
+    fn minibatch_unit(&self) -> Level {
+        analysis::minibatch_unit(&self.nodes, self.root)
+    }
+
     fn evaluate(&self, x: &Experience) -> Loss {
         let values = self.values(x);
-        let broken = |&id: &Id| self.wanted[id] && values[id].iter().any(|v| !v.is_finite());
-        let mean = |id: Id| values[id].iter().sum::<f64>() / (values[id].len().max(1) as f64);
+        let not_finite = |&id: &Id| self.wanted[id] && values[id].iter().any(|v| !v.is_finite());
         Loss {
             value: values[self.root][0],
             cotangents: graph::backward(&self.nodes, self.root, &values, x.layout()),
-            metrics: self.named.iter().filter_map(|&id| Some((self.nodes[id].name?.to_owned(), mean(id)))).collect(),
-            broken: (0..self.nodes.len()).find(broken).map(|id| self.operand(id, Strength::Sum)),
+            metrics: self.metrics(&values),
+            not_finite: (0..self.nodes.len()).find(not_finite).map(|id| printed::expression(self, id)),
         }
     }
 
-    /// Nodes that no signal stirs are evaluated here, once, on the whole batch; a part takes its share of them.
-    fn split<'a>(&'a self, data: &'a Experience) -> Split<'a> {
+    /// Nodes that depend on no signal are evaluated here, once, on the whole batch; a part takes its share of them.
+    fn by_parts<'a>(&'a self, data: &'a Experience) -> PartCotangents<'a> {
         let wanted = analysis::reachable(&self.nodes, &[self.root]);
-        let still: Vec<bool> = self.nodes.iter().zip(&wanted).map(|(node, &wanted)| wanted && !node.stirred).collect();
-        let whole = graph::forward(&self.nodes, &still, Values::new(), data);
+        let once: Vec<bool> =
+            self.nodes.iter().zip(&wanted).map(|(node, &wanted)| wanted && !node.from_signals).collect();
+        let whole = graph::forward(&self.nodes, &once, Values::new(), data);
         Box::new(move |part: Range<usize>, signals: &Columns| {
-            let mut x = Experience::new(data.layout().part(part.clone()));
-            signals.iter().for_each(|(&column, values)| x.set(column, values.clone()));
+            let mut x = Experience::new(data.layout().part(part.clone())).at_step(data.step());
+            signals.iter().try_for_each(|(&column, values)| x.set(column, values.clone()))?;
             let share = |(node, values): (&Node, &Vec<f64>)| match values.is_empty() {
                 true => Vec::new(),
                 false => values[data.layout().range(node.level, &part)].to_vec(),
             };
             let given = self.nodes.iter().zip(&whole).map(share).collect();
             let values = graph::forward(&self.nodes, &wanted, given, &x);
-            graph::backward(&self.nodes, self.root, &values, x.layout())
+            Ok(graph::backward(&self.nodes, self.root, &values, x.layout()))
         })
     }
 
@@ -162,6 +182,10 @@ impl Objective for Formula {
     }
 
     fn formula(&self) -> String {
-        self.print()
+        printed::print(self)
+    }
+
+    fn graph(&self) -> Option<FormulaGraph> {
+        Some(FormulaGraph::of(self))
     }
 }

@@ -1,14 +1,18 @@
-//! The arena behind an expression: plain nodes, each pointing at earlier ones. Evaluated in f64, differentiated in
+//! The arena behind an expression: plain nodes, each with earlier ones as inputs. Evaluated in f64, differentiated in
 //! reverse.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
-use crate::experience::{Column, Columns, Experience};
+use crate::coefficient::Coefficient;
+use crate::column::{Column, Columns};
+use crate::elementwise::Side;
+use crate::experience::Experience;
 use crate::layout::Layout;
-use crate::operation::{Binary, Scan, Unary};
+use crate::operation::{Binary, Scan, Unary, clip, clip_slope};
 use crate::rank::Level;
 
-/// Place of a node in its graph.
+/// Index of a node in its graph.
 pub(crate) type Id = usize;
 
 /// What a node computes.
@@ -16,17 +20,22 @@ pub(crate) type Id = usize;
 pub(crate) enum Op {
     Column(Column),
     Constant(f64),
+    /// A number with a symbol, which may depend on the training step.
+    Setting(&'static str, Coefficient),
     /// How many units of this level the node's own units have.
     Count(Level),
     /// 1 on the last token of each trajectory.
     LastToken,
     Unary(Unary, Id),
     Binary(Binary, Id, Id),
+    /// The first input between the other two.
+    Clip(Id, Id, Id),
     Sum(Id),
     Mean(Id),
     /// The same value for every finer unit.
     Spread(Id),
-    Scan(Scan, Id),
+    /// The second input, a single number, is the scan's parameter.
+    Scan(Scan, Id, Option<Id>),
     /// The value without its gradient.
     Detach(Id),
 }
@@ -38,21 +47,23 @@ pub(crate) struct Node {
     /// Gradient flows through it to a signal.
     pub(crate) live: bool,
     /// Its value depends on a signal, whether gradient flows or not.
-    pub(crate) stirred: bool,
+    pub(crate) from_signals: bool,
+    /// It is a single number that depends on nothing but constants and settings.
+    pub(crate) fixed: bool,
     pub(crate) name: Option<&'static str>,
 }
 
 impl Node {
     /// The nodes it is computed from.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = Id> + use<> {
-        let (a, b) = match self.op {
-            Op::Column(_) | Op::Constant(_) | Op::Count(_) | Op::LastToken => (None, None),
-            Op::Unary(_, a) | Op::Sum(a) | Op::Mean(a) | Op::Spread(a) | Op::Scan(_, a) | Op::Detach(a) => {
-                (Some(a), None)
-            }
-            Op::Binary(_, a, b) => (Some(a), Some(b)),
+        let inputs = match self.op {
+            Op::Column(_) | Op::Constant(_) | Op::Setting(..) | Op::Count(_) | Op::LastToken => [None; 3],
+            Op::Unary(_, a) | Op::Sum(a) | Op::Mean(a) | Op::Spread(a) | Op::Detach(a) => [Some(a), None, None],
+            Op::Binary(_, a, b) => [Some(a), Some(b), None],
+            Op::Clip(a, low, high) => [Some(a), Some(low), Some(high)],
+            Op::Scan(_, a, parameter) => [Some(a), parameter, None],
         };
-        a.into_iter().chain(b)
+        inputs.into_iter().flatten()
     }
 }
 
@@ -74,10 +85,19 @@ impl Graph {
             return id;
         }
         let signal = matches!(&op, Op::Column(column) if column.is_signal());
-        let cut = matches!(op, Op::Detach(_) | Op::Unary(Unary::Above(_), _) | Op::Scan(Scan::Frozen(..), _));
-        let mut node = Node { op, level, live: false, stirred: false, name: None };
+        let cut = matches!(
+            op,
+            Op::Detach(_) | Op::Binary(Binary::Above | Binary::Below, ..) | Op::Scan(Scan::Function(..), ..)
+        );
+        let number = match op {
+            Op::Constant(_) | Op::Setting(..) => true,
+            Op::Unary(..) | Op::Binary(..) | Op::Clip(..) => level == Level::Batch,
+            _ => false,
+        };
+        let mut node = Node { op, level, live: false, from_signals: false, fixed: false, name: None };
         node.live = !cut && (signal || node.inputs().any(|id| nodes[id].live));
-        node.stirred = signal || node.inputs().any(|id| nodes[id].stirred);
+        node.from_signals = signal || node.inputs().any(|id| nodes[id].from_signals);
+        node.fixed = number && node.inputs().all(|id| nodes[id].fixed);
         nodes.push(node);
         nodes.len() - 1
     }
@@ -90,35 +110,43 @@ impl Graph {
         self.nodes.borrow()[id].level
     }
 
+    /// The first name that a node is given stays. A plain number has none.
     pub(crate) fn name(&self, id: Id, name: &'static str) {
-        self.nodes.borrow_mut()[id].name.get_or_insert(name);
-    }
-
-    pub(crate) fn unary(&self, op: Unary, x: Id) -> Id {
-        match (op, self.known(x)) {
-            (_, Some(x)) => self.constant(op.value(x)),
-            (Unary::Scale(0.0), _) => self.constant(0.0),
-            (Unary::Scale(1.0) | Unary::Offset(0.0), _) => x,
-            (Unary::Scale(-1.0) | Unary::From(0.0), _) => self.unary(Unary::Neg, x),
-            _ => self.node(Op::Unary(op, x), self.level(x)),
+        if self.known(id).is_none() {
+            self.nodes.borrow_mut()[id].name.get_or_insert(name);
         }
     }
 
-    /// Mixing ranks gives the finer one. A zero takes its whole term away, and with it the columns the term would read.
+    pub(crate) fn unary(&self, op: Unary, x: Id) -> Id {
+        match self.known(x) {
+            Some(x) => self.constant(op.value(x)),
+            None => self.node(Op::Unary(op, x), self.level(x)),
+        }
+    }
+
+    /// Mixing ranks broadcasts to the finer. Terms multiplied by 0 are removed, and with them the columns they would read.
     pub(crate) fn binary(&self, op: Binary, a: Id, b: Id) -> Id {
         match (op, self.known(a), self.known(b)) {
             (_, Some(a), Some(b)) => self.constant(op.value(a, b)),
-            (Binary::Add, Some(c), _) => self.unary(Unary::Offset(c), b),
-            (Binary::Add, _, Some(c)) => self.unary(Unary::Offset(c), a),
-            (Binary::Sub, Some(c), _) => self.unary(Unary::From(c), b),
-            (Binary::Sub, _, Some(c)) => self.unary(Unary::Offset(-c), a),
-            (Binary::Mul, Some(c), _) => self.unary(Unary::Scale(c), b),
-            (Binary::Mul, _, Some(c)) => self.unary(Unary::Scale(c), a),
-            (Binary::Div, Some(c), _) => self.unary(Unary::Over(c), b),
-            (Binary::Div, _, Some(c)) => self.unary(Unary::Scale(1.0 / c), a),
+            (Binary::Mul, ..) if self.is_zero(a) || self.is_zero(b) => self.constant(0.0),
+            (Binary::Add, Some(0.0), _) | (Binary::Mul, Some(1.0), _) => b,
+            (Binary::Add | Binary::Sub, _, Some(0.0)) | (Binary::Mul | Binary::Div, _, Some(1.0)) => a,
+            (Binary::Sub, Some(0.0), _) | (Binary::Mul, Some(-1.0), _) => self.unary(Unary::Neg, b),
+            (Binary::Mul | Binary::Div, _, Some(-1.0)) => self.unary(Unary::Neg, a),
             _ => {
                 let level = self.level(a).min(self.level(b));
-                self.node(Op::Binary(op, self.spread(a, level), self.spread(b, level)), level)
+                self.node(Op::Binary(op, self.operand(a, level), self.operand(b, level)), level)
+            }
+        }
+    }
+
+    pub(crate) fn clip(&self, x: Id, low: Id, high: Id) -> Id {
+        match (self.known(x), self.known(low), self.known(high)) {
+            (Some(x), Some(low), Some(high)) => self.constant(clip(x, low, high)),
+            _ => {
+                let level = [low, high].into_iter().fold(self.level(x), |level, id| level.min(self.level(id)));
+                let [x, low, high] = [x, low, high].map(|id| self.operand(id, level));
+                self.node(Op::Clip(x, low, high), level)
             }
         }
     }
@@ -127,20 +155,43 @@ impl Graph {
         if self.level(x) == level { x } else { self.node(Op::Spread(x), level) }
     }
 
-    /// The number a node stands for, where it is known before any experience.
+    /// As an operand of a finer operation: a single number is broadcast when it is read.
+    fn operand(&self, x: Id, level: Level) -> Id {
+        let fixed = self.nodes.borrow()[x].fixed;
+        if fixed { x } else { self.spread(x, level) }
+    }
+
+    /// The number that a node is, where it is one without a symbol.
     pub(crate) fn known(&self, id: Id) -> Option<f64> {
         match self.nodes.borrow()[id].op {
             Op::Constant(value) => Some(value),
             _ => None,
         }
     }
+
+    /// Zero at every step.
+    fn is_zero(&self, id: Id) -> bool {
+        constantly(&self.nodes.borrow(), id) == Some(0.0)
+    }
+}
+
+/// The value of a node that is the same for every experience and at every step.
+fn constantly(nodes: &[Node], id: Id) -> Option<f64> {
+    let of = |id: Id| constantly(nodes, id);
+    match nodes[id].op {
+        Op::Constant(value) => Some(value),
+        Op::Setting(_, coefficient) => coefficient.constant(),
+        Op::Unary(op, a) if nodes[id].fixed => Some(op.value(of(a)?)),
+        Op::Binary(op, a, b) if nodes[id].fixed => Some(op.value(of(a)?, of(b)?)),
+        Op::Clip(a, low, high) if nodes[id].fixed => Some(clip(of(a)?, of(low)?, of(high)?)),
+        _ => None,
+    }
 }
 
 /// Values of every node that was asked for; empty where not.
 pub(crate) type Values = Vec<Vec<f64>>;
 
-/// Values of the nodes marked in `wanted`, each from earlier ones; those already `given` are taken as they are. A column
-/// nobody has put in place is not a number.
+/// Values of the nodes marked in `wanted`; those already `given` are not computed again. A column that is not set is NaN.
 pub(crate) fn forward(nodes: &[Node], wanted: &[bool], given: Values, x: &Experience) -> Values {
     let mut values = given;
     values.resize(nodes.len(), Vec::new());
@@ -158,26 +209,52 @@ fn value(node: &Node, nodes: &[Node], values: &Values, x: &Experience) -> Vec<f6
     match &node.op {
         Op::Column(column) => x.column(*column).map_or_else(|| vec![f64::NAN; count], <[f64]>::to_vec),
         Op::Constant(value) => vec![*value; count],
+        Op::Setting(_, coefficient) => vec![coefficient.at(x.step()); count],
         Op::Count(of) => (0..count).map(|unit| layout.size(*of, node.level, unit) as f64).collect(),
         Op::LastToken => {
             let mut last = vec![0.0; count];
             layout.spans(Level::Token, Level::Trajectory).into_iter().for_each(|span| last[span.end - 1] = 1.0);
             last
         }
-        Op::Unary(op, a) => values[*a].iter().map(|&a| op.value(a)).collect(),
-        Op::Binary(op, a, b) => values[*a].iter().zip(&values[*b]).map(|(&a, &b)| op.value(a, b)).collect(),
+        Op::Unary(op, a) => op.values(&values[*a]),
+        Op::Binary(op, a, b) => op.values(&values[*a], &values[*b]),
+        Op::Clip(a, low, high) => {
+            let [a, low, high] = [a, low, high].map(|id| Operand::of(&values[*id]));
+            (0..count).map(|i| clip(a.at(i), low.at(i), high.at(i))).collect()
+        }
         Op::Sum(a) => sums(&values[*a], nodes[*a].level, node.level, layout),
         Op::Mean(a) => {
             let sums = sums(&values[*a], nodes[*a].level, node.level, layout).into_iter().enumerate();
             sums.map(|(unit, sum)| sum / layout.size(nodes[*a].level, node.level, unit) as f64).collect()
         }
         Op::Spread(a) => spread(&values[*a], nodes[*a].level, node.level, layout),
-        Op::Scan(scan, a) => {
-            let spans = layout.spans(Level::Token, Level::Trajectory).into_iter();
-            spans.flat_map(|span| scan.value(&values[*a][span])).collect()
+        Op::Scan(scan, a, p) => {
+            let p = parameter(*p, values);
+            per_trajectory(layout, |span| scan.value(&values[*a][span], p))
         }
         Op::Detach(a) => values[*a].clone(),
     }
+}
+
+/// The values of an input: one per unit, or a single number that is broadcast.
+struct Operand<'a> {
+    values: &'a [f64],
+    stride: usize,
+}
+
+impl<'a> Operand<'a> {
+    fn of(values: &'a [f64]) -> Operand<'a> {
+        Operand { values, stride: usize::from(values.len() != 1) }
+    }
+
+    fn at(&self, i: usize) -> f64 {
+        self.values[i * self.stride]
+    }
+}
+
+/// The parameter of a scan, 0 where it has none.
+fn parameter(id: Option<Id>, values: &Values) -> f64 {
+    id.and_then(|id| values[id].first().copied()).unwrap_or(0.0)
 }
 
 /// Cotangents of the signals, from a cotangent of 1 on `root`.
@@ -200,8 +277,7 @@ pub(crate) fn backward(nodes: &[Node], root: Id, values: &Values, layout: &Layou
     signals
 }
 
-/// Hands each live input of a node its share of the node's cotangent. Where the cotangent is zero the slope may be
-/// infinite.
+/// Hands each live input of a node its share of the node's cotangent.
 fn pull(
     id: Id,
     cotangent: &[f64],
@@ -212,23 +288,18 @@ fn pull(
 ) {
     let level = nodes[id].level;
     match &nodes[id].op {
-        Op::Unary(op, a) => {
-            let slope = |((&x, &y), &g): ((&f64, &f64), &f64)| if g == 0.0 { 0.0 } else { g * op.slope(x, y) };
-            give(*a, values[*a].iter().zip(&values[id]).zip(cotangent).map(slope).collect());
-        }
+        Op::Unary(op, a) => give(*a, op.pull(&values[*a], &values[id], cotangent)),
         Op::Binary(op, a, b) => {
-            let side = |pick: fn((f64, f64)) -> f64| {
-                let inputs = values[*a].iter().zip(&values[*b]);
-                let slope =
-                    |((&a, &b), &g): ((&f64, &f64), &f64)| if g == 0.0 { 0.0 } else { g * pick(op.slopes(a, b)) };
-                inputs.zip(cotangent).map(slope).collect()
-            };
-            if nodes[*a].live {
-                give(*a, side(|slopes| slopes.0));
+            for (id, side) in [(*a, Side::Left), (*b, Side::Right)] {
+                if nodes[id].live {
+                    give(id, op.pull(&values[*a], &values[*b], cotangent, side));
+                }
             }
-            if nodes[*b].live {
-                give(*b, side(|slopes| slopes.1));
-            }
+        }
+        Op::Clip(a, low, high) => {
+            let [x, low, high] = [a, low, high].map(|id| Operand::of(&values[*id]));
+            let slope = |(i, g): (usize, &f64)| g * clip_slope(x.at(i), low.at(i), high.at(i));
+            give(*a, cotangent.iter().enumerate().map(slope).collect());
         }
         Op::Sum(a) => give(*a, spread(cotangent, level, nodes[*a].level, layout)),
         Op::Mean(a) => {
@@ -237,11 +308,11 @@ fn pull(
             give(*a, spread(&shares, level, nodes[*a].level, layout));
         }
         Op::Spread(a) => give(*a, sums(cotangent, level, nodes[*a].level, layout)),
-        Op::Scan(scan, a) => {
-            let spans = layout.spans(Level::Token, Level::Trajectory).into_iter();
-            give(*a, spans.flat_map(|span| scan.pull(&cotangent[span])).collect());
+        Op::Scan(scan, a, p) => {
+            let p = parameter(*p, values);
+            give(*a, per_trajectory(layout, |span| scan.pull(&cotangent[span], p)));
         }
-        Op::Column(_) | Op::Constant(_) | Op::Count(_) | Op::LastToken | Op::Detach(_) => {}
+        Op::Column(_) | Op::Constant(_) | Op::Setting(..) | Op::Count(_) | Op::LastToken | Op::Detach(_) => {}
     }
 }
 
@@ -257,7 +328,18 @@ fn sums(x: &[f64], fine: Level, coarse: Level, layout: &Layout) -> Vec<f64> {
     layout.spans(fine, coarse).into_iter().map(|span| x[span].iter().sum()).collect()
 }
 
+/// The value of each coarse unit for each of its fine ones.
 fn spread(x: &[f64], coarse: Level, fine: Level, layout: &Layout) -> Vec<f64> {
-    let spans = layout.spans(fine, coarse).into_iter().enumerate();
-    spans.flat_map(|(unit, span)| span.map(move |_| x[unit])).collect()
+    let mut spread = Vec::with_capacity(layout.count(fine));
+    let spans = layout.spans(fine, coarse).into_iter();
+    spans.zip(x).for_each(|(span, &value)| spread.resize(span.end, value));
+    spread
+}
+
+/// Values of all tokens from those of each trajectory.
+fn per_trajectory(layout: &Layout, values: impl Fn(Range<usize>) -> Vec<f64>) -> Vec<f64> {
+    let mut all = Vec::with_capacity(layout.count(Level::Token));
+    let spans = layout.spans(Level::Token, Level::Trajectory).into_iter();
+    spans.for_each(|span| all.extend_from_slice(&values(span)));
+    all
 }

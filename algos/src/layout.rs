@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::rank::Level;
+use crate::shape::ShapeError;
 
 /// The ragged shape of a batch. Units follow each other without padding: trajectory `i` owns a range of tokens, group
 /// `g` a range of trajectories. A part of a batch remembers the sizes of the whole, so that no mean depends on how a
@@ -20,16 +21,39 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// From the completion lengths of each group. Every completion has at least one token (its end) and every group at
-    /// least one completion: shorter ones are taken out.
-    pub fn new(groups: &[Vec<usize>]) -> Layout {
-        let kept = |group: &Vec<usize>| group.iter().copied().filter(|&n| n > 0).collect::<Vec<_>>();
-        let groups: Vec<Vec<usize>> = groups.iter().map(kept).filter(|group| !group.is_empty()).collect();
+    /// From the completion lengths of each group. There may be no groups; a group without completions and a completion
+    /// without tokens are errors.
+    pub fn new(groups: &[Vec<usize>]) -> Result<Layout, ShapeError> {
+        for (group, lengths) in groups.iter().enumerate() {
+            if lengths.is_empty() {
+                return Err(ShapeError::EmptyGroup { group });
+            }
+            if let Some(completion) = lengths.iter().position(|&length| length == 0) {
+                return Err(ShapeError::EmptyCompletion { group, completion });
+            }
+        }
+        let total = groups.iter().flatten().try_fold(0usize, |total, &length| total.checked_add(length));
+        total.ok_or(ShapeError::TooManyTokens)?;
+        Ok(Layout::of(groups))
+    }
+
+    /// From lengths that are known to be of at least one token.
+    fn of(groups: &[Vec<usize>]) -> Layout {
         let group_sizes: Vec<_> = groups.iter().map(|g| (g.len(), g.iter().sum())).collect();
         let tokens = offsets(groups.iter().flatten().copied());
         let offsets_of_groups = offsets(groups.iter().map(Vec::len));
         let batch_size = (groups.len(), tokens.len() - 1, *tokens.last().unwrap_or(&0));
         Layout { tokens, groups: offsets_of_groups, group_sizes, batch_size }
+    }
+
+    /// A batch of its own, made of the trajectories marked in `kept` (missing marks count as not kept). Groups left without
+    /// trajectories are dropped.
+    pub(crate) fn keep(&self, kept: &[bool]) -> Layout {
+        let kept = |i: &usize| kept.get(*i).copied().unwrap_or(false);
+        let length = |i: usize| self.size(Level::Token, Level::Trajectory, i);
+        let groups = self.spans(Level::Trajectory, Level::Group).into_iter();
+        let groups = groups.map(|group| group.filter(kept).map(length).collect::<Vec<_>>());
+        Layout::of(&groups.filter(|lengths| !lengths.is_empty()).collect::<Vec<_>>())
     }
 
     /// How many units of this level lie here.
@@ -69,7 +93,8 @@ impl Layout {
         }
     }
 
-    /// The part made of these trajectories; sizes stay those of the whole.
+    /// The part made of these trajectories; sizes stay those of the whole. Like slices, it panics on a range that does not lie
+    /// in the layout.
     pub fn part(&self, trajectories: Range<usize>) -> Layout {
         let groups = self.range(Level::Group, &trajectories);
         let first = self.tokens[trajectories.start];
@@ -115,7 +140,7 @@ mod tests {
     use super::*;
 
     fn layout() -> Layout {
-        Layout::new(&[vec![2, 3], vec![1], vec![4, 1, 2]])
+        Layout::new(&[vec![2, 3], vec![1], vec![4, 1, 2]]).expect("a layout")
     }
 
     #[test]
@@ -139,7 +164,23 @@ mod tests {
 
     #[test]
     fn an_empty_batch_has_no_units() {
-        let x = Layout::new(&[vec![], vec![0]]);
+        let x = Layout::new(&[]).expect("a layout");
         assert_eq!((x.count(Level::Token), x.count(Level::Trajectory), x.count(Level::Group)), (0, 0, 0));
+        assert_eq!(layout().keep(&[]), x);
+    }
+
+    #[test]
+    fn empty_units_are_errors() {
+        let problem = |groups: &[Vec<usize>]| Layout::new(groups).unwrap_err().to_string();
+        assert_eq!(problem(&[vec![1], vec![]]), "group 1 has no completions");
+        assert_eq!(problem(&[vec![1], vec![2, 0]]), "completion 1 of group 1 has no tokens, not even its end");
+        assert_eq!(problem(&[vec![usize::MAX, 1]]), "more tokens than can be counted");
+    }
+
+    #[test]
+    fn groups_of_which_nothing_is_kept_are_dropped() {
+        let kept = layout().keep(&[false, true, false, true, false, true]);
+        assert_eq!(kept.lengths(), [vec![3], vec![4, 2]]);
+        assert_eq!(kept.size(Level::Token, Level::Batch, 0), 9);
     }
 }

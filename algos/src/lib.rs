@@ -1,12 +1,18 @@
 //! Reinforcement learning algorithms as equations.
 //!
-//! A loss depends on models only through a small set of per-token scalars that they report and take a cotangent for
-//! ([`Column`] lists them). Here `L = f(signals, data)` is written in a typed language, printed back as the formula that
-//! runs, and differentiated exactly; no tensor library is involved.
+//! A loss depends on models only through a few scalars per token that the models report, such as log-probabilities. These
+//! are the *signals* ([`Column::is_signal`]). A loss is a function of signals and data. Here it is written in a typed
+//! language, printed as the formula that runs, and differentiated exactly: the result is a *cotangent* `dL/dsignal` for each
+//! signal, with which a model runs its backward pass. No tensor library is involved.
 //!
-//! In reading order: the language ([`Expr`] with its ranks and flows, [`Terms`] that it speaks of, [`minimise`] that
-//! makes an [`Objective`] of it), the data ([`Layout`], [`Experience`]), what an [`Algorithm`] is and which trajectories
-//! it learns from ([`Selection`]), the [`estimators`] that algorithms share, and the algorithms.
+//! In reading order:
+//! - the language: [`Expr`] with its rank and its flow, the [`Terms`] that a formula can read, named settings
+//!   ([`Coefficient`]), and [`minimise`], which makes an [`Objective`] of a formula;
+//! - the data: [`Layout`], [`Column`], [`Experience`]; own columns and roles ([`Term`], [`Role`]);
+//! - what an [`Algorithm`] is, which trajectories it learns from ([`Selection`]), and how its settings are checked
+//!   ([`check`]);
+//! - the [`estimators`] that algorithms share, the built-in algorithms ([`BuiltIn`]), and algorithms made of others
+//!   ([`Added`], [`with_loss`]).
 //!
 //! ```
 //! use oreal_algos::{Batch, Trajectory, minimise};
@@ -18,29 +24,41 @@
 //! assert_eq!(gspo.formula(), "ratio = exp(mean_trajectory(logπ - logπ_old))\nloss  = -mean_batch(ratio·R)\n");
 //! ```
 
+#![warn(missing_docs)]
+
 mod rank;
 
+mod elementwise;
 mod operation;
 
 mod graph;
 
 mod analysis;
 
+mod coefficient;
+
 mod expr;
 mod terms;
 
+mod export;
 mod formula;
 mod objective;
+mod printed;
 
+mod column;
 mod experience;
 mod layout;
+mod role;
+mod shape;
 
 mod algorithm;
 mod selection;
+mod settings;
 
 pub mod estimators;
 
 mod built_in;
+mod composed;
 mod grpo;
 mod oreal;
 mod ppo;
@@ -50,13 +68,17 @@ mod rloo;
 
 pub use algorithm::{Algorithm, Passes, credit_of};
 pub use built_in::BuiltIn;
-pub use estimators::{Average, Kl};
-pub use experience::{Column, Columns, Experience, Role};
-pub use expr::Expr;
+pub use coefficient::Coefficient;
+pub use column::{Column, Columns, Output, Source, Term};
+pub use composed::{Added, with_loss};
+pub use estimators::{Average, Kl, RatioGuard};
+pub use experience::Experience;
+pub use export::{FormulaGraph, GraphNode, NodeKind};
+pub use expr::{Expr, Number};
 pub use formula::{Credit, minimise};
 pub use grpo::{Grpo, Scale};
 pub use layout::Layout;
-pub use objective::{Loss, Objective, Split};
+pub use objective::{Loss, Objective, PartCotangents};
 pub use oreal::{
     Alignment, Anchor, Negatives, Normaliser, Oreal, Pooling, Positives, RewardCoding, Shaping, TokenWeights,
 };
@@ -65,5 +87,8 @@ pub use rank::{Batch, Finer, Flow, Frozen, Group, Join, Joined, Level, Live, Mix
 pub use reinforce::{Baseline, Reinforce};
 pub use rft::Rft;
 pub use rloo::Rloo;
+pub use role::{Head, Role};
 pub use selection::{FreeSelection, Outcome, Repeats, Select, Selection};
+pub use settings::{IllegalSetting, Inert, check};
+pub use shape::ShapeError;
 pub use terms::{Data, Terms};

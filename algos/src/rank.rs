@@ -1,17 +1,21 @@
-//! The two phantom types of an expression: its *rank* (how many values it has) and its *flow* (whether gradient passes).
+//! The two phantom types of an expression: its *rank* (the unit that has one value) and its *flow* (whether it carries
+//! gradient).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How fine a quantity is, or how large a unit of experience: tokens make trajectories, trajectories of one prompt make
-/// groups, groups make the batch.
+/// The units of a batch: tokens make trajectories, the trajectories of one prompt make a group, groups make the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
+    /// A token of a completion.
     Token,
+    /// A completion.
     Trajectory,
+    /// The completions of a prompt.
     Group,
+    /// Everything a loss is evaluated on.
     Batch,
 }
 
@@ -39,6 +43,7 @@ impl fmt::Display for Level {
 
 /// The rank of an expression, as a type.
 pub trait Rank: Copy + Mix<Self, Finer = Self> + 'static {
+    /// The same as a value.
     const LEVEL: Level;
 }
 
@@ -65,6 +70,7 @@ pub trait Within<Coarse: Rank>: Rank {}
 
 /// Mixing two ranks gives the finer one.
 pub trait Mix<Other> {
+    /// The finer of the two.
     type Finer: Rank;
 }
 
@@ -92,7 +98,7 @@ pub trait Flow: Copy + Join<Self, Joined = Self> + Join<Frozen, Joined = Self> +
 /// Carries gradient to a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Live;
-/// A number as far as gradient is concerned.
+/// Carries no gradient.
 #[derive(Clone, Copy, Debug)]
 pub struct Frozen;
 
@@ -101,6 +107,7 @@ impl Flow for Frozen {}
 
 /// Mixing two flows: live wins.
 pub trait Join<Other> {
+    /// The flow of an expression made of both.
     type Joined: Flow;
 }
 impl Join<Live> for Live {

@@ -7,14 +7,25 @@ use crate::estimators::Average;
 use crate::expr::Expr;
 use crate::formula::minimise;
 use crate::objective::Objective;
-use crate::rank::{Batch, Frozen, Token};
-use crate::terms::Data;
+use crate::rank::{Batch, Frozen, Live, Token};
+use crate::settings::IllegalSetting;
+use crate::terms::{Data, Terms};
 
-/// `-mean A·logπ`
+/// `-mean A·logπ` with `A = r`, or `r` less the mean reward of the batch.
+///
+/// With the default settings:
+///
+/// ```text
+/// A = R - mean_batch(R)
+///
+/// loss = -mean_batch(mean_trajectory(A·logπ))
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Reinforce {
+    /// What is subtracted from the reward.
     pub baseline: Baseline,
+    /// What the sum over tokens is divided by.
     pub average: Average,
 }
 
@@ -22,6 +33,7 @@ pub struct Reinforce {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Baseline {
+    /// Nothing.
     None,
     /// The mean reward of the batch.
     Batch,
@@ -30,6 +42,13 @@ pub enum Baseline {
 impl Default for Reinforce {
     fn default() -> Self {
         Reinforce { baseline: Baseline::Batch, average: Average::Trajectory }
+    }
+}
+
+impl Reinforce {
+    /// The loss as an expression, to add terms to.
+    pub fn loss<'g>(&self, x: Terms<'g>) -> Expr<'g, Batch, Live> {
+        -self.average.of(x.advantage() * x.logp())
     }
 }
 
@@ -46,6 +65,13 @@ impl Algorithm for Reinforce {
     }
 
     fn objective(&self) -> Box<dyn Objective> {
-        minimise(|x| -self.average.of(x.advantage() * x.logp()))
+        minimise(|x| self.loss(x))
+    }
+    fn expression<'g>(&self, x: Terms<'g>) -> Option<Expr<'g, Batch, Live>> {
+        Some(self.loss(x))
+    }
+
+    fn validate(&self) -> Result<(), IllegalSetting> {
+        self.average.check("average")
     }
 }

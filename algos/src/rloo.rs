@@ -7,19 +7,36 @@ use crate::estimators::{Average, leave_one_out};
 use crate::expr::Expr;
 use crate::formula::minimise;
 use crate::objective::Objective;
-use crate::rank::{Frozen, Token};
-use crate::terms::Data;
+use crate::rank::{Batch, Frozen, Live, Token};
+use crate::settings::IllegalSetting;
+use crate::terms::{Data, Terms};
 
-/// `-mean A·logπ` with `A_i = r_i - mean_{j≠i} r_j`
+/// `-mean A·logπ` with `A_i = r_i - mean_{j≠i} r_j`. In a group of one, `A` is 0.
+///
+/// With the default settings:
+///
+/// ```text
+/// A = (R - mean_group(R))·trajectories_per_group/max(trajectories_per_group - 1, 1)
+///
+/// loss = -mean_batch(mean_trajectory(A·logπ))
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rloo {
+    /// What the sum over tokens is divided by.
     pub average: Average,
 }
 
 impl Default for Rloo {
     fn default() -> Self {
         Rloo { average: Average::Trajectory }
+    }
+}
+
+impl Rloo {
+    /// The loss as an expression, to add terms to.
+    pub fn loss<'g>(&self, x: Terms<'g>) -> Expr<'g, Batch, Live> {
+        -self.average.of(x.advantage() * x.logp())
     }
 }
 
@@ -33,6 +50,13 @@ impl Algorithm for Rloo {
     }
 
     fn objective(&self) -> Box<dyn Objective> {
-        minimise(|x| -self.average.of(x.advantage() * x.logp()))
+        minimise(|x| self.loss(x))
+    }
+    fn expression<'g>(&self, x: Terms<'g>) -> Option<Expr<'g, Batch, Live>> {
+        Some(self.loss(x))
+    }
+
+    fn validate(&self) -> Result<(), IllegalSetting> {
+        self.average.check("average")
     }
 }

@@ -1,4 +1,4 @@
-//! Which trajectories an algorithm learns from, declared as data so that every outcome of it can be enumerated.
+//! Which trajectories an algorithm learns from, declared as data so that every outcome can be enumerated.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,10 +7,15 @@ use std::sync::Arc;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use crate::experience::{Column, Experience};
+use crate::column::Column;
+use crate::experience::Experience;
 use crate::rank::Level;
+use crate::settings::{IllegalSetting, at_least_one};
+use crate::shape::ShapeError;
 
-/// Which trajectories of a batch to learn from. What is kept of one group never depends on another.
+/// Which trajectories of a batch to learn from. What is kept of one group does not depend on another.
+///
+/// An answer is right if its reward is above 0.5 and wrong if it is not; one whose reward is NaN is neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Selection {
@@ -21,28 +26,44 @@ pub enum Selection {
     /// One right and one wrong answer of each group that has both, each drawn uniformly.
     Pair,
     /// At most so many right answers of each group, drawn uniformly without replacement.
-    Right { per_prompt: usize, repeats: Repeats },
+    Right {
+        /// How many at most; at least 1.
+        per_prompt: usize,
+        /// Whether the same completion may be kept more than once.
+        repeats: Repeats,
+    },
 }
 
 /// Whether the same completion may be learnt from more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Repeats {
-    /// As often as it was drawn. Keeps best-of-n unbiased.
+    /// Every time it was drawn. Best-of-n is unbiased only so.
     Keep,
     /// Once per group.
     Drop,
 }
 
-/// One thing a selection can do to a group, and how probable that is.
+/// One possible result of a selection for a group, with its probability.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
+    /// How probable it is, greater than 0.
     pub probability: f64,
     /// One mark per trajectory of the group.
     pub kept: Vec<bool>,
 }
 
 impl Selection {
+    /// Refuses settings that make no sense.
+    pub(crate) fn check(self, key: &str) -> Result<(), IllegalSetting> {
+        match self {
+            Selection::Right { per_prompt, .. } => {
+                at_least_one("right.per_prompt", per_prompt).map_err(|problem| problem.within(key))
+            }
+            Selection::All | Selection::Mixed | Selection::Pair => Ok(()),
+        }
+    }
+
     /// One random choice for a whole batch: a mark per trajectory.
     pub fn draw(self, x: &Experience, rng: &mut dyn Rng) -> Vec<bool> {
         let mut kept = vec![false; x.layout().count(Level::Trajectory)];
@@ -75,8 +96,9 @@ impl Selection {
 
     /// From which trajectories of a group how many are drawn, uniformly without replacement.
     fn choices(self, x: &Experience, group: Range<usize>) -> Vec<(Vec<usize>, usize)> {
-        let marked = |column: Column, i: usize| x.column(column).is_some_and(|values| values[i] > 0.5);
-        let (right, wrong): (Vec<usize>, Vec<usize>) = group.clone().partition(|&i| marked(Column::Reward, i));
+        let value = |column: Column, i: usize| x.column(column).map_or(f64::NAN, |values| values[i]);
+        let right: Vec<usize> = group.clone().filter(|&i| value(Column::REWARD, i) > 0.5).collect();
+        let wrong: Vec<usize> = group.clone().filter(|&i| value(Column::REWARD, i) <= 0.5).collect();
         let mixed = !right.is_empty() && !wrong.is_empty();
         match self {
             Selection::All => vec![(group.clone().collect(), group.len())],
@@ -84,7 +106,7 @@ impl Selection {
             Selection::Pair if mixed => vec![(right, 1), (wrong, 1)],
             Selection::Mixed | Selection::Pair => Vec::new(),
             Selection::Right { per_prompt, repeats } => {
-                let fresh = |&i: &usize| repeats == Repeats::Keep || !marked(Column::Duplicate, i);
+                let fresh = |&i: &usize| repeats == Repeats::Keep || value(Column::DUPLICATE, i) != 1.0;
                 let candidates: Vec<usize> = right.into_iter().filter(fresh).collect();
                 let count = per_prompt.min(candidates.len());
                 vec![(candidates, count)]
@@ -96,20 +118,26 @@ impl Selection {
 /// How an algorithm selects: by a declared rule, or by a function of its own.
 #[derive(Clone)]
 pub enum Select {
+    /// By a rule, whose outcomes can be enumerated.
     Declared(Selection),
-    /// A mark per trajectory; missing ones count as not kept. It cannot be enumerated.
+    /// By a function, which cannot be enumerated.
     Free(Arc<FreeSelection>),
 }
 
-/// A selection that is not in the list.
+/// A function that gives a mark per trajectory: whether it is kept.
 pub type FreeSelection = dyn Fn(&Experience, &mut dyn Rng) -> Vec<bool> + Send + Sync;
 
 impl Select {
-    /// One random choice for a whole batch.
-    pub fn draw(&self, x: &Experience, rng: &mut dyn Rng) -> Vec<bool> {
-        match self {
-            Select::Declared(selection) => selection.draw(x, rng),
-            Select::Free(select) => select(x, rng),
+    /// One random choice for a whole batch: a mark per trajectory. A function that gives another number of marks is an error.
+    pub fn draw(&self, x: &Experience, rng: &mut dyn Rng) -> Result<Vec<bool>, ShapeError> {
+        let select = match self {
+            Select::Declared(selection) => return Ok(selection.draw(x, rng)),
+            Select::Free(select) => select,
+        };
+        let (marks, expected) = (select(x, rng), x.layout().count(Level::Trajectory));
+        match marks.len() {
+            found if found == expected => Ok(marks),
+            found => Err(ShapeError::Marks { expected, found }),
         }
     }
 }
@@ -173,9 +201,30 @@ mod tests {
     ];
 
     fn experience(rewards: [f64; 5]) -> Experience {
-        Experience::new(Layout::new(&[vec![1; 5]]))
-            .with(Column::Reward, rewards.to_vec())
-            .with(Column::Duplicate, vec![0.0, 1.0, 0.0, 0.0, 0.0])
+        let x = Experience::new(Layout::new(&[vec![1; 5]]).unwrap()).with(Column::REWARD, rewards.to_vec()).unwrap();
+        x.with(Column::DUPLICATE, vec![0.0, 1.0, 0.0, 0.0, 0.0]).unwrap()
+    }
+
+    #[test]
+    fn an_answer_whose_reward_is_nan_is_neither_right_nor_wrong() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for rewards in [[1.0, 1.0, 1.0, 1.0, f64::NAN], [0.0, 0.0, 0.0, 0.0, f64::NAN]] {
+            let x = experience(rewards);
+            assert_eq!(Selection::Pair.draw(&x, &mut rng), [false; 5], "{rewards:?}");
+            assert_eq!(Selection::Mixed.draw(&x, &mut rng), [false; 5], "{rewards:?}");
+            let right = Selection::Right { per_prompt: 5, repeats: Repeats::Keep };
+            assert!(!right.draw(&x, &mut rng)[4], "{rewards:?}");
+        }
+    }
+
+    #[test]
+    fn a_function_gives_a_mark_for_each_trajectory() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for found in [0, 4, 5, 6] {
+            let select = Select::Free(Arc::new(move |_: &Experience, _: &mut dyn Rng| vec![true; found]));
+            let expected = if found == 5 { Ok(vec![true; 5]) } else { Err(ShapeError::Marks { expected: 5, found }) };
+            assert_eq!(select.draw(&experience([1.0; 5]), &mut rng), expected);
+        }
     }
 
     #[test]

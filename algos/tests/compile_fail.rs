@@ -13,7 +13,7 @@ fn classic_bugs_do_not_compile() {
 }
 
 /// Each file's first line says which bug it is.
-const BUGS: [&str; 10] = [
+const BUGS: [&str; 11] = [
     "critic_not_detached",
     "no_gradient",
     "not_a_scalar",
@@ -21,6 +21,7 @@ const BUGS: [&str; 10] = [
     "reduced_over_itself",
     "spread_to_the_right",
     "live_credit",
+    "own_signal_in_credit",
     "live_function",
     "live_mask",
     "escaped",
