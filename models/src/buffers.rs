@@ -3,30 +3,54 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
 
-use crate::real::Real;
-
-/// Most buffers that wait to be used again.
+/// Most unused buffers that are kept.
 const WAITING: usize = 64;
 
-/// A vector of the processor that lies across two of these, in bytes, takes two accesses.
+/// Bytes of a cache line: a SIMD vector that straddles two of them takes two accesses.
 const LINE: usize = 64;
 
-/// Buffers that nobody uses now, of one type of number.
+/// Numbers that buffers are kept of.
+pub trait Pooled: Copy + Default + 'static {
+    /// What a buffer holds in tests before it is written.
+    const UNWRITTEN: Self;
+    /// All buffers of this type.
+    fn buffers() -> &'static Buffers<Self>;
+}
+
+impl Pooled for f32 {
+    const UNWRITTEN: Self = f32::NAN;
+
+    fn buffers() -> &'static Buffers<Self> {
+        static BUFFERS: Buffers<f32> = Buffers::new();
+        &BUFFERS
+    }
+}
+
+impl Pooled for f64 {
+    const UNWRITTEN: Self = f64::NAN;
+
+    fn buffers() -> &'static Buffers<Self> {
+        static BUFFERS: Buffers<f64> = Buffers::new();
+        &BUFFERS
+    }
+}
+
+/// Unused buffers of one type of number.
 pub struct Buffers<E>(Mutex<Vec<Vec<E>>>);
 
-/// Numbers from the start of a cache line on; they go back when it is dropped.
-pub(crate) struct Buffer<E: Real> {
+/// Numbers aligned to a cache line; dropping it returns the memory to the pool.
+pub(crate) struct Buffer<E: Pooled> {
     numbers: Vec<E>,
     start: usize,
     length: usize,
 }
 
-impl<E: Real> Buffers<E> {
+impl<E: Pooled> Buffers<E> {
     pub(crate) const fn new() -> Self {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// So many numbers of any value: whoever takes them writes each before reading it.
+    /// This many numbers with unspecified values: the caller writes each before reading it.
     pub(crate) fn take(&self, length: usize) -> Buffer<E> {
         let mut waiting = self.0.lock().expect("nothing panics while it holds the lock");
         let spare = LINE / size_of::<E>();
@@ -34,26 +58,26 @@ impl<E: Real> Buffers<E> {
         let best = (0..waiting.len()).filter(fits).min_by_key(|i| waiting[*i].len());
         let numbers = best.map(|i| waiting.swap_remove(i));
         drop(waiting);
-        let numbers = numbers.unwrap_or_else(|| vec![E::ZERO; length + spare]);
+        let numbers = numbers.unwrap_or_else(|| vec![E::default(); length + spare]);
         let start = numbers.as_ptr().align_offset(LINE).min(spare);
         let mut buffer = Buffer { numbers, start, length };
         if cfg!(test) {
-            // Whoever reads what was not written will be seen.
-            buffer.fill(E::of(f64::NAN));
+            // Reading a number before writing it makes a test fail.
+            buffer.fill(E::UNWRITTEN);
         }
         buffer
     }
 }
 
-/// Memory that a thread cuts up anew for each task.
-pub(crate) struct Scratch<E: Real>(Buffer<E>);
+/// Scratch memory of one thread, divided anew for each task.
+pub(crate) struct Scratch<E: Pooled>(Buffer<E>);
 
-impl<E: Real> Scratch<E> {
+impl<E: Pooled> Scratch<E> {
     pub(crate) fn new() -> Self {
         Self(E::buffers().take(0))
     }
 
-    /// Pieces of these lengths, each from the start of a cache line on, with numbers of any value.
+    /// Pieces of these lengths, each aligned to a cache line, with unspecified values.
     pub(crate) fn cut<const N: usize>(&mut self, lengths: [usize; N]) -> [&mut [E]; N] {
         let whole = lengths.map(|length| length.next_multiple_of(LINE / size_of::<E>()));
         let total = whole.iter().sum();
@@ -69,7 +93,7 @@ impl<E: Real> Scratch<E> {
     }
 }
 
-impl<E: Real> Deref for Buffer<E> {
+impl<E: Pooled> Deref for Buffer<E> {
     type Target = [E];
 
     fn deref(&self) -> &[E] {
@@ -77,13 +101,13 @@ impl<E: Real> Deref for Buffer<E> {
     }
 }
 
-impl<E: Real> DerefMut for Buffer<E> {
+impl<E: Pooled> DerefMut for Buffer<E> {
     fn deref_mut(&mut self) -> &mut [E] {
         &mut self.numbers[self.start..self.start + self.length]
     }
 }
 
-impl<E: Real> Drop for Buffer<E> {
+impl<E: Pooled> Drop for Buffer<E> {
     fn drop(&mut self) {
         let mut waiting = E::buffers().0.lock().expect("nothing panics while it holds the lock");
         waiting.push(std::mem::take(&mut self.numbers));

@@ -1,11 +1,12 @@
-//! What every model refuses before it computes anything.
+//! Checks of inputs that all models share.
 
-use crate::data::{Key, Sampling, Sequence, Signals, Token, Want};
+use crate::data::{Request, Sampling, Sequence, Signal, Signals, Token, Want};
 use crate::error::{Error, Result};
+use crate::sampling::TEMPERATURES;
 
 pub(crate) fn batch(batch: &[Sequence<'_>], want: &Want, vocabulary: usize) -> Result<()> {
-    if !(want.temperature.is_finite() && want.temperature > 0.0) {
-        let problem = format!("{} is not positive", want.temperature);
+    if !TEMPERATURES.contains(&want.temperature) {
+        let problem = format!("{} is not in [{}, {}]", want.temperature, TEMPERATURES.start(), TEMPERATURES.end());
         return Err(Error::setting("want", "temperature", problem));
     }
     if batch.is_empty() {
@@ -17,29 +18,33 @@ pub(crate) fn batch(batch: &[Sequence<'_>], want: &Want, vocabulary: usize) -> R
     })
 }
 
-pub(crate) fn prompts(prompts: &[&[Token]], keys: &[Key], how: &Sampling, vocabulary: usize) -> Result<()> {
+pub(crate) fn requests(requests: &[Request<'_>], how: &Sampling, vocabulary: usize) -> Result<()> {
     how.validate(vocabulary)?;
-    if prompts.is_empty() {
-        return Err(Error::EmptyBatch { what: "prompt" });
+    if requests.is_empty() {
+        return Err(Error::EmptyBatch { what: "request" });
     }
-    if prompts.len() != keys.len() {
-        return Err(Error::Keys { prompts: prompts.len(), keys: keys.len() });
-    }
-    let mut numbered = prompts.iter().enumerate();
-    numbered.try_for_each(|(index, prompt)| tokens("prompt", index, prompt, vocabulary))
+    let mut numbered = requests.iter().enumerate();
+    numbered.try_for_each(|(index, request)| tokens("prompt", index, request.prompt, vocabulary))
 }
 
-/// The same signals, of the same lengths.
-pub(crate) fn cotangents(signals: &Signals, cotangents: &Signals) -> Result<()> {
-    let all = signals.0.keys().chain(cotangents.0.keys());
-    let length = |signals: &Signals, signal| signals.0.get(signal).map_or(0, Vec::len);
-    all.into_iter().try_for_each(|signal| {
-        let (expected, found) = (length(signals, signal), length(cotangents, signal));
-        if expected == found {
-            return Ok(());
+/// Cotangents have the lengths of `signals`, hold no other signal, and are finite.
+pub(crate) fn cotangents(signals: &[(Signal, usize)], cotangents: &Signals) -> Result<()> {
+    for &(signal, expected) in signals {
+        let found = cotangents.0.get(&signal).map_or(0, Vec::len);
+        if found != expected {
+            return Err(Error::Cotangent { signal, expected, found });
         }
-        Err(Error::Cotangent { signal: *signal, expected, found })
-    })
+    }
+    for (&signal, column) in &cotangents.0 {
+        if !signals.iter().any(|(known, _)| *known == signal) {
+            return Err(Error::Cotangent { signal, expected: 0, found: column.len() });
+        }
+        if let Some(token) = column.iter().position(|cotangent| !cotangent.is_finite()) {
+            let what = format!("the cotangent of {signal:?} at token {token} of the batch, {},", column[token]);
+            return Err(Error::NotFinite { what });
+        }
+    }
+    Ok(())
 }
 
 fn tokens(what: &'static str, index: usize, tokens: &[Token], vocabulary: usize) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The one error type of this crate: what is wrong, where, and what to do.
+//! The error type of this crate. Each message says what is wrong, where, and what to do.
 
 use std::path::{Path, PathBuf};
 
@@ -9,63 +9,146 @@ use crate::data::{Head, Signal, Token};
 pub enum Error {
     /// A file could not be read, written or understood.
     #[error("{path}: {problem}")]
-    File { path: PathBuf, problem: String },
-    /// A tensor of a weight file is missing, unexpected, of another shape or of another type.
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A tensor of a weight file is missing, unexpected, duplicated, of another shape or of another type.
     #[error("{path}: tensor `{tensor}`: {problem}")]
-    Tensor { path: PathBuf, tensor: String, problem: String },
+    Tensor {
+        /// The weight file.
+        path: PathBuf,
+        /// Name of the tensor.
+        tensor: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A setting that no model can be built with, or no completion drawn with.
     #[error("{section}.{key}: {problem}")]
-    Setting { section: &'static str, key: &'static str, problem: String },
-    /// There is nothing to read or to continue.
+    Setting {
+        /// What is configured, such as `optimiser`.
+        section: &'static str,
+        /// The setting.
+        key: &'static str,
+        /// Its value, and what is needed.
+        problem: String,
+    },
+    /// There is nothing to read or to draw.
     #[error("empty batch: give at least one {what}")]
-    EmptyBatch { what: &'static str },
+    EmptyBatch {
+        /// `sequence` or `request`.
+        what: &'static str,
+    },
     /// A prompt or a completion without tokens.
     #[error("{what} {index} of the batch is empty: a model reads and predicts at least one token")]
-    Empty { what: &'static str, index: usize },
+    Empty {
+        /// `prompt` or `completion`.
+        what: &'static str,
+        /// Which of the batch.
+        index: usize,
+    },
     /// A token that the model does not have.
     #[error(
         "{what} {index} of the batch holds token {token}, outside the vocabulary of {vocabulary}: was it encoded with another tokenizer?"
     )]
-    UnknownToken { what: &'static str, index: usize, token: Token, vocabulary: usize },
-    /// Two lists that run side by side differ in length.
-    #[error("{prompts} prompts but {keys} keys: each prompt needs the key of its completion")]
-    Keys { prompts: usize, keys: usize },
+    UnknownToken {
+        /// `prompt` or `completion`.
+        what: &'static str,
+        /// Which of the batch.
+        index: usize,
+        /// The token.
+        token: Token,
+        /// Number of tokens of the model.
+        vocabulary: usize,
+    },
     /// A model was asked for what its head does not produce.
     #[error("a model with a {head:?} head does not report {signal:?}: fork it with the other head")]
-    Head { head: Head, signal: Signal },
-    /// The loss returned other signals than it was given.
+    Head {
+        /// The head it has.
+        head: Head,
+        /// What was asked for.
+        signal: Signal,
+    },
+    /// Cotangents that do not match the signals of the forward pass.
     #[error(
-        "cotangent of {signal:?}: {found} numbers for {expected} tokens: return one per token for each signal given, and no other"
+        "cotangent of {signal:?}: {found} numbers where the forward pass reported {expected}: give one per token for each signal it reported, and no other"
     )]
-    Cotangent { signal: Signal, expected: usize, found: usize },
+    Cotangent {
+        /// The signal.
+        signal: Signal,
+        /// Tokens of the batch, or 0 for a signal that was not reported.
+        expected: usize,
+        /// Numbers given.
+        found: usize,
+    },
     /// A number that should be finite is not.
-    #[error("{what} is not finite, nothing was changed: lower the learning rate or look for an infinite cotangent")]
-    NotFinite { what: String },
+    #[error("{what} is not finite; nothing was changed: lower the learning rate, or look for an infinite cotangent")]
+    NotFinite {
+        /// The number, or the parameter whose gradient it is part of.
+        what: String,
+    },
+    /// A [`ModelState`](crate::ModelState) that cannot be read, or is one of another model.
+    #[error("state: {problem}")]
+    State {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A device has no memory left.
     #[error(
         "{device}: out of memory: lower the number of sequences at once (micro_batch), their length, or the size of the model"
     )]
-    OutOfMemory { device: String },
+    OutOfMemory {
+        /// The device.
+        device: String,
+    },
     /// There is no such GPU, or none that this program can use.
     #[error("cuda:{number}: no such GPU ({problem}): see `nvidia-smi`, or choose device = \"cpu\"")]
-    NoGpu { number: usize, problem: String },
-    /// Text that names no device.
+    NoGpu {
+        /// Counted from 0.
+        number: usize,
+        /// What the driver says.
+        problem: String,
+    },
+    /// Text that is not the name of a device.
     #[error("{device:?} is no device: write \"cpu\", or \"cuda:0\" for the first GPU")]
-    UnknownDevice { device: String },
-    /// A device was asked for that this program was built without.
+    UnknownDevice {
+        /// The text.
+        device: String,
+    },
+    /// A device that this program was built without.
     #[error(
         "{device}: this program was built without CUDA: build it with --features dfdx-cuda, or choose device = \"cpu\""
     )]
-    NotBuilt { device: String },
+    NotBuilt {
+        /// The device.
+        device: String,
+    },
     /// A device failed.
     #[error("{device}: {problem}")]
-    Hardware { device: String, problem: String },
-    /// Text that the tokenizer cannot represent.
+    Hardware {
+        /// The device.
+        device: String,
+        /// What its driver says.
+        problem: String,
+    },
+    /// A character that the tokenizer has no token for.
     #[error("character {character:?} at byte {position} is not in the vocabulary {vocabulary}")]
-    Character { character: char, position: usize, vocabulary: String },
+    Character {
+        /// The character.
+        character: char,
+        /// Byte offset in the text.
+        position: usize,
+        /// The characters there are.
+        vocabulary: String,
+    },
     /// The tokenizer library refused.
     #[error("tokenizer: {problem}")]
-    Tokenizer { problem: String },
+    Tokenizer {
+        /// What it says.
+        problem: String,
+    },
 }
 
 /// Result of a model operation.

@@ -4,34 +4,35 @@
 //! `dz_v = (g_l (1[v=a] - p_v) - g_H p_v (log p_v + H)) / T`.
 
 use crate::real::Real;
-use crate::vectors::{maximum, sums, vectorised};
+use crate::reduce::{maximum, sums};
+use crate::vectors::vectorised;
 
 /// What the vocabulary head reports for one token, or the cotangent of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Row {
-    /// Of the token, nats.
+pub struct TokenOutput {
+    /// Log-probability of the token, nats.
     pub logp: f64,
-    /// Of the whole row, nats.
+    /// Entropy of the distribution it is drawn from, nats.
     pub entropy: f64,
 }
 
-/// What turns the logits of one row into log-probabilities. A logit of minus infinity is a token of probability zero.
+/// The normaliser of one row of logits. A logit of minus infinity is a token of probability zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Softmax {
     temperature: f64,
-    /// Taken out before any exponential, so no logit overflows.
+    /// The largest logit: subtracted before the exponentials, so that none overflows.
     max: f64,
-    /// Of the sum of exponentials, maximum taken out.
+    /// `log sum exp((z - max) / T)`.
     log_sum: f64,
     /// Nats.
     entropy: f64,
 }
 
-/// No less than this is put into an exponential: the probability is zero, or as good as.
+/// Lower bound of the argument of an exponential; its value there is 0 in `f64` and 1e-38 in `f32`.
 const LEAST: f64 = -1e4;
 
 impl Softmax {
-    /// At a temperature above zero.
+    /// Of at least one logit, at a temperature above zero.
     pub fn new<E: Real>(logits: &[E], temperature: f64) -> Self {
         let (max, sum, moment) = vectorised(
             #[inline(always)]
@@ -48,13 +49,13 @@ impl Softmax {
         Self { temperature, max, log_sum, entropy: log_sum - moment / sum }
     }
 
-    /// What it is for a token with this logit.
-    pub fn row<E: Real>(&self, logit: E) -> Row {
-        Row { logp: (logit.wide() - self.max) / self.temperature - self.log_sum, entropy: self.entropy }
+    /// Log-probability of a token with this logit, and the entropy.
+    pub fn row<E: Real>(&self, logit: E) -> TokenOutput {
+        TokenOutput { logp: (logit.wide() - self.max) / self.temperature - self.log_sum, entropy: self.entropy }
     }
 
-    /// Replaces the logits it was made from by their cotangent.
-    pub fn vjp<E: Real>(&self, logits: &mut [E], token: usize, cotangent: Row) {
+    /// Replaces the logits it was made of by their cotangent, given the cotangent of [`Softmax::row`] for `token`.
+    pub fn vjp<E: Real>(&self, logits: &mut [E], token: usize, cotangent: TokenOutput) {
         let [max, slope, log_sum, least] = [self.max, self.temperature.recip(), self.log_sum, LEAST].map(E::of);
         let pull = E::of(-cotangent.logp / self.temperature);
         let (spread, entropy) = (E::of(-cotangent.entropy / self.temperature), E::of(self.entropy));
@@ -77,17 +78,17 @@ mod tests {
 
     use super::*;
 
-    fn rows() -> impl Strategy<Value = (Vec<f64>, usize, f64, Row)> {
+    fn rows() -> impl Strategy<Value = (Vec<f64>, usize, f64, TokenOutput)> {
         prop::collection::vec(-4.0..4.0f64, 2..9).prop_flat_map(|z| {
             let n = z.len();
-            let cotangent = (-2.0..2.0f64, -2.0..2.0f64).prop_map(|(logp, entropy)| Row { logp, entropy });
+            let cotangent = (-2.0..2.0f64, -2.0..2.0f64).prop_map(|(logp, entropy)| TokenOutput { logp, entropy });
             (Just(z), 0..n, 0.3..3.0f64, cotangent)
         })
     }
 
     proptest! {
         #[test]
-        fn vjp_is_the_slope((z, token, t, g) in rows()) {
+        fn vjp_is_the_derivative((z, token, t, g) in rows()) {
             let surrogate = |z: &[f64]| {
                 let row = Softmax::new(z, t).row(z[token]);
                 g.logp * row.logp + g.entropy * row.entropy
@@ -128,7 +129,7 @@ mod tests {
         assert!((softmax.row(z[0]).entropy - 2f64.ln()).abs() < 1e-15);
         assert_eq!(softmax.row(z[1]).logp, f64::NEG_INFINITY);
         let mut slope = z;
-        softmax.vjp(&mut slope, 0, Row { logp: 1.0, entropy: 1.0 });
+        softmax.vjp(&mut slope, 0, TokenOutput { logp: 1.0, entropy: 1.0 });
         assert_eq!(slope[1], 0.0);
         assert!((slope[0] - 0.5).abs() < 1e-15);
     }

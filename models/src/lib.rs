@@ -1,15 +1,21 @@
-//! Policies, critics and reward models behind one contract: a [`Sampler`] draws completions, a [`Backbone`] reports
-//! per-token signals and takes a cotangent for each. An objective never sees a tensor.
+//! Policies, critics and reward models behind one contract: a [`Model`] reports per-token signals, takes a cotangent
+//! for each, and steps; a [`Sampler`] draws completions. An objective never sees a tensor.
 //!
-//! In reading order: the contract ([`Backbone`], [`Sampler`], [`Model`]), the mathematics of its two halves ([`head`],
-//! [`sampling`]), the exact [`Table`], the [`Transformer`] and the [`Device`] it is on, and what learns and speaks
-//! ([`Optimiser`], [`Schedule`], [`Tokenizer`]).
+//! In reading order: the contract ([`Model`], [`Pass`], [`Sampler`]), the mathematics of its two halves ([`head`],
+//! [`sampling`]), the exact [`Table`], the [`Transformer`] with the [`Engine`] that computes it and the [`Device`] it
+//! is on ([`Runtime`]), and what learns and speaks ([`Optimiser`], [`Schedule`], [`Tokenizer`]).
+
+#![warn(missing_docs)]
 
 mod contract;
 mod data;
 mod device;
 pub mod head;
+mod in_process;
+pub mod qwen2;
+mod runtime;
 pub mod sampling;
+mod state;
 mod table;
 pub mod transformer;
 
@@ -22,15 +28,22 @@ mod error;
 mod file;
 mod process;
 mod real;
+mod reduce;
+#[cfg(test)]
+mod testing;
 mod vectors;
 
-pub use contract::{Backbone, Model, Sampler};
-pub use data::{Completion, Ending, Head, Key, Sampling, Sequence, Signal, Signals, Step, Token, Want};
+pub use contract::{Model, Pass, Sampler};
+pub use data::{Completion, Ending, Failure, Head, Key, Request, Sampling, Sequence, Signal, Signals, Token, Want};
 pub use device::Device;
 pub use error::{Error, Result};
-pub use optim::{Clip, Optimiser, Schedule};
-pub use process::{allow_tf32, keep_memory};
+pub use in_process::InProcess;
+pub use optim::{Clip, Decayed, Optimiser, Schedule};
+pub use process::{allow_tf32, keep_memory, memory};
+pub use qwen2::Config as TransformerConfig;
 pub use real::Real;
-pub use table::{Row, State, Table};
+pub use runtime::{Engine, Runtime};
+pub use state::ModelState;
+pub use table::{State, Table, TableRow};
 pub use tokenizer::{END, Tokenizer};
-pub use transformer::{Config as TransformerConfig, Transformer};
+pub use transformer::Transformer;

@@ -1,4 +1,4 @@
-//! What a program asks of its process, once, at its start.
+//! What concerns the whole process: its memory, and what a program asks for once, at its start.
 
 /// Asks the C library to keep freed memory for the next training step instead of giving it back to the system.
 ///
@@ -23,16 +23,24 @@ pub fn keep_memory() {
     }
 }
 
-/// What cuBLAS reads before its first product: 1 rounds the factors of `f32` products to TF32, 10 bits of fraction, as
-/// tensor cores take them. dfdx has no switch of its own.
+/// Environment variable that cuBLAS reads before its first matmul: 1 rounds the factors of `f32` matmuls to TF32 (10
+/// bits of fraction) for the tensor cores. dfdx has no setting for it.
 pub(crate) const TF32: &str = "NVIDIA_TF32_OVERRIDE";
 
-/// Lets GPUs multiply in TF32, unless the environment already says whether they may. It does nothing without CUDA, once
-/// there are threads, or where they cannot be counted, as elsewhere than on Linux.
+/// Lets GPUs multiply in TF32, unless `NVIDIA_TF32_OVERRIDE` is set already. Call it before any thread is started:
+/// later, on other systems than Linux, and without CUDA it does nothing.
 pub fn allow_tf32() {
     let threads = || std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
     if cfg!(feature = "dfdx-cuda") && std::env::var_os(TF32).is_none() && threads() == 1 {
         // SAFETY: this is the only thread of the process, so none reads the environment meanwhile.
         unsafe { std::env::set_var(TF32, "1") };
     }
+}
+
+/// Bytes of memory of this machine; `None` where that cannot be found out, as elsewhere than on Linux.
+pub fn memory() -> Option<u64> {
+    let all = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = all.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
 }

@@ -1,38 +1,38 @@
-//! The two number types a model can be made of.
+//! The two number types of models.
 
 use dfdx::dtypes::Dtype;
 
-use crate::buffers::Buffers;
+use crate::buffers::Pooled;
 use crate::vectors::Vectors;
 
-/// `f32` for work, `f64` for checks.
-pub trait Real: Dtype + Vectors + std::iter::Sum + std::ops::Neg<Output = Self> {
-    /// How safetensors calls this type.
+/// `f32` for training, `f64` for checks.
+pub trait Real: Dtype + Vectors + Pooled + std::iter::Sum + std::ops::Neg<Output = Self> {
+    /// The type in safetensors files.
     const STORED: safetensors::Dtype;
+    /// Zero.
     const ZERO: Self;
-    /// Memory for activations.
-    fn buffers() -> &'static Buffers<Self>;
     /// Rounds to this type.
     fn of(x: f64) -> Self;
-    /// Exact.
+    /// The same number as `f64`, exactly.
     fn wide(self) -> f64;
+    /// Square root.
     fn sqrt(self) -> Self;
-    /// Relative error below 2e-7 in `f32`; branch-free there, so that loops over it vectorise.
+    /// Exponential. In `f32`: relative error below 2e-7, results limited to e^-87 to e^88, no branches, so that loops
+    /// over it vectorise.
     fn exp(self) -> Self;
+    /// The larger of two numbers; if one is NaN, the other.
     fn max(self, other: Self) -> Self;
+    /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
-    /// Little-endian bytes, appended.
+    /// NaN.
+    fn is_nan(self) -> bool;
+    /// Appends its little-endian bytes.
     fn store(self, bytes: &mut Vec<u8>);
 }
 
 impl Real for f32 {
     const STORED: safetensors::Dtype = safetensors::Dtype::F32;
     const ZERO: Self = 0.0;
-
-    fn buffers() -> &'static Buffers<Self> {
-        static BUFFERS: Buffers<f32> = Buffers::new();
-        &BUFFERS
-    }
 
     #[inline(always)]
     fn of(x: f64) -> Self {
@@ -64,6 +64,11 @@ impl Real for f32 {
         f32::is_finite(self)
     }
 
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        f32::is_nan(self)
+    }
+
     fn store(self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.to_le_bytes());
     }
@@ -72,11 +77,6 @@ impl Real for f32 {
 impl Real for f64 {
     const STORED: safetensors::Dtype = safetensors::Dtype::F64;
     const ZERO: Self = 0.0;
-
-    fn buffers() -> &'static Buffers<Self> {
-        static BUFFERS: Buffers<f64> = Buffers::new();
-        &BUFFERS
-    }
 
     #[inline(always)]
     fn of(x: f64) -> Self {
@@ -108,12 +108,17 @@ impl Real for f64 {
         f64::is_finite(self)
     }
 
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        f64::is_nan(self)
+    }
+
     fn store(self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.to_le_bytes());
     }
 }
 
-/// `2^n * e^r` with `|r| <= ln 2 / 2`; `e^r` by the minimax polynomial of Cephes `expf`. Saturates at e^±87.
+/// `2^n * e^r` with `|r| <= ln 2 / 2`; `e^r` by the minimax polynomial of Cephes `expf`. Saturates at e^-87 and e^88.
 #[inline(always)]
 fn fast_exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer

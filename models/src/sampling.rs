@@ -1,4 +1,16 @@
 //! From logits to a token: temperature, support, and one uniform number per token.
+//!
+//! Tokens are ranked by logit, ties by index, the lowest first. With weights `w = exp((z - max z) / T)`: top-k keeps
+//! the `k` first tokens; top-p keeps, of those, the shortest prefix that holds at least the share `p` of their weight.
+//! The token drawn is the first at which the running sum of weights exceeds `uniform * (sum of kept weights)`: in the
+//! order of the ranking when top-k or top-p is on, else in the order of the indices.
+//!
+//! Vocabularies of at most [`FEW`] tokens are weighed in `f64` and sorted. Larger ones are weighed in the model's own
+//! type, without sorting more than the tokens that matter; there the sums carry the rounding of that type, about 1e-7
+//! in `f32`.
+
+mod large;
+mod ranked;
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -7,28 +19,49 @@ use crate::data::{Completion, Ending, Key, Sampling, Token};
 use crate::error::{Error, Result};
 use crate::real::Real;
 
+/// Temperatures that logits may be divided by. Below, single precision cannot tell the distribution from its most
+/// likely token: write 0. Above, it is uniform.
+pub const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
+
+/// Most tokens that are weighed in `f64` and sorted.
+pub const FEW: usize = 4096;
+
+/// Most tokens of a completion.
+pub const LONGEST: usize = 1 << 20;
+
 impl Default for Sampling {
     /// The plain distribution of the model, without stop tokens, at most 16 tokens.
     fn default() -> Self {
-        Self { temperature: 1.0, top_p: 1.0, top_k: 0, stop: Vec::new(), max_tokens: 16 }
+        Self { temperature: 1.0, top_p: 1.0, top_k: 0, vocabulary: None, stop: Vec::new(), max_tokens: 16 }
     }
 }
 
 impl Sampling {
-    /// Refuses what no completion can be drawn with.
+    /// Refuses settings that no completion can be drawn with. `vocabulary` is the model's number of tokens.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the key.
     pub fn validate(&self, vocabulary: usize) -> Result<()> {
         let wrong = |key, problem: String| Err(Error::setting("sampling", key, problem));
-        if !(self.temperature.is_finite() && self.temperature >= 0.0) {
-            return wrong("temperature", format!("{} is not 0 (greedy) or more", self.temperature));
+        if self.temperature != 0.0 && !TEMPERATURES.contains(&self.temperature) {
+            let (least, most) = (TEMPERATURES.start(), TEMPERATURES.end());
+            return wrong(
+                "temperature",
+                format!("{} is neither 0 (greedy) nor in [{least}, {most}]", self.temperature),
+            );
         }
         if !(self.top_p > 0.0 && self.top_p <= 1.0) {
             return wrong("top_p", format!("{} is not in (0, 1]; 1 keeps all tokens", self.top_p));
         }
-        if self.max_tokens == 0 {
-            return wrong("max_tokens", "a completion has at least 1 token".into());
+        if !(1..=LONGEST).contains(&self.max_tokens) {
+            return wrong("max_tokens", format!("{} is not in [1, {LONGEST}]", self.max_tokens));
         }
-        match self.stop.iter().find(|&&token| token as usize >= vocabulary) {
-            Some(token) => wrong("stop", format!("token {token} is outside the vocabulary of {vocabulary}")),
+        let allowed = self.vocabulary.unwrap_or(vocabulary);
+        if !(1..=vocabulary).contains(&allowed) {
+            return wrong("vocabulary", format!("{allowed} is not in [1, {vocabulary}], the vocabulary of the model"));
+        }
+        match self.stop.iter().find(|&&token| token as usize >= allowed) {
+            Some(token) => wrong("stop", format!("token {token} is outside the vocabulary of {allowed}")),
             None => Ok(()),
         }
     }
@@ -49,24 +82,25 @@ impl Key {
 /// A token and the log-probability it was drawn with, under the restricted and renormalised distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Draw {
+    /// The token.
     pub token: Token,
+    /// Nats.
     pub logp: f64,
 }
 
-/// Draws by inverting the cumulative distribution at `uniform`, in [0, 1).
+/// Draws the token at `uniform`, in [0, 1), by inverting the cumulative distribution. `how` is valid.
 ///
-/// Top-k is applied first, top-p to what is left of it. Ties go to the lowest index.
+/// # Errors
+/// [`Error::NotFinite`] when a logit is NaN or plus infinity, or all are minus infinity. A logit of minus infinity is a
+/// token of probability zero.
 pub fn draw<E: Real>(logits: &[E], how: &Sampling, uniform: f64) -> Result<Draw> {
-    let kept = support(logits, how)?;
-    let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
-    let target = uniform * total;
-    let mut below = 0.0;
-    let hit = kept.iter().find(|(_, weight)| {
-        below += weight;
-        target < below
-    });
-    let (token, weight) = *hit.unwrap_or(&kept[kept.len() - 1]);
-    Ok(Draw { token: token as Token, logp: (weight / total).ln() })
+    let allowed = how.vocabulary.map_or(logits.len(), |allowed| allowed.min(logits.len()));
+    let logits = &logits[..allowed];
+    if logits.len() <= FEW { ranked::draw(logits, how, uniform) } else { large::draw(logits, how, uniform) }
+}
+
+fn not_finite() -> Error {
+    Error::NotFinite { what: "a logit".into() }
 }
 
 /// A completion under construction.
@@ -99,129 +133,11 @@ impl Drawing {
         })
     }
 
+    /// The completion, of version 0.
     pub(crate) fn end(self, ending: Ending) -> Completion {
-        Completion { tokens: self.tokens, sampled_logp: self.sampled_logp, ending }
+        Completion { tokens: self.tokens, sampled_logp: Some(self.sampled_logp), ending, version: 0 }
     }
-}
-
-/// Tokens that can be drawn with their weights (not normalised): all in index order, or the kept ones from the most
-/// likely down.
-fn support<E: Real>(logits: &[E], how: &Sampling) -> Result<Vec<(usize, f64)>> {
-    let max = logits.iter().map(|z| z.wide()).fold(f64::NEG_INFINITY, f64::max);
-    if !max.is_finite() || logits.iter().any(|z| z.wide().is_nan()) {
-        return Err(Error::NotFinite { what: "a logit".into() });
-    }
-    if how.temperature == 0.0 {
-        let first = logits.iter().position(|z| z.wide() == max);
-        return Ok(first.into_iter().map(|token| (token, 1.0)).collect());
-    }
-    let weight = |z: &E| ((z.wide() - max) / how.temperature).exp();
-    let weights = logits.iter().map(weight).enumerate();
-    let mut kept: Vec<(usize, f64)> = weights.filter(|(_, weight)| *weight > 0.0).collect();
-    if how.top_k > 0 || how.top_p < 1.0 {
-        kept.sort_by(|a, b| b.1.total_cmp(&a.1));
-        if how.top_k > 0 {
-            kept.truncate(how.top_k);
-        }
-        kept.truncate(nucleus(&kept, how.top_p));
-    }
-    Ok(kept)
-}
-
-/// How many of the sorted weights it takes to hold at least the share `top_p`.
-fn nucleus(sorted: &[(usize, f64)], top_p: f64) -> usize {
-    let total: f64 = sorted.iter().map(|(_, weight)| weight).sum();
-    let mut mass = 0.0;
-    let full = sorted.iter().position(|(_, weight)| {
-        mass += weight;
-        mass >= top_p * total
-    });
-    full.map_or(sorted.len(), |last| last + 1)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn how(temperature: f64, top_p: f64, top_k: usize) -> Sampling {
-        Sampling { temperature, top_p, top_k, ..Sampling::default() }
-    }
-
-    /// Probability of each token, by sweeping the uniform number.
-    fn frequencies(logits: &[f64], how: &Sampling) -> Vec<f64> {
-        let n = 100_000;
-        let mut counts = vec![0.0; logits.len()];
-        for i in 0..n {
-            let uniform = (f64::from(i) + 0.5) / f64::from(n);
-            counts[draw(logits, how, uniform).unwrap().token as usize] += 1.0 / f64::from(n);
-        }
-        counts
-    }
-
-    #[test]
-    fn greedy_takes_the_first_of_the_best() {
-        let drawn = draw(&[0.0, 2.0, 2.0], &how(0.0, 1.0, 0), 0.99).unwrap();
-        assert_eq!(drawn, Draw { token: 1, logp: 0.0 });
-    }
-
-    #[test]
-    fn support_is_what_the_settings_say() {
-        let logits = [0.1f64.ln(), 0.4f64.ln(), 0.2f64.ln(), 0.3f64.ln()];
-        let close = |found: Vec<f64>, expected: [f64; 4]| {
-            let same = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4);
-            assert!(same, "{found:?} is not {expected:?}");
-        };
-        close(frequencies(&logits, &how(1.0, 1.0, 0)), [0.1, 0.4, 0.2, 0.3]);
-        close(frequencies(&logits, &how(1.0, 1.0, 2)), [0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0]);
-        close(frequencies(&logits, &how(1.0, 0.69, 0)), [0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0]);
-        close(frequencies(&logits, &how(1.0, 0.71, 0)), [0.0, 4.0 / 9.0, 2.0 / 9.0, 3.0 / 9.0]);
-        close(frequencies(&logits, &how(1.0, 0.01, 0)), [0.0, 1.0, 0.0, 0.0]);
-        // Top-p sees what top-k left: 4/7 alone is already half.
-        close(frequencies(&logits, &how(1.0, 0.5, 2)), [0.0, 1.0, 0.0, 0.0]);
-        close(frequencies(&logits, &how(0.5, 1.0, 0)), [1.0 / 30.0, 16.0 / 30.0, 4.0 / 30.0, 9.0 / 30.0]);
-    }
-
-    proptest! {
-        #[test]
-        fn sampled_logp_is_the_frequency(logits in prop::collection::vec(-2.0..2.0f64, 2..6), t in 0.5..2.0f64, p in 0.2..1.0f64, k in 0usize..5) {
-            let how = how(t, p, k);
-            let frequencies = frequencies(&logits, &how);
-            for uniform in [0.0, 0.3, 0.6, 0.999] {
-                let drawn = draw(&logits, &how, uniform).unwrap();
-                prop_assert!((drawn.logp.exp() - frequencies[drawn.token as usize]).abs() < 1e-4);
-            }
-        }
-    }
-
-    #[test]
-    fn streams_follow_their_key() {
-        let key = Key { seed: 1, step: 2, prompt: 3, sample: 4 };
-        let mut bytes = Vec::new();
-        for number in [1u64, 2, 3, 4] {
-            bytes.extend_from_slice(&number.to_le_bytes());
-        }
-        let mut expected = ChaCha8Rng::from_seed(bytes.try_into().unwrap());
-        assert_eq!(key.stream().random::<f64>(), expected.random::<f64>());
-        let other = Key { sample: 5, ..key };
-        assert_ne!(key.stream().random::<f64>(), other.stream().random::<f64>());
-    }
-
-    #[test]
-    fn wrong_settings_are_named() {
-        let cases = [
-            (how(-1.0, 1.0, 0), "sampling.temperature"),
-            (how(f64::NAN, 1.0, 0), "sampling.temperature"),
-            (how(1.0, 0.0, 0), "sampling.top_p"),
-            (how(1.0, 1.1, 0), "sampling.top_p"),
-            (Sampling { max_tokens: 0, ..Sampling::default() }, "sampling.max_tokens"),
-            (Sampling { stop: vec![4], ..Sampling::default() }, "sampling.stop"),
-        ];
-        for (wrong, named) in cases {
-            let message = wrong.validate(4).unwrap_err().to_string();
-            assert!(message.starts_with(named), "{message}");
-        }
-        assert!(draw(&[f64::NAN, 0.0], &how(1.0, 1.0, 0), 0.5).is_err());
-    }
-}
+mod tests;

@@ -5,53 +5,71 @@ mod stored;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::contract::{Backbone, Model, Sampler};
-use crate::data::{Completion, Head, Key, Sampling, Sequence, Signal, Signals, Step, Token, Want};
-use crate::error::Result;
-use crate::head::{self, Softmax};
-use crate::optim::{self, Decay, Moments, Optimiser, Update};
+use crate::contract::{Model, Pass};
+use crate::data::{Completion, Head, Request, Sampling, Sequence, Signal, Signals, Token, Want};
+use crate::error::{Error, Result};
+use crate::head::{Softmax, TokenOutput};
+use crate::optim::{self, Dimensions, Moments, Optimiser, OptimiserStep};
 use crate::sampling::Drawing;
+use crate::state::ModelState;
 use crate::{check, file};
 
-/// What a table knows when it predicts a token: the prompt and the completion so far.
+/// The context in which a token is predicted: the prompt and the completion so far.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct State {
+    /// Tokens of the prompt.
     pub prompt: Vec<Token>,
+    /// Tokens of the completion before the predicted one.
     pub prefix: Vec<Token>,
 }
 
-/// The numbers of one state, or their gradient.
+/// The parameters of one state, or their gradient.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct TableRow {
     /// One per token of the vocabulary.
     pub logits: Vec<f64>,
+    /// Output of the scalar head.
     pub scalar: f64,
 }
 
-/// A model without generalisation: each state has its own [`Row`], zero (uniform) until it is set or learned.
+/// A model without generalisation: each state has parameters of its own, zero (a uniform distribution) until they are
+/// set or trained.
 ///
-/// It has both heads, so it reports every signal. Nothing is random and the order of states is fixed.
+/// It has both heads, so it reports every signal. States are kept in order, so that every sum over them is
+/// reproducible.
 #[derive(Clone, Debug)]
 pub struct Table {
     vocabulary: usize,
-    rows: BTreeMap<State, Row>,
-    gradient: BTreeMap<State, Row>,
+    rows: BTreeMap<State, TableRow>,
+    gradient: BTreeMap<State, TableRow>,
     moments: BTreeMap<State, [Moments<f64>; 2]>,
     optimiser: Optimiser,
     steps: u64,
 }
 
 impl Table {
-    /// Uniform everywhere.
-    pub fn new(vocabulary: usize, optimiser: &Optimiser) -> Self {
-        Self {
+    /// Largest vocabulary: each state takes 8 bytes per token.
+    pub const MOST_TOKENS: usize = 1 << 20;
+
+    /// A uniform distribution in every state.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a vocabulary outside 1 to [`Table::MOST_TOKENS`] and for what [`Optimiser::validate`]
+    /// refuses.
+    pub fn new(vocabulary: usize, optimiser: &Optimiser) -> Result<Self> {
+        optimiser.validate()?;
+        if !(1..=Self::MOST_TOKENS).contains(&vocabulary) {
+            let problem = format!("{vocabulary} is not in [1, {}]", Self::MOST_TOKENS);
+            return Err(Error::setting("table", "vocabulary", problem));
+        }
+        Ok(Self {
             vocabulary,
             rows: BTreeMap::new(),
             gradient: BTreeMap::new(),
             moments: BTreeMap::new(),
             optimiser: *optimiser,
             steps: 0,
-        }
+        })
     }
 
     /// Reads what [`Model::save`] wrote.
@@ -65,14 +83,14 @@ impl Table {
     }
 
     /// The states that were set or learned; all others are zero.
-    pub fn rows(&self) -> &BTreeMap<State, Row> {
+    pub fn rows(&self) -> &BTreeMap<State, TableRow> {
         &self.rows
     }
 
     /// The numbers of any state.
-    pub fn row(&self, prompt: &[Token], prefix: &[Token]) -> Row {
+    pub fn row(&self, prompt: &[Token], prefix: &[Token]) -> TableRow {
         let row = self.rows.get(&State::new(prompt, prefix));
-        row.cloned().unwrap_or_else(|| Row::zero(self.vocabulary))
+        row.cloned().unwrap_or_else(|| TableRow::zero(self.vocabulary))
     }
 
     /// Sets the logits of a state.
@@ -90,13 +108,8 @@ impl Table {
     }
 
     /// Gradient accumulated since the last step, of the states it reached.
-    pub fn gradient(&self) -> &BTreeMap<State, Row> {
+    pub fn gradient(&self) -> &BTreeMap<State, TableRow> {
         &self.gradient
-    }
-
-    /// Forgets the gradient accumulated since the last step.
-    pub fn clear_gradient(&mut self) {
-        self.gradient.clear();
     }
 
     /// Probability that the completion starts with these tokens, at temperature 1.
@@ -108,9 +121,9 @@ impl Table {
         (0..completion.len()).map(step).sum::<f64>().exp()
     }
 
-    fn row_mut(&mut self, prompt: &[Token], prefix: &[Token]) -> &mut Row {
+    fn row_mut(&mut self, prompt: &[Token], prefix: &[Token]) -> &mut TableRow {
         let row = self.rows.entry(State::new(prompt, prefix));
-        row.or_insert_with(|| Row::zero(self.vocabulary))
+        row.or_insert_with(|| TableRow::zero(self.vocabulary))
     }
 
     /// Value of one signal at token `t` of a sequence.
@@ -125,20 +138,20 @@ impl Table {
         }
     }
 
-    /// Adds what one cotangent contributes to the gradient.
-    fn pull_back(&mut self, sequence: &Sequence<'_>, t: usize, (signal, cotangent): (Signal, f64), temperature: f64) {
+    /// Adds what the cotangent of one signal at token `t` contributes to the gradient.
+    fn accumulate(&mut self, sequence: &Sequence<'_>, t: usize, (signal, cotangent): (Signal, f64), temperature: f64) {
         let seen = if signal == Signal::ScalarAfter { t + 1 } else { t };
         let prefix = &sequence.completion[..seen];
         let mut logits = self.row(sequence.prompt, prefix).logits;
         let gradient = self.gradient.entry(State::new(sequence.prompt, prefix));
-        let gradient = gradient.or_insert_with(|| Row::zero(self.vocabulary));
+        let gradient = gradient.or_insert_with(|| TableRow::zero(self.vocabulary));
         let cotangent = match signal {
             Signal::Scalar | Signal::ScalarAfter => {
                 gradient.scalar += cotangent;
                 return;
             }
-            Signal::Logp => head::Row { logp: cotangent, entropy: 0.0 },
-            Signal::Entropy => head::Row { logp: 0.0, entropy: cotangent },
+            Signal::Logp => TokenOutput { logp: cotangent, entropy: 0.0 },
+            Signal::Entropy => TokenOutput { logp: 0.0, entropy: cotangent },
         };
         let softmax = Softmax::new(&logits, temperature);
         softmax.vjp(&mut logits, sequence.completion[t] as usize, cotangent);
@@ -153,29 +166,38 @@ impl State {
     }
 }
 
-impl Row {
+impl TableRow {
     fn zero(vocabulary: usize) -> Self {
         Self { logits: vec![0.0; vocabulary], scalar: 0.0 }
     }
 }
 
-impl Sampler for Table {
-    fn sample(&mut self, prompts: &[&[Token]], keys: &[Key], how: &Sampling) -> Result<Vec<Completion>> {
-        check::prompts(prompts, keys, how, self.vocabulary)?;
-        let complete = |(prompt, key): (&&[Token], &Key)| {
-            let mut drawing = Drawing::new(key);
-            loop {
-                let row = self.row(prompt, drawing.tokens());
-                if let Some(ending) = drawing.advance(&row.logits, how)? {
-                    return Ok(drawing.end(ending));
-                }
+/// A forward pass over some sequences, whose tokens it keeps.
+struct TablePass<'a> {
+    table: &'a mut Table,
+    batch: Vec<[Vec<Token>; 2]>,
+    want: Want,
+}
+
+impl Pass for TablePass<'_> {
+    fn backward(self: Box<Self>, cotangents: &Signals) -> Result<()> {
+        let tokens = self.batch.iter().map(|[_, completion]| completion.len()).sum();
+        let signals: Vec<_> = self.want.signals.iter().map(|&signal| (signal, tokens)).collect();
+        check::cotangents(&signals, cotangents)?;
+        for (&signal, column) in &cotangents.0 {
+            let tokens = self.batch.iter().flat_map(|[prompt, completion]| {
+                let sequence = Sequence { prompt, completion };
+                positions(&sequence).map(move |t| (sequence, t))
+            });
+            for ((sequence, t), &cotangent) in tokens.zip(column) {
+                self.table.accumulate(&sequence, t, (signal, cotangent), self.want.temperature);
             }
-        };
-        prompts.iter().zip(keys).map(complete).collect()
+        }
+        Ok(())
     }
 }
 
-impl Backbone for Table {
+impl Model for Table {
     fn read(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Signals> {
         check::batch(batch, want, self.vocabulary)?;
         let column = |&signal: &Signal| {
@@ -185,53 +207,60 @@ impl Backbone for Table {
         Ok(Signals(want.signals.iter().map(column).collect()))
     }
 
-    fn backward(
-        &mut self,
-        batch: &[Sequence<'_>],
-        want: &Want,
-        loss: &mut dyn FnMut(&Signals) -> Signals,
-    ) -> Result<()> {
+    fn forward(&mut self, batch: &[Sequence<'_>], want: &Want) -> Result<(Signals, Box<dyn Pass + '_>)> {
         let signals = self.read(batch, want)?;
-        let cotangents = loss(&signals);
-        check::cotangents(&signals, &cotangents)?;
-        for (&signal, column) in &cotangents.0 {
-            let tokens = batch.iter().flat_map(|s| positions(s).map(move |t| (s, t)));
-            for ((sequence, t), &cotangent) in tokens.zip(column) {
-                self.pull_back(sequence, t, (signal, cotangent), want.temperature);
-            }
-        }
-        Ok(())
+        let batch = batch.iter().map(|s| [s.prompt.to_vec(), s.completion.to_vec()]).collect();
+        Ok((signals, Box::new(TablePass { table: self, batch, want: want.clone() })))
     }
 
-    fn step(&mut self, rate: f64) -> Result<Step> {
-        optim::check_rate(rate)?;
+    fn gradient_norm(&self) -> Result<f64> {
         let mut squares = 0.0;
         for (state, row) in &self.gradient {
-            let name = format!("state {:?} {:?}", state.prompt, state.prefix);
-            squares += optim::finite(&name, optim::squares(&row.logits) + row.scalar * row.scalar)?;
+            let name = || format!("state {:?} {:?}", state.prompt, state.prefix);
+            squares += optim::finite(name, optim::squares(&row.logits) + row.scalar * row.scalar)?;
         }
-        let gradient_norm = squares.sqrt();
+        optim::finite(|| "all states".into(), squares).map(f64::sqrt)
+    }
+
+    fn discard(&mut self) {
+        self.gradient.clear();
+    }
+
+    fn step(&mut self, rate: f64, gradient_norm: f64) -> Result<()> {
+        optim::check_step(rate, gradient_norm)?;
         self.steps += 1;
-        let update = Update::new(self.optimiser, rate, gradient_norm, self.steps);
+        let update = OptimiserStep::new(self.optimiser, rate, gradient_norm, self.steps);
         let mut gradient = std::mem::take(&mut self.gradient);
         for state in gradient.keys() {
             self.row_mut(&state.prompt, &state.prefix);
         }
         for (state, row) in &mut self.rows {
-            let gradient = gradient.remove(state).unwrap_or_else(|| Row::zero(self.vocabulary));
+            let gradient = gradient.remove(state).unwrap_or_else(|| TableRow::zero(self.vocabulary));
             let [logits, scalar] = self.moments.entry(state.clone()).or_default();
             let moments = logits.of(row.logits.len());
-            update.apply(Decay::Yes, &mut row.logits, &gradient.logits, moments);
+            update.apply(Dimensions::Matrix, &mut row.logits, &gradient.logits, moments);
             let number = std::slice::from_mut(&mut row.scalar);
-            update.apply(Decay::Yes, number, &[gradient.scalar], scalar.of(1));
+            update.apply(Dimensions::Matrix, number, &[gradient.scalar], scalar.of(1));
         }
-        Ok(Step { gradient_norm })
+        Ok(())
     }
-}
 
-impl Model for Table {
+    fn draw(&self, requests: &[Request<'_>], how: &Sampling) -> Result<Vec<Completion>> {
+        check::requests(requests, how, self.vocabulary)?;
+        let complete = |request: &Request<'_>| {
+            let mut drawing = Drawing::new(&request.key);
+            loop {
+                let row = self.row(request.prompt, drawing.tokens());
+                if let Some(ending) = drawing.advance(&row.logits, how)? {
+                    return Ok(drawing.end(ending));
+                }
+            }
+        };
+        requests.iter().map(complete).collect()
+    }
+
     fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>> {
-        let mut fork = Self::new(self.vocabulary, optimiser);
+        let mut fork = Self::new(self.vocabulary, optimiser)?;
         fork.rows = self.rows.clone();
         for row in fork.rows.values_mut() {
             match head {
@@ -247,7 +276,15 @@ impl Model for Table {
     }
 
     fn save(&self, path: &Path) -> Result<()> {
-        file::write(path, &stored::bytes(self))
+        file::write(path, &stored::bytes(self)?)
+    }
+
+    fn state(&self) -> Result<ModelState> {
+        Ok(stored::state(self))
+    }
+
+    fn restore(&mut self, state: &ModelState) -> Result<()> {
+        stored::restore(self, state)
     }
 }
 

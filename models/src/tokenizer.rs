@@ -23,7 +23,7 @@ pub struct Tokenizer {
 /// Name of the end token of [`Tokenizer::characters`], whose id is 0.
 pub const END: &str = "<|end|>";
 
-/// One character of any kind, in words that every dialect of regular expressions has.
+/// A regular expression for any one character, in syntax that every engine supports.
 const ANY: &str = r"[\s\S]";
 
 impl Tokenizer {
@@ -49,7 +49,7 @@ impl Tokenizer {
 
     /// Reads a `tokenizer.json`; `end` is the name of the token that ends a completion, such as `<|im_end|>`.
     pub fn from_file(path: &Path, end: &str) -> Result<Self> {
-        let bytes = file::read(path)?;
+        let bytes = file::read(path, file::MOST_TEXT)?;
         let inner = tokenizers::Tokenizer::from_bytes(bytes)
             .map_err(|problem| Error::file(path, format!("not a tokenizer: {problem}")))?;
         let id = inner.token_to_id(end);
@@ -76,12 +76,15 @@ impl Tokenizer {
     }
 
     /// Text of the tokens; the end token and other special ones are left out.
+    ///
+    /// A model whose vocabulary is padded may draw an id that is no token (unless
+    /// [`Sampling::vocabulary`](crate::Sampling::vocabulary) excludes it): it is decoded as U+FFFD, so that no such
+    /// completion passes for another text.
     pub fn decode(&self, tokens: &[Token]) -> Result<String> {
-        let vocabulary = self.len();
-        if let Some(&token) = tokens.iter().find(|&&t| self.inner.id_to_token(t).is_none()) {
-            return Err(Error::UnknownToken { what: "text", index: 0, token, vocabulary });
-        }
-        self.inner.decode(tokens, true).map_err(refused)
+        let known = |tokens: &[Token]| self.inner.decode(tokens, true).map_err(refused);
+        let runs: Vec<&[Token]> = tokens.split(|&token| self.inner.id_to_token(token).is_none()).collect();
+        let texts = runs.into_iter().map(|run| if run.is_empty() { Ok(String::new()) } else { known(run) });
+        Ok(texts.collect::<Result<Vec<_>>>()?.join("\u{fffd}"))
     }
 
     /// The token that ends a completion.
@@ -94,7 +97,7 @@ impl Tokenizer {
         self.inner.get_vocab_size(true)
     }
 
-    /// Never: there is always the end token.
+    /// Always false: there is at least the end token.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -143,12 +146,11 @@ mod tests {
     }
 
     #[test]
-    fn unknown_characters_and_tokens_are_named() {
+    fn unknown_characters_are_named_and_unknown_tokens_replaced() {
         let tokenizer = Tokenizer::characters("ab").unwrap();
         let message = tokenizer.encode("ab?").unwrap_err().to_string();
         assert!(message.contains("'?' at byte 2"), "{message}");
-        let message = tokenizer.decode(&[3]).unwrap_err().to_string();
-        assert!(message.contains("token 3"), "{message}");
+        assert_eq!(tokenizer.decode(&[1, 3, 2, 0, 999]).unwrap(), "a\u{fffd}b\u{fffd}");
     }
 
     #[test]

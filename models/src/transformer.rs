@@ -1,42 +1,49 @@
-//! The Qwen2 transformer on dfdx, with sizes chosen at run time (arXiv:2407.10671).
+//! The engine for [`crate::qwen2`] models: dfdx's tensors and tape, sizes chosen at run time.
 //!
-//! Sequences are laid end to end: each row of an activation is one token of one sequence, there is no padding, and only
-//! attention knows where a sequence starts. So nothing can leak from one sequence into another.
+//! A model is generic over its numbers ([`Real`]) and over the [`Backend`] that computes it: [`Fused`] or [`Stock`].
 
-mod config;
 mod decode;
 mod hardware;
 mod learn;
+mod memory;
 mod ops;
-mod output;
-mod pack;
-mod stored;
+mod readout;
+mod state;
 
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use dfdx::prelude::{Tape, TensorFromVec, ZerosTensor};
+use dfdx::prelude::Tape;
+use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
 
-pub use config::Config;
+pub use crate::qwen2::Config;
+pub use decode::Decode;
 pub use dfdx::prelude::Cpu;
 #[cfg(feature = "dfdx-cuda")]
 pub use dfdx::prelude::Cuda;
 pub use hardware::Hardware;
+pub use memory::Memory;
 pub use ops::{Fused, Matrix, Ops, Stock};
 
-use crate::contract::Model;
-use crate::data::{Head, Sequence, Signal, Token, Want};
+use crate::contract::{Model, Pass};
+use crate::data::{Completion, Head, Request, Sampling, Sequence, Signal, Signals, Token, Want};
 use crate::error::{Error, Result};
 use crate::optim::Optimiser;
+use crate::qwen2::checkpoint;
+use crate::qwen2::{Checkpoint, PER_LAYER, Parameter};
 use crate::real::Real;
-use config::{PER_LAYER, Parameter, Start};
+use crate::state::ModelState;
 use ops::Causal;
 
-/// Running means of a weight's slopes and of their squares.
-type Moments<E, D> = [Matrix<E, D>; 2];
+/// A way to run a transformer: its arithmetic, drawing from it, and what it takes of a device's memory.
+pub trait Backend<E: Real>: Ops<E> + Decode<E> + Memory<E> {}
+
+impl<E: Real, O: Ops<E> + Decode<E> + Memory<E>> Backend<E> for O {}
+
+/// Running means of a weight's gradient and of its square.
+type MomentPair<E, D> = [Matrix<E, D>; 2];
 
 /// Token embedding, then layers of causal attention and gated units with normalisation before each, then a head.
 #[derive(Clone, Debug)]
@@ -47,10 +54,10 @@ pub struct Transformer<E: Real = f32, O: Ops<E> = Fused> {
     parameters: Vec<Parameter>,
     /// In the order of `parameters`, as are the two lists below.
     weights: Vec<Matrix<E, O::Device>>,
-    /// None until something was accumulated.
+    /// `None` until something is accumulated.
     gradient: Vec<Option<Matrix<E, O::Device>>>,
-    /// None until the first step.
-    moments: Vec<Option<Moments<E, O::Device>>>,
+    /// `None` until the first step.
+    moments: Vec<Option<MomentPair<E, O::Device>>>,
     optimiser: Optimiser,
     steps: u64,
     logits_at_once: usize,
@@ -66,15 +73,15 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
     pub fn new_on(device: O::Device, config: Config, head: Head, optimiser: &Optimiser, seed: u64) -> Result<Self> {
         config.validate()?;
         optimiser.validate()?;
+        memory::check(&config, head, size_of::<E>())?;
         let mut stream = ChaCha8Rng::seed_from_u64(seed);
         let parameters = config.parameters(head);
-        let values = parameters.iter().map(|p| start(p, &mut stream));
+        let values = parameters.iter().map(|parameter| parameter.initial(&mut stream));
         Self::assemble(device, config, head, values, optimiser)
     }
 
-    /// Reads a folder or a file that [`Model::save`] wrote, or a Qwen2 checkpoint of Hugging Face, to the first device.
-    ///
-    /// The head is the scalar one where there is a `score.weight`.
+    /// Reads what [`Model::save`] wrote, or a Qwen2 checkpoint of Hugging Face, to the first device: see
+    /// [`Checkpoint::read`](crate::qwen2::Checkpoint::read).
     pub fn load(path: &Path, optimiser: &Optimiser) -> Result<Self> {
         Self::load_on(O::Device::open(0)?, path, optimiser)
     }
@@ -82,14 +89,16 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
     /// As [`Transformer::load`], to this device.
     pub fn load_on(device: O::Device, path: &Path, optimiser: &Optimiser) -> Result<Self> {
         optimiser.validate()?;
-        let (config, head, values) = stored::read(path)?;
-        Self::assemble(device, config, head, values.into_iter(), optimiser)
+        let Checkpoint { config, head, weights } = Checkpoint::read(path)?;
+        Self::assemble(device, config, head, weights.into_iter(), optimiser)
     }
 
+    /// Its sizes.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
+    /// Its head.
     pub fn head(&self) -> Head {
         self.head
     }
@@ -102,16 +111,15 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
 
     /// Adds to one entry of one weight, in row-major order: for derivatives by differences.
     ///
-    /// # Panics
-    /// When there is no such weight or entry.
-    pub fn nudge(&mut self, name: &str, entry: usize, change: f64) {
-        let which = self.parameters.iter().position(|p| p.name == name);
-        let which = which.unwrap_or_else(|| panic!("no weight is called {name}"));
-        let change = |numbers: &mut [E]| numbers[entry] += E::of(change);
-        O::edit(&mut self.weights[which], change).expect("memory for a weight that there was memory for");
+    /// # Errors
+    /// [`Error::State`] when there is no such weight or entry.
+    pub fn nudge(&mut self, name: &str, entry: usize, change: f64) -> Result<()> {
+        let which = self.parameters.iter().position(|p| p.name == name && entry < p.count());
+        let missing = || Error::State { problem: format!("no entry {entry} of a weight `{name}`") };
+        O::edit(&mut self.weights[which.ok_or_else(missing)?], |numbers| numbers[entry] += E::of(change))
     }
 
-    /// Gradient accumulated since the last step, of the weights it reached.
+    /// Gradient accumulated since the last step, of the weights that have one.
     pub fn gradient(&self) -> impl Iterator<Item = (&str, Vec<E>)> {
         let all = self.parameters.iter().zip(&self.gradient);
         all.filter_map(|(p, g)| Some((p.name.as_str(), O::host(g.as_ref()?).into_owned())))
@@ -125,9 +133,8 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
         optimiser: &Optimiser,
     ) -> Result<Self> {
         let parameters = config.parameters(head);
-        let tensor = |(p, values): (&Parameter, Vec<E>)| device.try_tensor_from_vec(values, p.matrix());
-        let weights = parameters.iter().zip(values).map(tensor).collect::<std::result::Result<Vec<_>, _>>();
-        let weights = weights.map_err(O::Device::error)?;
+        let matrix = |(p, values): (&Parameter, Vec<E>)| O::matrix(&device, values, p.matrix());
+        let weights = parameters.iter().zip(values).map(matrix).collect::<Result<Vec<_>>>()?;
         let count = weights.len();
         Ok(Self {
             config,
@@ -138,20 +145,21 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
             moments: vec![None; count],
             optimiser: *optimiser,
             steps: 0,
-            logits_at_once: output::LOGITS,
+            logits_at_once: readout::LOGITS,
             device,
         })
     }
 
-    /// As [`Model::fork`], without forgetting the type.
+    /// As [`Model::fork`], with its type.
     pub fn forked(&self, head: Head, optimiser: &Optimiser) -> Result<Self> {
+        optimiser.validate()?;
         let mut fork = self.clone();
         if head != self.head {
             let parameters = self.config.parameters(head);
             let trunk = self.trunk_len();
             fork.weights.truncate(trunk);
             for parameter in &parameters[trunk..] {
-                fork.weights.push(self.device.try_zeros_like(&parameter.matrix()).map_err(O::Device::error)?);
+                fork.weights.push(O::zeros(&self.device, parameter.matrix())?);
             }
             fork.parameters = parameters;
             fork.head = head;
@@ -184,12 +192,12 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
         2 + self.config.num_hidden_layers * PER_LAYER
     }
 
-    /// Which weight the head is: the last one, or the embedding where it is tied.
+    /// Index of the head's weight: the last one, or the embedding where it is tied.
     fn head_index(&self) -> usize {
         if self.weights.len() > self.trunk_len() { self.trunk_len() } else { 0 }
     }
 
-    /// The signals that this head does not produce are errors.
+    /// Refuses signals that this head does not produce.
     fn check_signals(&self, want: &Want) -> Result<()> {
         let made = match self.head {
             Head::Vocabulary => [Signal::Logp, Signal::Entropy],
@@ -202,21 +210,46 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
     }
 }
 
-impl<E: Real, O: Ops<E>> Model for Transformer<E, O> {
+impl<E: Real, O: Backend<E>> Model for Transformer<E, O> {
+    fn read(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Signals> {
+        self.signals(batch, want)
+    }
+
+    fn forward(&mut self, batch: &[Sequence<'_>], want: &Want) -> Result<(Signals, Box<dyn Pass + '_>)> {
+        let (signals, pass) = self.pass(batch, want)?;
+        Ok((signals, Box::new(pass)))
+    }
+
+    fn gradient_norm(&self) -> Result<f64> {
+        Ok(self.squares()?.sqrt())
+    }
+
+    fn discard(&mut self) {
+        self.gradient.fill(None);
+    }
+
+    fn step(&mut self, rate: f64, gradient_norm: f64) -> Result<()> {
+        self.descend(rate, gradient_norm)
+    }
+
+    fn draw(&self, requests: &[Request<'_>], how: &Sampling) -> Result<Vec<Completion>> {
+        self.drawn(requests, how)
+    }
+
     fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>> {
         Ok(Box::new(self.forked(head, optimiser)?))
     }
 
     fn parameters(&self) -> usize {
-        self.parameters.iter().map(|p| p.shape.iter().product::<usize>()).sum()
+        self.parameters.iter().map(Parameter::count).sum()
     }
 
     fn free(&self) -> Result<Option<usize>> {
         self.device.free()
     }
 
-    /// Of the pass itself, and of what the first steps add to stay: gradient, moments, and weights that until then were
-    /// those of another role.
+    /// For the pass itself, and for what the first step allocates: gradient, moments, and own weights where they were
+    /// shared with another model.
     fn needs(&self, batch: &[Sequence<'_>]) -> usize {
         let missing = |there: bool| if there { 0 } else { self.parameters() };
         let gradient = missing(self.gradient.iter().all(Option::is_some));
@@ -224,28 +257,21 @@ impl<E: Real, O: Ops<E>> Model for Transformer<E, O> {
         O::needs(self, &lengths(batch)) + (gradient + state) * size_of::<E>()
     }
 
+    fn state(&self) -> Result<ModelState> {
+        state::state(self)
+    }
+
+    fn restore(&mut self, state: &ModelState) -> Result<()> {
+        state::restore(self, state)
+    }
+
     fn save(&self, path: &Path) -> Result<()> {
         let numbers: Vec<Cow<'_, [E]>> = self.weights.iter().map(O::host).collect();
-        stored::write(path, &self.config, &self.parameters, numbers)
+        checkpoint::write(path, &self.config, self.head, &self.parameters, &numbers)
     }
 }
 
 /// Tokens of each sequence.
 fn lengths(batch: &[Sequence<'_>]) -> Vec<usize> {
     batch.iter().map(|sequence| sequence.prompt.len() + sequence.completion.len()).collect()
-}
-
-fn start<E: Real>(parameter: &Parameter, stream: &mut ChaCha8Rng) -> Vec<E> {
-    let number = |_| match parameter.start {
-        Start::Zeros => E::ZERO,
-        Start::Ones => E::ONE,
-        Start::Normal(deviation) => E::of(deviation * normal(stream)),
-    };
-    (0..parameter.shape.iter().product()).map(number).collect()
-}
-
-/// Box and Muller's, the cosine half.
-fn normal(stream: &mut ChaCha8Rng) -> f64 {
-    let (radius, angle) = (1.0 - stream.random::<f64>(), stream.random::<f64>());
-    (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }

@@ -1,24 +1,22 @@
-//! Loops at the full width of the processor.
+//! SIMD vectors, at the width that the processor has.
 
 use pulp::Simd;
 
-use crate::real::Real;
-
-/// Numbers of the longest vector of any processor, and partial sums of a sum. Matrices that products write or read as their
-/// right factor have rows of a multiple of this.
+/// Length of the longest SIMD vector of any supported processor, and number of partial sums of every sum. Matrices that
+/// a matmul writes, or reads as its right factor, have rows padded to a multiple of it.
 pub(crate) const LANES: usize = 16;
 
-/// Numbers of a type as the vectors of a processor.
+/// Numbers that SIMD instructions work on.
 pub trait Vectors: Copy {
-    /// A vector of them.
+    /// A SIMD vector of them.
     type In<S: Simd>: Copy;
-    /// The same number everywhere.
+    /// A vector of equal numbers.
     fn splat<S: Simd>(simd: S, x: Self) -> Self::In<S>;
-    /// `a b + c`, rounded once where the processor can.
+    /// `a b + c`, with a single rounding where the processor has fused multiply-add.
     fn mul_add<S: Simd>(simd: S, a: Self::In<S>, b: Self::In<S>, c: Self::In<S>) -> Self::In<S>;
-    /// As many whole vectors as there are.
+    /// The whole vectors of a slice, without the remainder.
     fn vectors<S: Simd>(numbers: &[Self]) -> &[Self::In<S>];
-    /// As [`Vectors::vectors`].
+    /// The same, to write.
     fn vectors_mut<S: Simd>(numbers: &mut [Self]) -> &mut [Self::In<S>];
 }
 
@@ -70,61 +68,11 @@ impl Vectors for f64 {
     }
 }
 
-/// Runs a loop at the full vector width of the processor. Only the width changes, never a result.
+/// Compiles a loop for each vector width and runs the widest that the processor has. The result does not depend on the
+/// width.
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
-}
-
-/// Sum of `term(0..length)` as partial sums, which the compiler may keep in a vector.
-#[inline(always)]
-pub(crate) fn sum<E: Real>(length: usize, term: impl Fn(usize) -> E) -> E {
-    let [total] = sums(length, |i| [term(i)]);
-    total
-}
-
-/// As [`sum`], several at a time.
-#[inline(always)]
-pub(crate) fn sums<E: Real, const N: usize>(length: usize, term: impl Fn(usize) -> [E; N]) -> [E; N] {
-    let mut lanes = [[E::ZERO; LANES]; N];
-    let whole = length / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        for (lane, term) in (start..start + LANES).map(&term).enumerate() {
-            for n in 0..N {
-                lanes[n][lane] += term[n];
-            }
-        }
-    }
-    for i in whole..length {
-        let term = term(i);
-        for n in 0..N {
-            lanes[n][i - whole] += term[n];
-        }
-    }
-    lanes.map(|lanes| fold(lanes, |a, b| a + b))
-}
-
-/// The largest of the numbers, of which there is at least one.
-#[inline(always)]
-pub(crate) fn maximum<E: Real>(x: &[E]) -> E {
-    let mut lanes = [x[0]; LANES];
-    let (chunks, rest) = x.as_chunks::<LANES>();
-    for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(max, x)| *max = max.max(*x));
-    }
-    lanes.iter_mut().zip(rest).for_each(|(max, x)| *max = max.max(*x));
-    fold(lanes, E::max)
-}
-
-/// Halves against halves.
-#[inline(always)]
-fn fold<E: Real>(mut lanes: [E; LANES], both: impl Fn(E, E) -> E) -> E {
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            lanes[i] = both(lanes[i], lanes[i + half]);
-        }
-    }
-    lanes[0]
 }
 
 /// `copy_from_slice` for a few numbers, without a call.

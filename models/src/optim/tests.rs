@@ -27,8 +27,8 @@ fn adam_is_the_paper() {
         let m_hat = m / (1.0 - f64::powi(beta1, t));
         let v_hat = v / (1.0 - f64::powi(beta2, t));
         theta -= rate * (m_hat / (v_hat.sqrt() + epsilon) + lambda * theta);
-        let update = Update::new(Optimiser::default(), rate, f64::abs(gradient), t as u64);
-        update.apply(Decay::Yes, &mut values, &[gradient], moments.of(1));
+        let update = OptimiserStep::new(Optimiser::default(), rate, f64::abs(gradient), t as u64);
+        update.apply(Dimensions::Matrix, &mut values, &[gradient], moments.of(1));
         assert!((values[0] - theta).abs() < 1e-13, "step {t}: {} is not {theta}", values[0]);
     }
 }
@@ -36,17 +36,22 @@ fn adam_is_the_paper() {
 #[test]
 fn only_what_should_decay_decays() {
     let mut values = [2.0, 2.0];
-    let update = Update::new(Optimiser::default(), 0.5, 0.0, 1);
+    let update = OptimiserStep::new(Optimiser::default(), 0.5, 0.0, 1);
     let [matrix, bias] = &mut values;
-    update.apply(Decay::Yes, std::slice::from_mut(matrix), &[0.0], Moments::default().of(1));
-    update.apply(Decay::No, std::slice::from_mut(bias), &[0.0], Moments::default().of(1));
+    update.apply(Dimensions::Matrix, std::slice::from_mut(matrix), &[0.0], Moments::default().of(1));
+    update.apply(Dimensions::Vector, std::slice::from_mut(bias), &[0.0], Moments::default().of(1));
     assert_eq!(values, [2.0 * (1.0 - 0.5 * 0.01), 2.0]);
 }
 
 #[test]
 fn sgd_descends() {
     let mut values = [1.0, -1.0];
-    Update::new(Optimiser::EXACT, 0.5, 9.0, 1).apply(Decay::Yes, &mut values, &[2.0, 4.0], Moments::default().of(2));
+    OptimiserStep::new(Optimiser::EXACT, 0.5, 9.0, 1).apply(
+        Dimensions::Matrix,
+        &mut values,
+        &[2.0, 4.0],
+        Moments::default().of(2),
+    );
     assert_eq!(values, [0.0, -3.0]);
 }
 
@@ -71,28 +76,85 @@ fn settings_parse_or_say_why() {
     }
 }
 
+/// Vectors are decayed with `decay = "all"` only, matrices always.
+#[test]
+fn decay_acts_on_what_the_setting_says() {
+    let decayed = |decay: &str, dimensions| {
+        let rule = serde_json::from_str(&format!(r#"{{"rule":"adamw","decay":"{decay}"}}"#)).unwrap();
+        let mut value = [2.0];
+        OptimiserStep::new(rule, 0.5, 0.0, 1).apply(dimensions, &mut value, &[0.0], Moments::default().of(1));
+        value[0]
+    };
+    let shrunk = 2.0 * (1.0 - 0.5 * 0.01);
+    assert_eq!(["matrices", "all"].map(|decay| decayed(decay, Dimensions::Matrix)), [shrunk, shrunk]);
+    assert_eq!(["matrices", "all"].map(|decay| decayed(decay, Dimensions::Vector)), [2.0, shrunk]);
+}
+
+/// `torch.nn.utils.clip_grad_norm_([x], 1.0)` with `x.grad = [3, 4]`: `grad * min(1, 1 / (5 + 1e-6))`.
+#[test]
+fn the_clip_epsilon_is_added_to_the_norm() {
+    let moved = |clip_epsilon| {
+        let mut values = [0.0, 0.0];
+        let rule = Optimiser::Sgd { clip: Clip::Norm(1.0), clip_epsilon };
+        OptimiserStep::new(rule, 1.0, 5.0, 1).apply(
+            Dimensions::Matrix,
+            &mut values,
+            &[3.0, 4.0],
+            Moments::default().of(2),
+        );
+        values
+    };
+    assert_eq!(moved(0.0), [-0.6000000000000001, -0.8]);
+    assert_eq!(moved(1e-6), [3.0, 4.0].map(|g: f64| -(1.0 / (5.0 + 1e-6)) * g));
+}
+
 #[test]
 fn wrong_hyperparameters_are_named() {
-    let Optimiser::AdamW { beta1, beta2, epsilon, weight_decay, clip } = Optimiser::default() else {
+    let adamw = |key: &str, value: f64| {
+        let mut all = serde_json::to_value(Optimiser::default()).unwrap();
+        all[key] = value.into();
+        serde_json::from_value::<Optimiser>(all).unwrap()
+    };
+    let Optimiser::AdamW { beta1, beta2, epsilon, decay, clip, clip_epsilon, .. } = Optimiser::default() else {
         panic!("AdamW is the default");
     };
+    let nan = Optimiser::AdamW { beta1, beta2, epsilon, weight_decay: f64::NAN, decay, clip, clip_epsilon };
+    let sgd = |clip, clip_epsilon| Optimiser::Sgd { clip, clip_epsilon };
     let cases = [
-        (Optimiser::AdamW { beta1: 1.0, beta2, epsilon, weight_decay, clip }, "optimiser.beta1"),
-        (Optimiser::AdamW { beta1, beta2: -0.1, epsilon, weight_decay, clip }, "optimiser.beta2"),
-        (Optimiser::AdamW { beta1, beta2, epsilon: 0.0, weight_decay, clip }, "optimiser.epsilon"),
-        (Optimiser::AdamW { beta1, beta2, epsilon, weight_decay: f64::NAN, clip }, "optimiser.weight_decay"),
+        (adamw("beta1", 1.0), "optimiser.beta1"),
+        (adamw("beta1", 2.0), "optimiser.beta1"),
+        (adamw("beta2", -0.1), "optimiser.beta2"),
+        (adamw("epsilon", 0.0), "optimiser.epsilon"),
+        (adamw("epsilon", 1e-60), "optimiser.epsilon"),
+        (adamw("weight_decay", 1e9), "optimiser.weight_decay"),
+        (nan, "optimiser.weight_decay"),
+        (adamw("clip_epsilon", -1e-6), "optimiser.clip_epsilon"),
+        (sgd(Clip::Norm(0.0), 0.0), "optimiser.clip:"),
+        (sgd(Clip::Norm(f64::NAN), 0.0), "optimiser.clip:"),
+        (sgd(Clip::Norm(f64::INFINITY), 0.0), "optimiser.clip:"),
+        (sgd(Clip::Off, f64::INFINITY), "optimiser.clip_epsilon"),
     ];
     for (wrong, named) in cases {
-        assert!(wrong.validate().unwrap_err().to_string().starts_with(named));
+        let message = wrong.validate().unwrap_err().to_string();
+        assert!(message.starts_with(named), "{message}");
+        // Every model refuses it when it is made.
+        assert_eq!(crate::Table::new(2, &wrong).unwrap_err().to_string(), message);
     }
     assert!(Optimiser::default().validate().is_ok() && Optimiser::EXACT.validate().is_ok());
-    assert!(check_rate(f64::INFINITY).is_err() && check_rate(-1.0).is_err() && check_rate(0.0).is_ok());
+    for (rate, norm) in [(f64::INFINITY, 1.0), (-1.0, 1.0), (0.1, f64::NAN), (0.1, -1.0)] {
+        assert!(check_step(rate, norm).is_err(), "rate {rate}, norm {norm}");
+    }
+    assert!(check_step(0.0, 0.0).is_ok());
     let schedule = Schedule { peak: 1.0, warmup: 0, total: 1, floor: 1.5 };
     assert!(schedule.validate().unwrap_err().to_string().starts_with("schedule.floor"));
+    for peak in [-1.0, f64::NAN, 1e300] {
+        let message = Schedule { peak, floor: 0.5, ..schedule }.validate().unwrap_err().to_string();
+        assert!(message.starts_with("schedule.peak"), "{message}");
+    }
 }
 
 #[test]
 fn infinite_gradients_are_named() {
-    let message = finite("model.norm.weight", squares(&[1.0, f32::INFINITY])).unwrap_err().to_string();
+    let message = finite(|| "model.norm.weight".into(), squares(&[1.0, f32::INFINITY])).unwrap_err().to_string();
     assert!(message.contains("model.norm.weight"), "{message}");
 }

@@ -1,49 +1,86 @@
-//! Drawing completions with the keys and values of the past kept: on the CPU without tensors ([`workers`]), on other
-//! devices with them ([`waves`]).
+//! Drawing completions with a KV cache: on the CPU without tensors ([`workers`]), on other devices with tensors
+//! ([`waves`]).
 //!
-//! A completion depends on its own prompt and key alone. On the CPU that is so bit by bit: which others are drawn beside it,
-//! in which place and by which thread, changes nothing.
+//! A completion depends on the weights, its prompt and its key only. With [`workers`] this holds bit for bit, whatever
+//! else is in the batch and whichever thread draws it; with [`waves`] up to rounding.
 
 mod cache;
 mod forward;
 mod waves;
 mod workers;
 
-use super::{Ops, Transformer};
-use crate::check;
-use crate::contract::Sampler;
-use crate::data::{Completion, Head, Key, Sampling, Signal, Token};
+use dfdx::prelude::{Cpu, Device};
+
+use super::hardware::Hardware;
+use super::ops::{Fused, Ops, Stock};
+use super::{Backend, Config, Transformer};
+use crate::data::{Completion, Head, Request, Sampling, Signal};
 use crate::error::{Error, Result};
 use crate::real::Real;
-pub(super) use waves::draw as draw_in_waves;
-pub(super) use workers::draw;
+use crate::{check, process};
 
 /// The completions that are to be drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Queue<'a> {
-    prompts: &'a [&'a [Token]],
-    /// Beside the prompts.
-    keys: &'a [Key],
+    requests: &'a [Request<'a>],
     how: &'a Sampling,
 }
 
 impl Queue<'_> {
     /// Most tokens of a prompt and its completion.
     fn longest(&self) -> usize {
-        self.prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0) + self.how.max_tokens
+        self.requests.iter().map(|request| request.prompt.len()).max().unwrap_or(0) + self.how.max_tokens
     }
 }
 
-impl<E: Real, O: Ops<E>> Sampler for Transformer<E, O> {
-    fn sample(&mut self, prompts: &[&[Token]], keys: &[Key], how: &Sampling) -> Result<Vec<Completion>> {
+/// Drawing completions, by each way to run a transformer.
+pub trait Decode<E: Real>: Ops<E> {
+    /// All completions of a queue, in any order; each with the number of its request.
+    fn draw(model: &Transformer<E, Self>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>>;
+}
+
+impl<E: Real> Decode<E> for Fused
+where
+    Cpu: Device<E>,
+{
+    fn draw(model: &Transformer<E, Self>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>> {
+        workers::draw(model, queue)
+    }
+}
+
+impl<E: Real, D: Device<E> + Hardware> Decode<E> for Stock<D> {
+    fn draw(model: &Transformer<E, Self>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>> {
+        waves::draw(model, queue)
+    }
+}
+
+impl<E: Real, O: Backend<E>> Transformer<E, O> {
+    /// One completion per request, in order.
+    pub(super) fn drawn(&self, requests: &[Request<'_>], how: &Sampling) -> Result<Vec<Completion>> {
         if self.head == Head::Scalar {
             return Err(Error::Head { head: self.head, signal: Signal::Logp });
         }
-        check::prompts(prompts, keys, how, self.config.vocab_size)?;
-        let mut done = O::draw(self, &Queue { prompts, keys, how })?;
+        check::requests(requests, how, self.config.vocab_size)?;
+        check_cache(&self.config, requests, how, size_of::<E>())?;
+        let mut done = O::draw(self, &Queue { requests, how })?;
         done.sort_by_key(|(index, _)| *index);
         Ok(done.into_iter().map(|(_, completion)| completion).collect())
     }
+}
+
+/// Refuses completions so long that the keys and values of as many as are drawn at once exceed the memory of this
+/// machine.
+fn check_cache(config: &Config, requests: &[Request<'_>], how: &Sampling, width: usize) -> Result<()> {
+    let Some(memory) = process::memory() else { return Ok(()) };
+    let longest = requests.iter().map(|request| request.prompt.len()).max().unwrap_or(0) + how.max_tokens;
+    let once = 2 * config.num_hidden_layers as u128 * config.kv_width() as u128 * longest as u128 * width as u128;
+    let bytes = once * requests.len().min(workers::AT_ONCE) as u128;
+    if bytes <= u128::from(memory) {
+        return Ok(());
+    }
+    let problem =
+        format!("{} tokens need {bytes} bytes of keys and values, and this machine has {memory}", how.max_tokens);
+    Err(Error::setting("sampling", "max_tokens", problem))
 }
 
 #[cfg(test)]

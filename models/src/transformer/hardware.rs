@@ -1,18 +1,18 @@
-//! What dfdx does not say of its devices: how one is opened, how much memory it has left, and what went wrong.
+//! Devices of dfdx: opening one by number, free memory, and errors.
 
 use dfdx::prelude::{Cpu, CpuError, HasErr};
 
 use crate::error::{Error, Result};
 
-/// Where tensors are.
+/// A device of dfdx.
 pub trait Hardware: HasErr + Clone + std::fmt::Debug + 'static {
     /// The device with this number.
     fn open(number: usize) -> Result<Self>;
 
-    /// Bytes that can still be taken; none where that is not this crate's business.
+    /// Bytes of free memory; `None` on the CPU.
     fn free(&self) -> Result<Option<usize>>;
 
-    /// What a failure of an operation is called.
+    /// This crate's error for a failed operation.
     fn error(problem: Self::Err) -> Error;
 }
 
@@ -54,7 +54,7 @@ mod cuda {
         }
 
         fn free(&self) -> Result<Option<usize>> {
-            // What was freed comes back once the device is done with it.
+            // Freed memory is available only after the work that uses it is done.
             self.try_synchronize().map_err(Self::error)?;
             let (free, _) = result::mem_get_info().map_err(|problem| Self::error(CudaError::Driver(problem)))?;
             Ok(Some(free))

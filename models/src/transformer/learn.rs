@@ -2,92 +2,107 @@
 
 use std::sync::Arc;
 
-use dfdx::prelude::{HasShape, NoneTape, OwnedTape, Tape, ZerosTensor};
+use dfdx::prelude::{NoneTape, OwnedTape, Tape};
 
 use super::hardware::Hardware;
 use super::ops::{Causal, Rotary};
-use super::pack::Packed;
-use super::{Matrix, Ops, Transformer, lengths, output};
+use super::{Backend, Matrix, Ops, Transformer, lengths};
 use crate::check;
-use crate::contract::Backbone;
-use crate::data::{Sequence, Signals, Step, Want};
+use crate::contract::Pass;
+use crate::data::{Sequence, Signals, Want};
 use crate::error::Result;
-use crate::optim::{self, Decay, Update};
+use crate::optim::{self, Dimensions, OptimiserStep};
+use crate::qwen2::Packed;
 use crate::real::Real;
 
-impl<E: Real, O: Ops<E>> Backbone for Transformer<E, O> {
-    fn read(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Signals> {
+/// A forward pass with its tape.
+pub(super) struct TransformerPass<'a, E: Real, O: Ops<E>> {
+    model: &'a mut Transformer<E, O>,
+    packed: Packed,
+    want: Want,
+    /// Hidden states of the rows that the head reads.
+    hidden: Matrix<E, O::Device, OwnedTape<E, O::Device>>,
+    outputs: O::Outputs,
+}
+
+impl<E: Real, O: Backend<E>> Pass for TransformerPass<'_, E, O> {
+    fn backward(self: Box<Self>, cotangents: &Signals) -> Result<()> {
+        let Self { model, packed, want, hidden, outputs } = *self;
+        let signals: Vec<_> = want.signals.iter().map(|&signal| (signal, packed.tokens_read())).collect();
+        check::cotangents(&signals, cotangents)?;
+        let (how, head) = (model.readout(&packed, &want), model.head_index());
+        let cotangents = packed.cotangents(cotangents);
+        let [d_hidden, d_head] = O::readout_back(outputs, &hidden.retaped(), &model.weights[head], &how, &cotangents)?;
+        let mut gradients = O::pull_back(hidden, d_hidden)?;
+        for i in 0..model.trunk_len() {
+            let slope = O::gradient(&mut gradients, &model.weights[i])?;
+            model.accumulate(i, slope)?;
+        }
+        model.accumulate(head, d_head)
+    }
+}
+
+impl<E: Real, O: Backend<E>> Transformer<E, O> {
+    pub(super) fn signals(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Signals> {
         self.check(batch, want)?;
         let mut all = Signals(want.signals.iter().map(|&signal| (signal, Vec::new())).collect());
         for part in parts(batch, self.device.free()?, |part| O::needs(self, &lengths(part))) {
             let packed = Packed::new(part, want);
-            let hidden = self.forward::<NoneTape>(&packed)?;
+            let hidden = self.hidden::<NoneTape>(&packed)?;
             let (rows, _) = O::readout(&hidden, &self.weights[self.head_index()], &self.readout(&packed, want))?;
-            for (signal, column) in output::signals(&rows, &packed, want).0 {
+            for (signal, column) in packed.signals(&rows, want).0 {
                 all.0.entry(signal).or_default().extend(column);
             }
         }
         Ok(all)
     }
 
-    fn backward(
-        &mut self,
-        batch: &[Sequence<'_>],
-        want: &Want,
-        loss: &mut dyn FnMut(&Signals) -> Signals,
-    ) -> Result<()> {
+    pub(super) fn pass(&mut self, batch: &[Sequence<'_>], want: &Want) -> Result<(Signals, TransformerPass<'_, E, O>)> {
         self.check(batch, want)?;
         let packed = Packed::new(batch, want);
-        let (how, head) = (self.readout(&packed, want), self.head_index());
-        let hidden = self.forward::<OwnedTape<E, O::Device>>(&packed)?;
-        let (rows, outputs) = O::readout(&hidden.retaped(), &self.weights[head], &how)?;
-        let signals = output::signals(&rows, &packed, want);
-        let cotangents = loss(&signals);
-        check::cotangents(&signals, &cotangents)?;
-        let cotangents = output::cotangents(&cotangents, &packed);
-        let [d_hidden, d_head] = O::readout_back(outputs, &hidden.retaped(), &self.weights[head], &how, &cotangents)?;
-        let mut gradients = O::pull_back(hidden, d_hidden)?;
-        for i in 0..self.trunk_len() {
-            let slope = O::gradient(&mut gradients, &self.weights[i])?;
-            self.accumulate(i, slope)?;
-        }
-        self.accumulate(head, d_head)
+        let hidden = self.hidden::<OwnedTape<E, O::Device>>(&packed)?;
+        let head = &self.weights[self.head_index()];
+        let (rows, outputs) = O::readout(&hidden.retaped(), head, &self.readout(&packed, want))?;
+        let signals = packed.signals(&rows, want);
+        Ok((signals, TransformerPass { model: self, packed, want: want.clone(), hidden, outputs }))
     }
 
-    fn step(&mut self, rate: f64) -> Result<Step> {
-        optim::check_rate(rate)?;
+    /// Sum of squares of the accumulated gradient.
+    pub(super) fn squares(&self) -> Result<f64> {
         let named = self.parameters.iter().zip(&self.gradient);
         let squares = named.map(|(p, gradient)| match gradient {
-            Some(gradient) => optim::finite(&p.name, O::squares(gradient)?),
+            Some(gradient) => optim::finite(|| p.name.clone(), O::squares(gradient)?),
             None => Ok(0.0),
         });
-        let gradient_norm = squares.sum::<Result<f64>>()?.sqrt();
-        let update = Update::new(self.optimiser, rate, gradient_norm, self.steps + 1);
+        optim::finite(|| "all weights".into(), squares.sum::<Result<f64>>()?)
+    }
+
+    pub(super) fn descend(&mut self, rate: f64, gradient_norm: f64) -> Result<()> {
+        optim::check_step(rate, gradient_norm)?;
+        let update = OptimiserStep::new(self.optimiser, rate, gradient_norm, self.steps + 1);
         for (i, parameter) in self.parameters.iter().enumerate() {
-            let decay = if parameter.shape.len() == 1 { Decay::No } else { Decay::Yes };
+            let dimensions = if parameter.shape.len() == 1 { Dimensions::Vector } else { Dimensions::Matrix };
             let weight = &mut self.weights[i];
-            let zeros = || self.device.try_zeros_like(weight.shape()).map_err(O::Device::error);
+            let zeros = || O::zeros(&self.device, parameter.matrix());
             let gradient = self.gradient[i].take().map_or_else(zeros, Ok)?;
             if self.moments[i].is_none() {
                 self.moments[i] = Some([zeros()?, zeros()?]);
             }
             if let Some(moments) = &mut self.moments[i] {
-                O::step(&update, decay, weight, &gradient, moments)?;
+                O::step(&update, dimensions, weight, &gradient, moments)?;
             }
         }
         self.steps += 1;
-        Ok(Step { gradient_norm })
+        Ok(())
     }
-}
 
-impl<E: Real, O: Ops<E>> Transformer<E, O> {
     fn check(&self, batch: &[Sequence<'_>], want: &Want) -> Result<()> {
         check::batch(batch, want, self.config.vocab_size)?;
         self.check_signals(want)
     }
 
     /// Hidden states of the rows that the head reads.
-    fn forward<T: Tape<E, O::Device>>(&self, packed: &Packed) -> Result<Matrix<E, O::Device, T>> {
+    fn hidden<T: Tape<E, O::Device>>(&self, packed: &Packed) -> Result<Matrix<E, O::Device, T>> {
         let how = Arc::new(Causal {
             starts: packed.starts.clone(),
             heads: self.config.num_attention_heads,
@@ -110,7 +125,7 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
     }
 }
 
-/// As few runs of sequences as fit into the memory that is free; one that does not fit is tried alone.
+/// Splits a batch into as few runs of sequences as fit in the free memory. A sequence that does not fit is tried alone.
 fn parts<'a, 'b>(
     batch: &'a [Sequence<'b>],
     free: Option<usize>,

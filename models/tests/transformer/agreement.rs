@@ -1,6 +1,6 @@
 //! The table and the transformer mean the same by their signals.
 
-use oreal_models::{Backbone, Head, Optimiser, Sequence, Signal, Table, Token, Transformer};
+use oreal_models::{Head, Model, Optimiser, Sequence, Signal, Table, Token, Transformer};
 
 use crate::common::{ALL, Way, config, every_way, want};
 
@@ -10,7 +10,7 @@ every_way!(same_logits_same_signals);
 fn same_logits_same_signals<O: Way>() {
     let model = Transformer::<f64, O>::new(config(false), Head::Vocabulary, &Optimiser::EXACT, 8).unwrap();
     let (prompt, completion): ([Token; 2], [Token; 3]) = ([3, 1], [2, 6, 0]);
-    let mut table = Table::new(7, &Optimiser::EXACT);
+    let mut table = Table::new(7, &Optimiser::EXACT).unwrap();
     for t in 0..completion.len() {
         let prefix = &completion[..t];
         let next: Vec<Vec<Token>> = (0..7).map(|token| [prefix, &[token]].concat()).collect();

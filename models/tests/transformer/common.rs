@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use oreal_models::transformer::{Config, Ops};
-use oreal_models::{Sequence, Signal, Signals, Transformer, Want};
+use oreal_models::transformer::{Backend, Config};
+use oreal_models::{Model, Sequence, Signal, Signals, Transformer, Want};
 
 /// A way to run the transformer, in both number types.
-pub trait Way: Ops<f32> + Ops<f64> {}
+pub trait Way: Backend<f32> + Backend<f64> {}
 
-impl<O: Ops<f32> + Ops<f64>> Way for O {}
+impl<O: Backend<f32> + Backend<f64>> Way for O {}
 
 /// Runs tests in every way there is. On a GPU a sum may come in any order.
 macro_rules! every_way {
@@ -61,6 +61,24 @@ pub fn batch() -> [Sequence<'static>; 4] {
 
 pub fn want(signals: &[Signal], temperature: f64) -> Want {
     Want { signals: signals.to_vec(), temperature }
+}
+
+/// One forward and backward pass; `loss` returns the cotangents.
+pub fn differentiate(
+    model: &mut dyn Model,
+    batch: &[Sequence<'_>],
+    want: &Want,
+    loss: impl FnOnce(&Signals) -> Signals,
+) {
+    let (signals, pass) = model.forward(batch, want).unwrap();
+    pass.backward(&loss(&signals)).unwrap();
+}
+
+/// One step; returns the norm of the gradient.
+pub fn step(model: &mut dyn Model, rate: f64) -> f64 {
+    let norm = model.gradient_norm().unwrap();
+    model.step(rate, norm).unwrap();
+    norm
 }
 
 /// Different for every signal and token.

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use crate::common::{ALL, Way, agree, batch, config, every_way, want};
+use crate::common::{ALL, Way, agree, batch, config, cotangents, differentiate, every_way, step, want};
 use oreal_models::transformer::{Config, Fused};
-use oreal_models::{Backbone, Head, Model, Optimiser, Result, Transformer};
+use oreal_models::{Head, Model, Optimiser, Result, Transformer};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -43,8 +43,8 @@ fn round_trips_keep_every_bit<O: Way>() {
     {
         let folder = tempfile::tempdir().unwrap();
         let mut model = model::<O>(config(tied), head);
-        model.backward(&batch(), &want(signals, 1.0), &mut |s| crate::common::cotangents(s)).unwrap();
-        model.step(0.1).unwrap();
+        differentiate(&mut model, &batch(), &want(signals, 1.0), cotangents);
+        step(&mut model, 0.1);
         let file = folder.path().join("policy.safetensors");
         let parts = folder.path().join("folder");
         for path in [&file, &parts] {
@@ -133,8 +133,8 @@ fn forks_share_the_trunk_and_start_the_other_head_at_zero<O: Way>() {
     let scalars = critic.read(&batch(), &want(&ALL[2..], 1.0)).unwrap();
     assert!(scalars.0.values().flatten().all(|&x| x == 0.0));
     assert_eq!(critic.parameters(), policy.parameters() + 16);
-    critic.backward(&batch(), &want(&ALL[2..], 1.0), &mut |s| crate::common::cotangents(s)).unwrap();
-    critic.step(0.1).unwrap();
+    differentiate(&mut *critic, &batch(), &want(&ALL[2..], 1.0), cotangents);
+    step(&mut *critic, 0.1);
     let moved = critic.read(&batch(), &want(&ALL[2..], 1.0)).unwrap();
     assert!(moved.0.values().flatten().any(|&x| x != 0.0));
     let fresh = model::<O>(config(false), Head::Scalar).read(&batch(), &want(&ALL[2..], 1.0)).unwrap();
@@ -143,4 +143,158 @@ fn forks_share_the_trunk_and_start_the_other_head_at_zero<O: Way>() {
     // Training a fork leaves the others alone.
     agree(&of(&*same), &of(&policy));
     assert_eq!(untied.fork(Head::Scalar, &Optimiser::default()).unwrap().parameters(), untied.parameters() - 6 * 16);
+}
+
+/// The folder of a small checkpoint, with one entry of its `config.json` replaced or added.
+fn with_setting(key: &str, value: serde_json::Value) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    model::<Fused>(config(false), Head::Vocabulary).save(folder.path()).unwrap();
+    let path = folder.path().join("config.json");
+    let mut all: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    all[key] = value;
+    fs::write(&path, all.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn settings_that_would_change_the_arithmetic_are_refused_by_name() {
+    use serde_json::json;
+    for (key, value, named) in [
+        ("rope_parameters", json!({ "rope_type": "yarn", "rope_theta": 100.0, "factor": 4.0 }), "rope_type is yarn"),
+        ("rope_parameters", json!({ "rope_type": "linear", "factor": 2.0 }), "rope_parameters: rope_type is linear"),
+        ("rope_parameters", json!({ "rope_type": "dynamic", "factor": 2.0 }), "rope_type is dynamic"),
+        ("rope_parameters", json!({ "rope_type": "llama3" }), "rope_type is llama3"),
+        ("rope_parameters", json!({ "rope_type": "longrope" }), "rope_type is longrope"),
+        ("rope_parameters", json!({ "rope_theta": 100.0, "factor": 2.0 }), "factor without a rope_type"),
+        ("rope_parameters", json!({ "full_attention": { "rope_type": "yarn" } }), "full_attention without a rope_type"),
+        ("rope_parameters", json!({ "rope_type": "default", "partial_rotary_factor": 0.5 }), "partial_rotary_factor"),
+        ("rope_parameters", json!(3), "rope_parameters: 3 is not an object"),
+        ("rope_scaling", json!({ "type": "yarn", "factor": 4.0 }), "rope_scaling: type is yarn"),
+        ("rope_scaling", json!({ "rope_type": "linear", "factor": 4.0 }), "rope_scaling: rope_type is linear"),
+        ("hidden_act", json!("gelu"), "hidden_act is gelu"),
+        ("hidden_act", json!(7), "hidden_act is 7"),
+        ("use_sliding_window", json!(true), "sliding windows"),
+        ("layer_types", json!(["full_attention", "sliding_attention"]), "sliding windows"),
+        ("head_dim", json!(8), "head_dim is 8"),
+        ("model_type", json!("qwen3"), "model_type is qwen3"),
+        ("num_hidden_layers", json!(100_000_000), "num_hidden_layers"),
+        ("hidden_size", json!(4_096_000), "hidden_size"),
+        ("hidden_size", json!(-1), "config.json"),
+    ] {
+        let found = refusal(with_setting(key, value.clone()).path());
+        assert!(found.contains(named) && found.contains("config.json"), "{key} = {value}: {found}");
+    }
+    for (key, value) in [
+        ("rope_parameters", json!({ "rope_type": "default", "rope_theta": 100.0 })),
+        ("rope_parameters", json!({ "rope_theta": 100.0 })),
+        ("rope_scaling", json!(null)),
+        ("rope_scaling", json!({ "rope_type": "default" })),
+        ("hidden_act", json!("silu")),
+        ("layer_types", json!(["full_attention", "full_attention"])),
+        ("head_dim", json!(4)),
+    ] {
+        let folder = with_setting(key, value.clone());
+        let read = load(folder.path()).unwrap_or_else(|refused| panic!("{key} = {value}: {refused}"));
+        assert_eq!(read.config(), &config(false), "{key} = {value}");
+    }
+    let read = load(with_setting("rope_parameters", json!({ "rope_theta": 7.0 })).path()).unwrap();
+    assert_eq!(read.config().rope_theta, 7.0);
+}
+
+/// Splits a checkpoint in two files with an index; returns the index.
+fn shard(folder: &Path) -> serde_json::Value {
+    let whole = folder.join("model.safetensors");
+    let bytes = fs::read(&whole).unwrap();
+    fs::remove_file(&whole).unwrap();
+    let stored = SafeTensors::deserialize(&bytes).unwrap();
+    let mut index = serde_json::json!({ "metadata": {}, "weight_map": {} });
+    for (file, first) in [("model-00001-of-00002.safetensors", true), ("model-00002-of-00002.safetensors", false)] {
+        let part = stored.tensors().into_iter().filter(|(name, _)| name.contains("layers.0") == first);
+        let part: Vec<_> = part.collect();
+        part.iter().for_each(|(name, _)| index["weight_map"][name] = file.into());
+        fs::write(folder.join(file), safetensors::serialize(part, None).unwrap()).unwrap();
+    }
+    fs::write(folder.join("model.safetensors.index.json"), index.to_string()).unwrap();
+    index
+}
+
+#[test]
+fn several_files_are_read_as_their_index_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model::<Fused>(config(false), Head::Vocabulary);
+    model.save(folder.path()).unwrap();
+    let index = shard(folder.path());
+    assert!(load(folder.path()).unwrap().weights().eq(model.weights()));
+    // A file that the index does not name changes nothing.
+    let part = folder.path().join("model-00001-of-00002.safetensors");
+    fs::copy(&part, folder.path().join("zzz.safetensors")).unwrap();
+    assert!(load(folder.path()).unwrap().weights().eq(model.weights()));
+
+    let path = folder.path().join("model.safetensors.index.json");
+    let with = |name: &str, file: &str| {
+        let mut changed = index.clone();
+        changed["weight_map"][name] = file.into();
+        fs::write(&path, changed.to_string()).unwrap();
+        refusal(folder.path())
+    };
+    let name = "model.layers.0.mlp.up_proj.weight";
+    let found = with(name, "model-00002-of-00002.safetensors");
+    assert!(found.contains(name) && found.contains("does not say that it is in this file"), "{found}");
+    let found = with("model.extra", "model-00002-of-00002.safetensors");
+    assert!(found.contains("model.extra") && found.contains("missing"), "{found}");
+    let found = with(name, "../model.safetensors");
+    assert!(found.contains("../model.safetensors") && found.contains("index.json"), "{found}");
+    let found = with(name, "zzz.safetensors");
+    assert!(found.contains("is in"), "{found}");
+    fs::write(&path, "{\"weight_map\": 3}").unwrap();
+    assert!(refusal(folder.path()).contains("index.json"));
+    fs::write(&path, index.to_string()).unwrap();
+    model.save(folder.path()).unwrap();
+    assert!(refusal(folder.path()).contains("holds both model.safetensors and model.safetensors.index.json"));
+}
+
+#[test]
+fn a_folder_with_other_weight_files_and_no_index_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    model::<Fused>(config(false), Head::Vocabulary).save(folder.path()).unwrap();
+    let other = folder.path().join("another.safetensors");
+    fs::copy(folder.path().join("model.safetensors"), &other).unwrap();
+    let found = refusal(folder.path());
+    assert!(found.contains("another.safetensors, model.safetensors"), "{found}");
+    load(&other).unwrap();
+    fs::remove_file(folder.path().join("model.safetensors")).unwrap();
+    assert!(refusal(folder.path()).contains("its weight files are another.safetensors"));
+}
+
+#[test]
+fn files_say_which_head_they_hold() {
+    for (head, architecture) in
+        [(Head::Vocabulary, "Qwen2ForCausalLM"), (Head::Scalar, "Qwen2ForSequenceClassification")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        model::<Fused>(config(false), head).save(folder.path()).unwrap();
+        let all: serde_json::Value =
+            serde_json::from_slice(&fs::read(folder.path().join("config.json")).unwrap()).unwrap();
+        assert_eq!(all["architectures"], serde_json::json!([architecture]));
+        let labels = all["id2label"].as_object().map(|labels| labels.len());
+        assert_eq!(labels, (head == Head::Scalar).then_some(1), "{all}");
+        assert_eq!(load(folder.path()).unwrap().head(), head);
+    }
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused_before_they_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    model::<Fused>(config(false), Head::Vocabulary).save(folder.path()).unwrap();
+    let file = folder.path().join("model.safetensors");
+    // Sparse: it takes no space on the disk.
+    fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(1 << 42).unwrap();
+    let found = refusal(folder.path());
+    assert!(found.contains("model.safetensors") && found.contains("bytes, where at most"), "{found}");
+    let found = refusal(Path::new("/dev/zero"));
+    assert!(found.contains("/dev"), "{found}");
+    let huge = Config { hidden_size: 1 << 16, intermediate_size: 1 << 18, num_hidden_layers: 15, ..config(true) };
+    let made = Transformer::<f32, Fused>::new(huge, Head::Vocabulary, &Optimiser::default(), 3);
+    let found = made.map(|_| ()).unwrap_err().to_string();
+    assert!(found.contains("model.hidden_size") && found.contains("this machine has"), "{found}");
 }

@@ -1,8 +1,8 @@
 //! The gradient of every signal, through the whole transformer, against central differences in f64.
 
-use crate::common::{ALL, Way, batch, config, cotangents, every_way, inner, want};
+use crate::common::{ALL, Way, batch, config, cotangents, differentiate, every_way, inner, want};
 use oreal_models::transformer::Config;
-use oreal_models::{Backbone, Head, Optimiser, Signal, Transformer};
+use oreal_models::{Head, Model, Optimiser, Signal, Transformer};
 
 every_way!(untied, tied, scalar, signals_add_up, batches_add_up_and_padding_is_nothing);
 
@@ -12,7 +12,7 @@ fn model<O: Way>(config: &Config, head: Head) -> Transformer<f64, O> {
     let all: Vec<(String, usize)> = model.weights().map(|(name, w)| (name.to_string(), w.len())).collect();
     for (name, length) in all {
         for entry in 0..length {
-            model.nudge(&name, entry, 0.3 * ((entry * 7 + name.len()) as f64).sin());
+            model.nudge(&name, entry, 0.3 * ((entry * 7 + name.len()) as f64).sin()).unwrap();
         }
     }
     model
@@ -22,21 +22,19 @@ fn check<O: Way>(config: &Config, head: Head, signal: Signal, temperature: f64) 
     let mut model = model::<O>(config, head);
     let want = want(&[signal], temperature);
     let mut g = Default::default();
-    model
-        .backward(&batch(), &want, &mut |signals| {
-            g = cotangents(signals);
-            g.clone()
-        })
-        .unwrap();
+    differentiate(&mut model, &batch(), &want, |signals| {
+        g = cotangents(signals);
+        g.clone()
+    });
     let gradient: Vec<(String, Vec<f64>)> = model.gradient().map(|(n, g)| (n.to_string(), g)).collect();
     assert_eq!(gradient.len(), model.weights().count(), "every weight has a gradient");
     for (name, slopes) in gradient {
         let entries = [0, slopes.len() / 3, slopes.len() / 2, slopes.len() - 1];
         for entry in entries {
             let mut at = |change: f64| {
-                model.nudge(&name, entry, change);
+                model.nudge(&name, entry, change).unwrap();
                 let value = inner(&model.read(&batch(), &want).unwrap(), &g);
-                model.nudge(&name, entry, -change);
+                model.nudge(&name, entry, -change).unwrap();
                 value
             };
             let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
@@ -64,10 +62,9 @@ fn scalar<O: Way>() {
 fn signals_add_up<O: Way>() {
     for (head, signals) in [(Head::Vocabulary, &ALL[..2]), (Head::Scalar, &ALL[2..])] {
         let (mut joint, mut apart) = (model::<O>(&config(true), head), model::<O>(&config(true), head));
-        joint.backward(&batch(), &want(signals, 1.3), &mut |s| cotangents(s)).unwrap();
+        differentiate(&mut joint, &batch(), &want(signals, 1.3), cotangents);
         for signal in signals {
-            let of = |s: &_| cotangents(s);
-            apart.backward(&batch(), &want(&[*signal], 1.3), &mut |s| of(s)).unwrap();
+            differentiate(&mut apart, &batch(), &want(&[*signal], 1.3), cotangents);
         }
         crate::common::close(&joint, &apart, 1e-12);
     }
@@ -79,13 +76,10 @@ fn batches_add_up_and_padding_is_nothing<O: Way>() {
     let want = want(&ALL[..2], 0.9);
     let signals = whole.read(&batch(), &want).unwrap();
     let mut all = Default::default();
-    let keep = &mut all;
-    whole
-        .backward(&batch(), &want, &mut |s| {
-            *keep = cotangents(s);
-            keep.clone()
-        })
-        .unwrap();
+    differentiate(&mut whole, &batch(), &want, |s| {
+        all = cotangents(s);
+        all.clone()
+    });
     let mut first = 0;
     for sequence in batch() {
         let end = first + sequence.completion.len();
@@ -96,7 +90,7 @@ fn batches_add_up_and_padding_is_nothing<O: Way>() {
             }
         }
         let part = crate::common::rows(&all, first..end);
-        parts.backward(&[sequence], &want, &mut |_| part.clone()).unwrap();
+        differentiate(&mut parts, &[sequence], &want, |_| part.clone());
         first = end;
     }
     crate::common::close(&whole, &parts, 1e-12);

@@ -2,7 +2,7 @@
 
 use crate::common::{ROUNDING, Way, config, every_way, want};
 use oreal_models::{
-    Backbone, Completion, Ending, Head, Key, Model, Optimiser, Sampler, Sampling, Sequence, Signal, Token, Transformer,
+    Completion, Ending, Head, Key, Model, Optimiser, Request, Sampling, Sequence, Signal, Token, Transformer,
 };
 
 every_way!(
@@ -33,9 +33,13 @@ fn prompts() -> Vec<Vec<Token>> {
 }
 
 fn draw<O: Way>(prompts: &[Vec<Token>], first: u64, how: &Sampling) -> Vec<Completion> {
-    let prompts: Vec<&[Token]> = prompts.iter().map(Vec::as_slice).collect();
-    let keys: Vec<Key> = (first..first + prompts.len() as u64).map(key).collect();
-    model::<O>().sample(&prompts, &keys, how).unwrap()
+    let request = |(prompt, sample)| Request { prompt, key: key(sample) };
+    let requests: Vec<Request<'_>> = prompts.iter().map(Vec::as_slice).zip(first..).map(request).collect();
+    model::<O>().draw(&requests, how).unwrap()
+}
+
+fn logps(completion: &Completion) -> impl Iterator<Item = f64> {
+    completion.sampled_logp.iter().flatten().copied()
 }
 
 fn a_sample_does_not_depend_on_its_batch<O: Way>() {
@@ -45,7 +49,7 @@ fn a_sample_does_not_depend_on_its_batch<O: Way>() {
         for (i, prompt) in prompts().into_iter().enumerate() {
             let alone = &draw::<O>(&[prompt], i as u64, &how)[0];
             assert_eq!((&alone.tokens, alone.ending), (&together[i].tokens, together[i].ending), "sample {i}");
-            for (a, b) in alone.sampled_logp.iter().zip(&together[i].sampled_logp) {
+            for (a, b) in logps(alone).zip(logps(&together[i])) {
                 assert!((a - b).abs() < ROUNDING, "sample {i}: {a} alone, {b} together");
             }
         }
@@ -73,7 +77,7 @@ fn sampled_logp_is_what_read_reports<O: Way>() {
         let batch: Vec<Sequence<'_>> =
             prompts.iter().zip(&drawn).map(|(prompt, c)| Sequence { prompt, completion: &c.tokens }).collect();
         let read = model::<O>().read(&batch, &want(&[Signal::Logp], temperature)).unwrap();
-        let sampled = drawn.iter().flat_map(|c| &c.sampled_logp);
+        let sampled = drawn.iter().flat_map(logps);
         for (read, sampled) in read.0[&Signal::Logp].iter().zip(sampled) {
             assert!((read - sampled).abs() < 1e-4, "read {read}, sampled {sampled}");
         }
@@ -94,18 +98,18 @@ fn greedy_follows_the_most_likely<O: Way>() {
     };
     let tokens = &drawn[0].tokens;
     (0..tokens.len()).for_each(|t| assert_eq!(tokens[t], best(tokens, t), "token {t}"));
-    assert!(drawn[0].sampled_logp.iter().all(|&logp| logp == 0.0));
+    assert!(logps(&drawn[0]).all(|logp| logp == 0.0));
 }
 
 fn what_cannot_be_done_is_said<O: Way>() {
-    let mut critic = model::<O>().fork(Head::Scalar, &Optimiser::default()).unwrap();
-    let message = critic.sample(&[&[1]], &[key(0)], &how()).unwrap_err().to_string();
+    let critic = model::<O>().fork(Head::Scalar, &Optimiser::default()).unwrap();
+    let message = critic.draw(&[Request { prompt: &[1], key: key(0) }], &how()).unwrap_err().to_string();
     assert!(message.contains("Scalar head does not report Logp"), "{message}");
     let batch = [Sequence { prompt: &[1], completion: &[2] }];
     let message = model::<O>().read(&batch, &want(&[Signal::Scalar], 1.0)).unwrap_err().to_string();
     assert!(message.contains("Vocabulary head does not report Scalar"), "{message}");
-    let message = model::<O>().sample(&[&[7]], &[key(0)], &how()).unwrap_err().to_string();
+    let message = model::<O>().draw(&[Request { prompt: &[7], key: key(0) }], &how()).unwrap_err().to_string();
     assert!(message.contains("prompt 0 of the batch holds token 7"), "{message}");
-    let message = model::<O>().sample(&[&[]], &[key(0)], &how()).unwrap_err().to_string();
+    let message = model::<O>().draw(&[Request { prompt: &[], key: key(0) }], &how()).unwrap_err().to_string();
     assert!(message.contains("prompt 0 of the batch is empty"), "{message}");
 }

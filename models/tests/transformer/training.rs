@@ -1,8 +1,8 @@
 //! Steps: they learn, they are the same at any number of threads, and a bad gradient changes nothing.
 
-use crate::common::{Way, batch, config, every_way, want};
+use crate::common::{Way, batch, config, differentiate, every_way, step, want};
 use oreal_models::transformer::{Config, Fused};
-use oreal_models::{Backbone, Head, Optimiser, Schedule, Sequence, Signal, Signals, Transformer};
+use oreal_models::{Head, Model, Optimiser, Schedule, Sequence, Signal, Signals, Transformer};
 
 every_way!(
     learns_to_reverse,
@@ -33,10 +33,10 @@ fn train<O: Way>(model: &mut Transformer<f32, O>, steps: u64) -> f64 {
     let batch: Vec<_> = data.iter().map(|(prompt, completion)| Sequence { prompt, completion }).collect();
     let schedule = Schedule { peak: 1e-2, warmup: 10, total: steps, floor: 0.1 };
     let want = want(&[Signal::Logp], 1.0);
-    for step in 0..steps {
-        let part = &batch[(step as usize * 54) % 216..][..54];
-        model.backward(part, &want, &mut likelihood).unwrap();
-        model.step(schedule.rate(step)).unwrap();
+    for number in 0..steps {
+        let part = &batch[(number as usize * 54) % 216..][..54];
+        differentiate(model, part, &want, likelihood);
+        step(model, schedule.rate(number));
     }
     let logp = &model.read(&batch, &want).unwrap().0[&Signal::Logp];
     -logp.iter().sum::<f64>() / logp.len() as f64
@@ -77,33 +77,40 @@ fn seeds_differ<O: Way>() {
 fn a_bad_gradient_is_named_and_changes_nothing<O: Way>() {
     let mut model = model::<O>();
     let before: Vec<Vec<f32>> = model.weights().map(|(_, w)| w).collect();
-    let mut loss = |s: &Signals| Signals([(Signal::Logp, vec![f64::NAN; s.0[&Signal::Logp].len()])].into());
-    model.backward(&batch(), &want(&[Signal::Logp], 1.0), &mut loss).unwrap();
-    let message = model.step(0.1).unwrap_err().to_string();
+    let constant = |x: f64| move |s: &Signals| Signals([(Signal::Logp, vec![x; s.0[&Signal::Logp].len()])].into());
+    let (signals, pass) = model.forward(&batch(), &want(&[Signal::Logp], 1.0)).unwrap();
+    let message = pass.backward(&constant(f64::NAN)(&signals)).unwrap_err().to_string();
+    assert!(message.contains("cotangent of Logp at token 0"), "{message}");
+    assert_eq!(model.gradient_norm().unwrap(), 0.0);
+    // Finite in f64, infinite in f32.
+    differentiate(&mut model, &batch(), &want(&[Signal::Logp], 1.0), constant(1e39));
+    let message = model.gradient_norm().unwrap_err().to_string();
     assert!(message.contains("model.embed_tokens.weight"), "{message}");
+    assert!(model.step(0.1, f64::INFINITY).is_err());
     assert_eq!(before, model.weights().map(|(_, w)| w).collect::<Vec<_>>());
 }
 
 fn the_gradient_is_gone_after_a_step<O: Way>() {
     let mut model = model::<O>();
-    model.backward(&batch(), &want(&[Signal::Logp], 1.0), &mut likelihood).unwrap();
-    assert!(model.step(0.0).unwrap().gradient_norm > 0.0);
-    assert_eq!(model.step(0.0).unwrap().gradient_norm, 0.0);
+    differentiate(&mut model, &batch(), &want(&[Signal::Logp], 1.0), likelihood);
+    assert!(step(&mut model, 0.0) > 0.0);
+    assert_eq!(step(&mut model, 0.0), 0.0);
 }
 
 /// Three steps of each rule, one of them clipped, one without a gradient.
 fn the_optimiser_is_the_same_in_every_way<O: Way>() {
-    for optimiser in [Optimiser::default(), Optimiser::Sgd { clip: oreal_models::Clip::Norm(0.2) }] {
+    for optimiser in [Optimiser::default(), Optimiser::Sgd { clip: oreal_models::Clip::Norm(0.2), clip_epsilon: 1e-6 }]
+    {
         let mut fused = Transformer::<f64, Fused>::new(config(false), Head::Vocabulary, &optimiser, 1).unwrap();
         let mut other = Transformer::<f64, O>::new(config(false), Head::Vocabulary, &optimiser, 1).unwrap();
         for slope in [-1.0, 0.0, -0.01] {
-            let mut loss = |s: &Signals| Signals([(Signal::Logp, vec![slope; s.0[&Signal::Logp].len()])].into());
+            let loss = |s: &Signals| Signals([(Signal::Logp, vec![slope; s.0[&Signal::Logp].len()])].into());
             let want = want(&[Signal::Logp], 1.0);
             if slope != 0.0 {
-                fused.backward(&batch(), &want, &mut loss).unwrap();
-                other.backward(&batch(), &want, &mut loss).unwrap();
+                differentiate(&mut fused, &batch(), &want, loss);
+                differentiate(&mut other, &batch(), &want, loss);
             }
-            let [a, b] = [fused.step(0.01), other.step(0.01)].map(|step| step.unwrap().gradient_norm);
+            let (a, b) = (step(&mut fused, 0.01), step(&mut other, 0.01));
             assert!((a - b).abs() < 1e-11 * (1.0 + a), "gradient norm {a} and {b}");
             for ((name, a), (_, b)) in fused.weights().zip(other.weights()) {
                 let off = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);

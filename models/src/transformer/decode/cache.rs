@@ -1,14 +1,14 @@
-//! Keys and values of the tokens that one completion has seen.
+//! The KV cache of one completion.
 
 use crate::real::Real;
 use crate::transformer::Config;
-use crate::transformer::ops::{Left, Out, Right, Rotary, Start, padded, product, scale, softmax_rows};
+use crate::transformer::ops::{Left, Onto, Out, Right, Rotary, padded, product, scale, softmax_rows};
 
-/// By layer and head of keys, padded to whole vectors; written in place.
+/// Keys and values by layer and key head, padded to whole SIMD vectors, written in place.
 pub(super) struct Cache<E> {
-    /// Tokens that are in every layer.
+    /// Tokens that every layer has keys and values of.
     pub(super) seen: usize,
-    /// Most tokens there is room for, padding included.
+    /// Most tokens, padding included.
     room: usize,
     shape: Shape,
     /// Rotated: `[layer, head, head_dim, room]`
@@ -21,13 +21,13 @@ pub(super) struct Cache<E> {
 struct Shape {
     layers: usize,
     heads: usize,
-    /// Queries that share a head of keys.
+    /// Query heads that share a key head.
     group: usize,
     dim: usize,
 }
 
 impl<E: Real> Cache<E> {
-    /// With room for so many tokens.
+    /// An empty cache for this number of tokens.
     pub(super) fn new(config: &Config, tokens: usize) -> Self {
         let (layers, heads, dim) = (config.num_hidden_layers, config.num_key_value_heads, config.head_dim());
         let shape = Shape { layers, heads, group: config.num_attention_heads / heads, dim };
@@ -36,7 +36,7 @@ impl<E: Real> Cache<E> {
         Self { seen: 0, room, shape, keys: numbers(dim), values: numbers(padded(dim)) }
     }
 
-    /// Takes over what another one, of the same model, has seen.
+    /// Copies the contents of another cache of the same model.
     pub(super) fn copy_from(&mut self, other: &Self) {
         let (wide, seen) = (padded(self.shape.dim), other.seen);
         for (to, from) in self.keys.chunks_exact_mut(self.room).zip(other.keys.chunks_exact(other.room)) {
@@ -49,8 +49,8 @@ impl<E: Real> Cache<E> {
         self.seen = seen;
     }
 
-    /// Attention of one new token, `offset` behind those seen, to itself and all before it. Its queries and keys are
-    /// rotated here; its keys and values stay.
+    /// Attention of a new token, `offset` after those seen, to itself and all before it. Rotates its queries and keys,
+    /// and adds its keys and values to the cache.
     pub(super) fn attend(
         &mut self,
         layer: usize,
@@ -76,12 +76,12 @@ impl<E: Real> Cache<E> {
             values[position * wide..][..dim].copy_from_slice(&v[head * dim..][..dim]);
             let queries = Left::rows(&q[head * group * dim..], dim);
             let right = Right::rows(keys, self.room);
-            product(Out { numbers: scores, stride: long }, Start::Zero, queries, right, (group, dim, long));
+            product(Out { numbers: scores, stride: long }, Onto::Zero, queries, right, (group, dim, long));
             let out = &mut out[head * group * dim..][..group * dim];
             softmax_rows(scores, (long, count), scale);
             let right = Right::rows(values, wide);
             let to = Out { numbers: &mut *mixed, stride: wide };
-            product(to, Start::Zero, Left::rows(scores, long), right, (group, count, wide));
+            product(to, Onto::Zero, Left::rows(scores, long), right, (group, count, wide));
             for (out, mixed) in out.chunks_exact_mut(dim).zip(mixed.chunks_exact(wide)) {
                 out.copy_from_slice(&mixed[..dim]);
             }

@@ -1,4 +1,4 @@
-//! The transformer on the next tokens of some sequences, without tensors and without a tape.
+//! The forward pass over the next tokens of some sequences, without tensors and without a tape.
 
 use std::borrow::Cow;
 
@@ -8,15 +8,15 @@ use rayon::prelude::*;
 use super::cache::Cache;
 use crate::data::Token;
 use crate::real::Real;
-use crate::transformer::ops::{Left, Norm, Panels, Rotary, Start, filled_up, gated, padded};
+use crate::transformer::ops::{Left, Norm, Onto, Panels, Rotary, filled_up, gated, padded};
 use crate::transformer::{Config, Fused, Ops, Transformer};
 
-/// Who computes a product.
+/// Which threads compute a matmul.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Team {
-    /// The thread that asks for it.
+    /// The calling thread: small weights, which fit in the cache of each core.
     Alone,
-    /// All threads.
+    /// All threads together: large weights, which are read from memory once for all completions.
     Together,
 }
 
@@ -29,10 +29,10 @@ impl Team {
     }
 }
 
-/// A model's weights as decoding reads them.
+/// A model's weights in the layout that decoding reads.
 pub(super) struct Forward<'a, E: Real> {
     pub(super) team: Team,
-    /// Most tokens of a sequence.
+    /// Length of the longest sequence.
     pub(super) longest: usize,
     config: &'a Config,
     embedding: Cow<'a, [E]>,
@@ -51,7 +51,7 @@ struct Layer<'a, E: Real> {
     down: Panels<E>,
 }
 
-/// One row per new token, and every width padded; kept from one call to the next.
+/// Intermediate results: one row for each new token, every width padded. Reused from call to call.
 #[derive(Default)]
 pub(super) struct Activations<E> {
     /// The residual stream.
@@ -95,12 +95,12 @@ impl<'a, E: Real> Forward<'a, E> {
         }
     }
 
-    /// An empty one.
+    /// An empty cache for this number of tokens.
     pub(super) fn cache(&self, tokens: usize) -> Cache<E> {
         Cache::new(self.config, tokens)
     }
 
-    /// Logits after the last of the tokens that each sequence goes on with; the caches grow by them.
+    /// Reads the next tokens of each sequence and returns the logits after the last of them; the caches grow.
     pub(super) fn run<'s>(
         &self,
         activations: &'s mut Activations<E>,
@@ -122,13 +122,13 @@ impl<'a, E: Real> Forward<'a, E> {
             qkv.resize(rows * layer.qkv.columns(), E::ZERO);
             Norm::new(&layer.norms[0], epsilon).forward((&mut *read, stride), (&*x, stride));
             qkv.chunks_exact_mut(layer.qkv.columns()).for_each(|row| row.copy_from_slice(&layer.bias));
-            self.apply(&layer.qkv, qkv, Start::Out, Left::rows(read, stride));
+            self.apply(&layer.qkv, qkv, Onto::Out, Left::rows(read, stride));
             self.attend(i, qkv, mixed, tokens, caches);
-            self.apply(&layer.o, x, Start::Out, Left::rows(mixed, stride));
+            self.apply(&layer.o, x, Onto::Out, Left::rows(mixed, stride));
             Norm::new(&layer.norms[1], epsilon).forward((&mut *read, stride), (&*x, stride));
-            self.apply(&layer.gate_up, gate_up, Start::Zero, Left::rows(read, stride));
+            self.apply(&layer.gate_up, gate_up, Onto::Zero, Left::rows(read, stride));
             gated(units, gate_up, wide);
-            self.apply(&layer.down, x, Start::Out, Left::rows(units, wide));
+            self.apply(&layer.down, x, Onto::Out, Left::rows(units, wide));
         }
         let mut end = 0;
         for (i, (tokens, cache)) in tokens.iter().zip(caches).enumerate() {
@@ -139,18 +139,18 @@ impl<'a, E: Real> Forward<'a, E> {
         let (last, vocabulary) = (tokens.len() * stride, self.config.vocab_size);
         logits.resize(tokens.len() * self.head.columns(), E::ZERO);
         Norm::new(&self.norm, epsilon).forward((&mut read[..last], stride), (&x[..last], stride));
-        self.apply(&self.head, logits, Start::Zero, Left::rows(&read[..last], stride));
+        self.apply(&self.head, logits, Onto::Zero, Left::rows(&read[..last], stride));
         logits.chunks_exact(self.head.columns()).map(move |row| &row[..vocabulary])
     }
 
-    fn apply(&self, panels: &Panels<E>, out: &mut [E], start: Start, left: Left<'_, E>) {
+    fn apply(&self, panels: &Panels<E>, out: &mut [E], start: Onto, left: Left<'_, E>) {
         match self.team {
             Team::Alone => panels.apply(out, start, left),
             Team::Together => panels.apply_by_columns(out, start, left),
         }
     }
 
-    /// Attention of the new rows to the past and to each other, sequence by sequence.
+    /// Attention of the new tokens of each sequence to its cache and to each other.
     fn attend(&self, layer: usize, qkv: &mut [E], mixed: &mut [E], tokens: &[&[Token]], caches: &mut [&mut Cache<E>]) {
         let (wide, narrow) = (padded(self.config.hidden_size), padded(self.config.kv_width()));
         let (mut qkv, mut mixed) = (qkv, mixed);

@@ -1,15 +1,15 @@
 use dfdx::prelude::Cpu;
 
 use super::forward::Team;
-use super::workers::{PLACES, draw_by};
+use super::workers::{AT_ONCE, draw_by};
 use super::{Queue, waves};
-use crate::contract::Backbone;
-use crate::data::{Completion, Head, Key, Sampling, Sequence, Signal, Token, Want};
+use crate::contract::Model;
+use crate::data::{Completion, Head, Key, Request, Sampling, Sequence, Signal, Token, Want};
 use crate::optim::Optimiser;
-use crate::transformer::{Config, Fused, Ops, Stock, Transformer};
+use crate::transformer::{Backend, Config, Fused, Stock, Transformer};
 
 /// Widths that need padding, and queries that share keys.
-fn model<O: Ops<f64>>() -> Transformer<f64, O> {
+fn model<O: Backend<f64>>() -> Transformer<f64, O> {
     let config = Config {
         vocab_size: 19,
         hidden_size: 24,
@@ -25,11 +25,15 @@ fn model<O: Ops<f64>>() -> Transformer<f64, O> {
 }
 
 /// More than there are places for, some in groups, of which some stop early.
-fn prompts() -> (Vec<Vec<Token>>, Vec<Key>, Sampling) {
+fn prompts() -> (Vec<Vec<Token>>, Sampling) {
     let prompt = |i: usize| (0..1 + i / 4 % 5).map(|t| ((i / 4 + t) % 19) as Token).collect();
-    let count = 2 * PLACES + 31;
-    let keys = (0..count as u64).map(|sample| Key { seed: 3, step: 1, prompt: 0, sample }).collect();
-    ((0..count).map(prompt).collect(), keys, Sampling { max_tokens: 21, stop: vec![2, 7], ..Sampling::default() })
+    let count = 2 * AT_ONCE + 31;
+    ((0..count).map(prompt).collect(), Sampling { max_tokens: 21, stop: vec![2, 7], ..Sampling::default() })
+}
+
+fn requests(prompts: &[Vec<Token>]) -> Vec<Request<'_>> {
+    let key = |sample| Key { seed: 3, step: 1, prompt: 0, sample };
+    (0..).zip(prompts).map(|(sample, prompt)| Request { prompt, key: key(sample) }).collect()
 }
 
 fn in_order(mut done: Vec<(usize, Completion)>) -> Vec<Completion> {
@@ -39,19 +43,19 @@ fn in_order(mut done: Vec<(usize, Completion)>) -> Vec<Completion> {
 
 #[test]
 fn a_completion_is_the_same_alone_and_in_any_company() {
-    let (model, (prompts, keys, how)) = (model::<Fused>(), prompts());
-    let prompts: Vec<&[Token]> = prompts.iter().map(Vec::as_slice).collect();
+    let (model, (prompts, how)) = (model::<Fused>(), prompts());
+    let requests = requests(&prompts);
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let draw = |threads, team| {
-        let queue = Queue { prompts: &prompts, keys: &keys, how: &how };
+        let queue = Queue { requests: &requests, how: &how };
         in_order(pool(threads).install(|| draw_by(&model, &queue, team).unwrap()))
     };
     let all = draw(1, Team::Alone);
     for (threads, team) in [(3, Team::Alone), (1, Team::Together), (3, Team::Together)] {
         assert_eq!(draw(threads, team), all, "{threads} threads, {team:?}");
     }
-    for i in [0, 1, 4, PLACES, prompts.len() - 1] {
-        let one = Queue { prompts: &prompts[i..=i], keys: &keys[i..=i], how: &how };
+    for i in [0, 1, 4, AT_ONCE, requests.len() - 1] {
+        let one = Queue { requests: &requests[i..=i], how: &how };
         assert_eq!(in_order(draw_by(&model, &one, Team::Alone).unwrap()), all[i..=i], "completion {i}");
     }
     let lengths: Vec<usize> = all.iter().map(|completion| completion.tokens.len()).collect();
@@ -60,14 +64,14 @@ fn a_completion_is_the_same_alone_and_in_any_company() {
 
 #[test]
 fn what_is_drawn_has_the_log_probability_that_is_read() {
-    let (model, (prompts, keys, how)) = (model::<Fused>(), prompts());
-    let prompts: Vec<&[Token]> = prompts.iter().map(Vec::as_slice).collect();
-    let queue = Queue { prompts: &prompts, keys: &keys, how: &how };
+    let (model, (prompts, how)) = (model::<Fused>(), prompts());
+    let requests = requests(&prompts);
+    let queue = Queue { requests: &requests, how: &how };
     let drawn = in_order(draw_by(&model, &queue, Team::Together).unwrap());
     let sequences = prompts.iter().zip(&drawn).map(|(prompt, c)| Sequence { prompt, completion: &c.tokens });
     let want = Want { signals: vec![Signal::Logp], temperature: 1.0 };
     let read = model.read(&sequences.collect::<Vec<_>>(), &want).unwrap();
-    let sampled = drawn.iter().flat_map(|completion| &completion.sampled_logp);
+    let sampled = drawn.iter().flat_map(|completion| completion.sampled_logp.iter().flatten());
     for (i, (sampled, read)) in sampled.zip(&read.0[&Signal::Logp]).enumerate() {
         assert!((sampled - read).abs() < 1e-11, "token {i}: {sampled} drawn, {read} read");
     }
@@ -75,15 +79,15 @@ fn what_is_drawn_has_the_log_probability_that_is_read() {
 
 #[test]
 fn waves_draw_what_workers_draw() {
-    let (prompts, keys, how) = prompts();
-    let prompts: Vec<&[Token]> = prompts.iter().map(Vec::as_slice).collect();
-    let queue = Queue { prompts: &prompts, keys: &keys, how: &how };
+    let (prompts, how) = prompts();
+    let requests = requests(&prompts);
+    let queue = Queue { requests: &requests, how: &how };
     let workers = in_order(draw_by(&model::<Fused>(), &queue, Team::Alone).unwrap());
     for places in [1, 10, 200] {
         let waves = in_order(waves::draw_by(&model::<Stock<Cpu>>(), &queue, places).unwrap());
         for (i, (a, b)) in workers.iter().zip(&waves).enumerate() {
             assert_eq!((&a.tokens, a.ending), (&b.tokens, b.ending), "completion {i} of waves of {places}");
-            for (a, b) in a.sampled_logp.iter().zip(&b.sampled_logp) {
+            for (a, b) in a.sampled_logp.iter().flatten().zip(b.sampled_logp.iter().flatten()) {
                 assert!((a - b).abs() < 1e-11, "completion {i} of waves of {places}: {a} and {b}");
             }
         }

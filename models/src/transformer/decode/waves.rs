@@ -1,7 +1,7 @@
-//! Drawing with tensors: as many completions at a time as memory allows, each with its past left-padded to the longest.
+//! Drawing with tensors: as many completions at a time (a wave) as memory allows, left-padded to the longest.
 //!
-//! dfdx cannot write into part of a tensor, so a token makes the keys and values of every layer anew, one slot longer. What
-//! has ended is taken out of the tensors when it is a quarter of them.
+//! dfdx cannot write to a part of a tensor, so each token copies the KV cache of every layer into tensors one slot
+//! longer. Completions that have ended are removed from the tensors when they are a quarter of them.
 
 use std::collections::BTreeMap;
 
@@ -22,27 +22,27 @@ use crate::transformer::ops::{Matrix, Rotary, Stock, scale};
 use crate::transformer::{Config, Transformer};
 
 /// Most completions that are drawn at the same time.
-const PLACES: usize = 256;
+const AT_ONCE: usize = 256;
 
-/// All completions of the queue, each with the number of its prompt.
-pub(in crate::transformer) fn draw<E: Real, D: Device<E> + Hardware>(
+/// All completions of the queue, each with the number of its request.
+pub(super) fn draw<E: Real, D: Device<E> + Hardware>(
     model: &Transformer<E, Stock<D>>,
     queue: &Queue<'_>,
 ) -> error::Result<Vec<(usize, Completion)>> {
     let places = match model.device.free()? {
-        Some(free) => (free / 2 / needs::<E>(&model.config, queue)).clamp(1, PLACES),
-        None => PLACES,
+        Some(free) => (free / 2 / needs::<E>(&model.config, queue)).clamp(1, AT_ONCE),
+        None => AT_ONCE,
     };
     draw_by(model, queue, places)
 }
 
-/// So many at a time.
+/// As [`draw`], with at most `places` completions at a time.
 pub(super) fn draw_by<E: Real, D: Device<E> + Hardware>(
     model: &Transformer<E, Stock<D>>,
     queue: &Queue<'_>,
     places: usize,
 ) -> error::Result<Vec<(usize, Completion)>> {
-    let all: Vec<usize> = (0..queue.prompts.len()).collect();
+    let all: Vec<usize> = (0..queue.requests.len()).collect();
     let mut done = Vec::new();
     for some in all.chunks(places) {
         Wave::new(model, queue, some).draw(queue, &mut done)?;
@@ -50,7 +50,8 @@ pub(super) fn draw_by<E: Real, D: Device<E> + Hardware>(
     Ok(done)
 }
 
-/// Bytes for one completion: its past, with a copy of what changes, its share of reading the prompts, and logits.
+/// Bytes for one completion: its KV cache with the copy that a token makes, its share of reading the prompts, and
+/// logits.
 fn needs<E: Real>(config: &Config, queue: &Queue<'_>) -> usize {
     let (kv, longest) = (config.num_key_value_heads * config.head_dim(), queue.longest());
     let prompt = longest - queue.how.max_tokens;
@@ -71,13 +72,13 @@ struct Wave<'a, E: Real, D: Device<E> + Hardware> {
     /// Slots of each place before its prompt.
     padding: Vec<usize>,
     slots: usize,
-    /// None where a completion has ended.
-    places: Vec<Option<Place>>,
+    /// `None` where a completion has ended.
+    places: Vec<Option<Unfinished>>,
 }
 
-/// A completion under way.
-struct Place {
-    /// Which prompt it continues.
+/// A completion that is being drawn.
+struct Unfinished {
+    /// Number of its request.
     index: usize,
     drawing: Drawing,
 }
@@ -85,12 +86,12 @@ struct Place {
 impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
     fn new(model: &'a Transformer<E, Stock<D>>, queue: &Queue<'_>, some: &[usize]) -> Self {
         let rotary = Rotary::new(queue.longest(), model.config.head_dim(), model.config.rope_theta);
-        let place = |&index: &usize| Some(Place { index, drawing: Drawing::new(&queue.keys[index]) });
+        let place = |&index: &usize| Some(Unfinished { index, drawing: Drawing::new(&queue.requests[index].key) });
         let places = some.iter().map(place).collect();
         Self { model, rotary, past: Vec::new(), padding: Vec::new(), slots: 0, places }
     }
 
-    /// Draws until all have ended.
+    /// Draws until all completions have ended.
     fn draw(mut self, queue: &Queue<'_>, done: &mut Vec<(usize, Completion)>) -> error::Result<()> {
         let mut logits = self.read_prompts(queue).map_err(D::error)?;
         loop {
@@ -104,15 +105,16 @@ impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
                 self.keep(&rows).map_err(D::error)?;
                 self.places.retain(Option::is_some);
             }
-            let last = |place: &Option<Place>| place.as_ref().and_then(|p| p.drawing.tokens().last().copied());
+            let last = |place: &Option<Unfinished>| place.as_ref().and_then(|p| p.drawing.tokens().last().copied());
             let tokens: Vec<Token> = self.places.iter().map(|place| last(place).unwrap_or_default()).collect();
             logits = self.run(&tokens).map_err(D::error)?;
         }
     }
 
-    /// Reads every prompt once, and gives each place a copy; the logits of the first tokens.
+    /// Reads each distinct prompt once and copies its cache to every completion; the logits after the prompts.
     fn read_prompts(&mut self, queue: &Queue<'_>) -> Result<Vec<E>, D::Err> {
-        let of = |place: &Option<Place>| place.as_ref().map_or(&[][..], |place| queue.prompts[place.index]);
+        let of =
+            |place: &Option<Unfinished>| place.as_ref().map_or(&[][..], |place| queue.requests[place.index].prompt);
         let mut groups: BTreeMap<&[Token], usize> = self.places.iter().map(|place| (of(place), 0)).collect();
         let longest = groups.keys().map(|prompt| prompt.len()).max().unwrap_or(0);
         let mut tokens = Vec::with_capacity(groups.len() * longest);
@@ -129,7 +131,7 @@ impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
         Ok(rows.iter().flat_map(|row| &logits[row * width..][..width]).copied().collect())
     }
 
-    /// Draws the next token of every place.
+    /// Draws the next token of every unfinished completion.
     fn advance(&mut self, logits: &[E], how: &Sampling, done: &mut Vec<(usize, Completion)>) -> error::Result<()> {
         let rows = logits.par_chunks(self.model.config.vocab_size);
         let draws = self.places.par_iter_mut().zip(rows).map(|(place, logits)| match place {
@@ -143,7 +145,7 @@ impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
         Ok(())
     }
 
-    /// Goes on with the past of these rows; one may be named several times.
+    /// Keeps the KV cache of these rows, in this order; a row may be repeated.
     fn keep(&mut self, rows: &[usize]) -> Result<(), D::Err> {
         let heads = self.model.config.num_key_value_heads;
         let all: Vec<usize> = rows.iter().flat_map(|row| row * heads..(row + 1) * heads).collect();
@@ -155,14 +157,14 @@ impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
         Ok(())
     }
 
-    /// Goes on by as many tokens in every place; the logits after the last one.
+    /// Reads the next tokens, as many for each row; the logits after the last of them.
     fn run(&mut self, tokens: &[Token]) -> Result<Vec<E>, D::Err> {
         let (config, device) = (&self.model.config, &self.model.device);
         let (batch, first) = (self.padding.len(), self.slots);
         let new = tokens.len() / batch;
         self.slots += new;
         let slots = || (0..batch).flat_map(|place| (first..first + new).map(move |slot| (place, slot)));
-        // Only how far two positions lie apart matters, so padding may count.
+        // Only differences of positions matter, so padding may count.
         let positions: Vec<usize> = slots().map(|(_, slot)| slot).collect();
         let mask = slots().flat_map(|(place, query)| {
             let padding = self.padding[place];

@@ -1,4 +1,5 @@
-//! Drawing without tensors, one token of every place at a time: workers take completions from a queue.
+//! Drawing without tensors: workers take requests from a queue, and each draws the next token of all its unfinished
+//! completions at once.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,24 +12,21 @@ use dfdx::prelude::{Cpu, Device};
 use super::Queue;
 use super::cache::Cache;
 use super::forward::{Activations, Forward, Team};
-use crate::data::{Completion, Token};
+use crate::data::{Completion, Request, Token};
 use crate::error::Result;
 use crate::real::Real;
 use crate::sampling::Drawing;
 use crate::transformer::{Fused, Ops, Transformer};
 
 /// Completions that one worker draws at the same time.
-pub(super) const PLACES: usize = 48;
+pub(super) const AT_ONCE: usize = 48;
 
-/// Bytes of weights up to which each thread reads them from its own cache, so that threads draw different completions.
+/// Size of weights, in bytes, up to which each thread draws its own completions: they fit in the cache of a core.
 /// Larger weights are read once for all completions, by all threads together.
 const CACHED: usize = 1 << 23;
 
-/// All completions of the queue, each with the number of its prompt.
-pub(in crate::transformer) fn draw<E: Real>(
-    model: &Transformer<E, Fused>,
-    queue: &Queue<'_>,
-) -> Result<Vec<(usize, Completion)>>
+/// All completions of the queue, each with the number of its request.
+pub(super) fn draw<E: Real>(model: &Transformer<E, Fused>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>>
 where
     Cpu: Device<E>,
 {
@@ -53,32 +51,32 @@ where
     Ok(drawn?.into_iter().flatten().collect())
 }
 
-/// A queue that workers take from.
+/// The queue, shared by the workers.
 struct Shared<'a, E> {
     queue: &'a Queue<'a>,
-    /// The first that no worker has taken.
+    /// Number of the next request.
     next: AtomicUsize,
-    groups: BTreeMap<&'a [Token], Mutex<Group<E>>>,
+    groups: BTreeMap<&'a [Token], Mutex<SamePrompt<E>>>,
 }
 
-/// The completions of one prompt.
-struct Group<E> {
-    /// How many are not yet begun.
+/// The requests that have one prompt.
+struct SamePrompt<E> {
+    /// How many of them are not started.
     waiting: usize,
-    /// There from the first to the last beginning.
-    start: Option<Arc<Start<E>>>,
+    /// Cache and logits of the prompt, kept until the last of these requests is started.
+    start: Option<Arc<ReadPrompt<E>>>,
 }
 
-/// What a prompt that has been read leaves behind.
-struct Start<E> {
+/// A prompt's KV cache and the logits after it.
+struct ReadPrompt<E> {
     cache: Cache<E>,
     /// Of the first token.
     logits: Vec<E>,
 }
 
-/// A completion under way.
-struct Place<E> {
-    /// Which prompt it continues.
+/// A completion that is being drawn.
+struct Unfinished<E> {
+    /// Number of its request.
     index: usize,
     drawing: Drawing,
     cache: Cache<E>,
@@ -87,42 +85,42 @@ struct Place<E> {
 impl<'a, E: Real> Shared<'a, E> {
     fn new(queue: &'a Queue<'a>) -> Self {
         let mut waiting = BTreeMap::new();
-        queue.prompts.iter().for_each(|prompt| *waiting.entry(*prompt).or_insert(0) += 1);
-        let group = |(prompt, waiting)| (prompt, Mutex::new(Group { waiting, start: None }));
+        queue.requests.iter().for_each(|request| *waiting.entry(request.prompt).or_insert(0) += 1);
+        let group = |(prompt, waiting)| (prompt, Mutex::new(SamePrompt { waiting, start: None }));
         Self { queue, next: AtomicUsize::new(0), groups: waiting.into_iter().map(group).collect() }
     }
 
-    /// Draws completions until none is left; each with the number of its prompt.
+    /// Draws completions until the queue is empty; each with the number of its request.
     fn work(&self, forward: &Forward<'_, E>) -> Result<Vec<(usize, Completion)>> {
-        let (mut places, mut free, mut done) = (Vec::with_capacity(PLACES), Vec::new(), Vec::new());
+        let (mut unfinished, mut free, mut done) = (Vec::with_capacity(AT_ONCE), Vec::new(), Vec::new());
         let mut activations = Activations::default();
         loop {
-            while places.len() < PLACES {
-                let Some((mut place, start)) = self.begin(&mut free, forward, &mut activations) else { break };
-                match place.drawing.advance(&start.logits, self.queue.how)? {
-                    Some(ending) => done.push((place.index, place.drawing.end(ending))),
-                    None => places.push(place),
+            while unfinished.len() < AT_ONCE {
+                let Some((mut one, start)) = self.begin(&mut free, forward, &mut activations) else { break };
+                match one.drawing.advance(&start.logits, self.queue.how)? {
+                    Some(ending) => done.push((one.index, one.drawing.end(ending))),
+                    None => unfinished.push(one),
                 }
             }
-            if places.is_empty() {
+            if unfinished.is_empty() {
                 return Ok(done);
             }
-            let last: Vec<Token> = places.iter().filter_map(|place| place.drawing.tokens().last().copied()).collect();
+            let last: Vec<Token> = unfinished.iter().filter_map(|one| one.drawing.tokens().last().copied()).collect();
             let tokens: Vec<&[Token]> = last.iter().map(std::slice::from_ref).collect();
-            let mut caches: Vec<&mut Cache<E>> = places.iter_mut().map(|place| &mut place.cache).collect();
+            let mut caches: Vec<&mut Cache<E>> = unfinished.iter_mut().map(|one| &mut one.cache).collect();
             let logits = forward.run(&mut activations, &tokens, &mut caches);
-            let draws = places.iter_mut().zip(logits);
+            let draws = unfinished.iter_mut().zip(logits);
             let endings: Vec<_> = match forward.team {
-                Team::Alone => draws.map(|(place, logits)| place.drawing.advance(logits, self.queue.how)).collect(),
+                Team::Alone => draws.map(|(one, logits)| one.drawing.advance(logits, self.queue.how)).collect(),
                 Team::Together => draws
                     .collect::<Vec<_>>()
                     .into_par_iter()
-                    .map(|(place, logits)| place.drawing.advance(logits, self.queue.how))
+                    .map(|(one, logits)| one.drawing.advance(logits, self.queue.how))
                     .collect(),
             };
             for (i, ending) in endings.into_iter().enumerate().rev() {
                 if let Some(ending) = ending? {
-                    let Place { index, drawing, cache } = places.swap_remove(i);
+                    let Unfinished { index, drawing, cache } = unfinished.swap_remove(i);
                     done.push((index, drawing.end(ending)));
                     free.push(cache);
                 }
@@ -130,20 +128,20 @@ impl<'a, E: Real> Shared<'a, E> {
         }
     }
 
-    /// Takes the next completion; the first of a group reads the prompt.
+    /// Starts the next request; the first of those with the same prompt reads it.
     fn begin(
         &self,
         free: &mut Vec<Cache<E>>,
         forward: &Forward<'_, E>,
         activations: &mut Activations<E>,
-    ) -> Option<(Place<E>, Arc<Start<E>>)> {
+    ) -> Option<(Unfinished<E>, Arc<ReadPrompt<E>>)> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
-        let prompt = *self.queue.prompts.get(index)?;
+        let Request { prompt, key } = *self.queue.requests.get(index)?;
         let mut group = self.groups[prompt].lock().expect("a worker that did not panic");
         let start = group.start.take().unwrap_or_else(|| {
             let mut cache = forward.cache(prompt.len());
             let logits = forward.run(activations, &[prompt], &mut [&mut cache]).next().map(<[E]>::to_vec);
-            Arc::new(Start { cache, logits: logits.unwrap_or_default() })
+            Arc::new(ReadPrompt { cache, logits: logits.unwrap_or_default() })
         });
         group.waiting -= 1;
         if group.waiting > 0 {
@@ -152,6 +150,6 @@ impl<'a, E: Real> Shared<'a, E> {
         drop(group);
         let mut cache = free.pop().unwrap_or_else(|| forward.cache(forward.longest));
         cache.copy_from(&start.cache);
-        Some((Place { index, drawing: Drawing::new(&self.queue.keys[index]), cache }, start))
+        Some((Unfinished { index, drawing: Drawing::new(&key), cache }, start))
     }
 }

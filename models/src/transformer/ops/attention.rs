@@ -1,5 +1,7 @@
-//! The attention of a layer, `x + o(attend(q(n), k(n), v(n)))` with `n` the normalised `x`: causal, with rotary positions
-//! and grouped queries, over sequences laid end to end.
+//! The attention half of a layer, `x + o(attend(q(n), k(n), v(n)))` with `n` the normalised `x`: causal, with rotary
+//! positions and grouped queries, over sequences laid end to end.
+//!
+//! A *part* is one sequence and one key head, with the query heads that share it; parts are computed independently.
 
 mod kernel;
 mod rotary;
@@ -7,7 +9,7 @@ mod rotary;
 use std::ops::Range;
 use std::sync::Arc;
 
-use dfdx::prelude::{Cpu, HasShape, PutTape, SplitTape, Tape, TensorFromVec};
+use dfdx::prelude::{Cpu, CpuError, Gradients, HasShape, PutTape, SplitTape, Tape};
 use rayon::prelude::*;
 
 pub(crate) use kernel::softmax_rows;
@@ -15,11 +17,11 @@ pub(crate) use rotary::Rotary;
 
 use super::gradients::take;
 use super::panels::{Factor, Panels, add_transposed_product};
-use super::product::{Left, Start, padded};
-use super::raw::slice;
+use super::product::{Left, Onto, padded};
+use super::raw::{matrix, slice};
 use super::rms_norm::Norm;
 use super::{Matrix, ROWS, add_up, filled_up};
-use crate::buffers::Scratch;
+use crate::buffers::{Buffer, Scratch};
 use crate::real::Real;
 use crate::vectors::copy;
 
@@ -28,16 +30,19 @@ use crate::vectors::copy;
 pub struct Causal<E> {
     /// First row of each sequence, and after the last one the number of rows.
     pub starts: Vec<usize>,
+    /// Query heads.
     pub heads: usize,
-    /// Each serves `heads / kv_heads` heads in a row.
+    /// Key heads; each serves `heads / kv_heads` consecutive query heads.
     pub kv_heads: usize,
+    /// Width of a head.
     pub head_dim: usize,
+    /// Cosines and sines of the positions.
     pub rotary: Rotary<E>,
-    /// Of the normalisation before.
+    /// Of the normalisation before the projections.
     pub epsilon: f64,
 }
 
-/// Score of a query and a key is their product times this.
+/// `1 / sqrt(head_dim)`: the score of a query and a key is their dot product times this.
 pub(crate) fn scale<E: Real>(head_dim: usize) -> E {
     E::of((head_dim as f64).sqrt().recip())
 }
@@ -47,17 +52,17 @@ impl<E: Real> Causal<E> {
         scale(self.head_dim)
     }
 
-    /// Queries that share a head of keys and values.
+    /// Query heads that share a key head.
     pub(crate) fn group(&self) -> usize {
         self.heads / self.kv_heads
     }
 
-    /// Every sequence and head of keys.
+    /// Every part: the rows of its sequence, and its key head.
     fn parts(&self) -> impl Iterator<Item = (Range<usize>, usize)> {
         self.starts.windows(2).flat_map(|pair| (0..self.kv_heads).map(move |head| (pair[0]..pair[1], head)))
     }
 
-    /// One slice per part, with `width` numbers a row: a part's own rows, one after the other.
+    /// One slice for each part, with `width` numbers for each of its rows.
     fn split<'a, F>(&self, mut rows: &'a mut [F], width: usize) -> Vec<&'a mut [F]> {
         let cut = |(range, _): (Range<usize>, usize)| {
             let (first, rest) = std::mem::take(&mut rows).split_at_mut(range.len() * width);
@@ -67,7 +72,7 @@ impl<E: Real> Causal<E> {
         self.parts().map(cut).collect()
     }
 
-    /// What a part reads of rows of `stride`, in which each head of keys has `width` columns.
+    /// A part's columns of rows of `stride`, where each key head has `width` columns.
     fn columns<'a, F>(
         &self,
         rows: &'a [F],
@@ -91,8 +96,8 @@ impl<E: Real> Causal<E> {
         [wide, wide + narrow, wide + 2 * narrow]
     }
 
-    /// Rows from `first` on, out of numbers that lie by parts with `width` a head of keys. A row of `out` has `out.1`
-    /// numbers, of which those from `out.2` on are written, and padding behind them.
+    /// Copies numbers that are stored by parts, `width` for each key head, to rows from `first` on. A row of `out` has
+    /// `out.1` numbers; those from `out.2` on are written, with zeros as padding after them.
     fn gather(&self, out: (&mut [E], usize, usize), first: usize, by_part: &[E], width: usize) {
         let (out, stride, out_at) = out;
         let mut sequence = self.starts.partition_point(|start| *start <= first) - 1;
@@ -111,105 +116,165 @@ impl<E: Real> Causal<E> {
     }
 }
 
-/// Queries, keys and values of each row side by side, each padded; then what attention makes of them, by parts.
-///
-/// Kept for the way back are those, and the logarithm of each softmax denominator; probabilities are computed again.
+/// The attention of a layer. The weights are norm, q and its bias, k and its bias, v and its bias, and o.
 pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
     x: Matrix<E, Cpu, T>,
-    [norm, q, q_bias, k, k_bias, v, v_bias, o]: [&Matrix<E, Cpu>; 8],
+    weights: [&Matrix<E, Cpu>; 8],
     how: &Arc<Causal<E>>,
 ) -> Matrix<E, Cpu, T> {
     let (x, mut tape) = x.split_tape();
+    let (out, kept) = forward(&x, weights, how);
+    let out = matrix(x.device(), out, *x.shape());
+    if T::OWNS_TAPE {
+        let (ghost, how, weights) = (out.ghost(), how.clone(), weights.map(Clone::clone));
+        tape.add_backward_op(move |g| {
+            let d_out = take(g.get_or_alloc_mut(&ghost))?;
+            backward(g, (&x, d_out), weights.each_ref(), &how, kept)
+        });
+    }
+    out.put_tape(tape)
+}
+
+/// What the backward pass needs of the forward pass. Probabilities are not kept but recomputed.
+struct Kept<E: Real> {
+    /// Queries, keys and values of each row side by side, each padded.
+    qkv: Buffer<E>,
+    /// The output of each head, by parts.
+    mixed: Buffer<E>,
+    /// `log sum exp` of the scores of each query, by parts.
+    log_sums: Buffer<E>,
+}
+
+fn forward<E: Real>(
+    x: &Matrix<E, Cpu>,
+    [norm, q, q_bias, k, k_bias, v, v_bias, o]: [&Matrix<E, Cpu>; 8],
+    how: &Causal<E>,
+) -> (Vec<E>, Kept<E>) {
+    let (rows, hidden) = *x.shape();
+    let (stride, [at_k, _, all]) = (padded(hidden), how.offsets());
+    let (parts, width) = (how.parts().collect::<Vec<_>>(), how.group() * how.head_dim);
+    let [mut qkv, mut mixed, mut log_sums] =
+        [all, how.heads * how.head_dim, how.heads].map(|width| E::buffers().take(rows * width));
+    let mut out = slice(x).to_vec();
+    let norm = Norm::new(slice(norm), how.epsilon);
+    let enter = Panels::transposed(&[slice(q), slice(k), slice(v)], hidden);
+    let leave = Panels::transposed(&[slice(o)], how.heads * how.head_dim);
+    let bias: Vec<E> = [q_bias, k_bias, v_bias].into_iter().flat_map(|bias| filled_up(slice(bias))).collect();
+    qkv.par_chunks_mut(ROWS * all).zip(out.par_chunks(ROWS * hidden)).for_each(|(qkv, x)| {
+        let mut read = E::buffers().take(x.len() / hidden * stride);
+        norm.forward((&mut read, stride), (x, hidden));
+        qkv.chunks_exact_mut(all).for_each(|row| row.copy_from_slice(&bias));
+        enter.apply(qkv, Onto::Out, Left::rows(&read, stride));
+    });
+    let outputs = how.split(&mut mixed, width).into_par_iter().zip(how.split(&mut log_sums, how.group()));
+    outputs.zip(&parts).for_each_init(Scratch::new, |scratch, (out, part)| {
+        kernel::forward(how, &how.inputs(&qkv, part), out, scratch);
+    });
+    out.par_chunks_mut(ROWS * hidden).enumerate().for_each(|(i, out)| {
+        let mut read = E::buffers().take(out.len() / hidden * at_k);
+        how.gather((&mut read, at_k, 0), i * ROWS, &mixed, width);
+        leave.add_to(out, hidden, Left::rows(&read, at_k));
+    });
+    (out, Kept { qkv, mixed, log_sums })
+}
+
+/// From the gradient of the output to those of the input and of the weights.
+fn backward<E: Real>(
+    g: &mut Gradients<E, Cpu>,
+    (x, d_out): (&Matrix<E, Cpu>, Vec<E>),
+    [norm, q, q_bias, k, k_bias, v, v_bias, o]: [&Matrix<E, Cpu>; 8],
+    how: &Causal<E>,
+    kept: Kept<E>,
+) -> Result<(), CpuError> {
     let (rows, hidden) = *x.shape();
     let (stride, [at_k, at_v, all]) = (padded(hidden), how.offsets());
-    let (parts, group, dim) = (how.parts().collect::<Vec<_>>(), how.group(), how.head_dim);
-    let (mut qkv, mut mixed) = (E::buffers().take(rows * all), E::buffers().take(rows * how.heads * dim));
-    let mut log_sums = E::buffers().take(rows * how.heads);
-    let mut out = slice(&x).to_vec();
-    {
-        let norm = Norm::new(slice(norm), how.epsilon);
-        let enter = Panels::transposed(&[slice(q), slice(k), slice(v)], hidden);
-        let leave = Panels::transposed(&[slice(o)], how.heads * dim);
-        let bias: Vec<E> = [q_bias, k_bias, v_bias].into_iter().flat_map(|bias| filled_up(slice(bias))).collect();
-        qkv.par_chunks_mut(ROWS * all).zip(out.par_chunks(ROWS * hidden)).for_each(|(qkv, x)| {
-            let mut read = E::buffers().take(x.len() / hidden * stride);
-            norm.forward((&mut read, stride), (x, hidden));
-            qkv.chunks_exact_mut(all).for_each(|row| row.copy_from_slice(&bias));
-            enter.apply(qkv, Start::Out, Left::rows(&read, stride));
-        });
-        let outputs = how.split(&mut mixed, group * dim).into_par_iter().zip(how.split(&mut log_sums, group));
-        outputs.zip(&parts).for_each_init(Scratch::new, |scratch, (out, part)| {
-            kernel::forward(how, &how.inputs(&qkv, part), out, scratch);
-        });
-        out.par_chunks_mut(ROWS * hidden).enumerate().for_each(|(i, out)| {
-            let mut read = E::buffers().take(out.len() / hidden * at_k);
-            how.gather((&mut read, at_k, 0), i * ROWS, &mixed, group * dim);
-            leave.add_to(out, hidden, Left::rows(&read, at_k));
-        });
+    let mut d_x = take(g.get_or_alloc_mut(x))?;
+    let [mut d_mixed, mut by_row] = [at_k; 2].map(|width| E::buffers().take(rows * width));
+    let leave = Panels::stacked(&[slice(o)], how.heads * how.head_dim);
+    let tasks = d_mixed.par_chunks_mut(ROWS * at_k).zip(by_row.par_chunks_mut(ROWS * at_k));
+    tasks.zip(d_out.par_chunks(ROWS * hidden)).enumerate().for_each(|(i, ((d_mixed, by_row), d_out))| {
+        leave.apply(d_mixed, Onto::Zero, Left::rows(d_out, hidden));
+        how.gather((by_row, at_k, 0), i * ROWS, &kept.mixed, how.group() * how.head_dim);
+    });
+    let by_part = through_heads(how, rows, &d_mixed, kept);
+    let enter =
+        Enter { norm: Norm::new(slice(norm), how.epsilon), x: slice(x), panels: &[slice(q), slice(k), slice(v)] };
+    let (d_qkv, read, sums) = enter.backward(how, &by_part, &mut d_x, &d_out);
+    for [d_norm, d_bias] in &sums {
+        add_up(g.get_or_alloc_mut(norm)?, d_norm);
+        for (bias, at) in [(q_bias, 0), (k_bias, at_k), (v_bias, at_v)] {
+            add_up(g.get_or_alloc_mut(bias)?, &d_bias[at..]);
+        }
     }
-    let out = x.device().tensor_from_vec(out, (rows, hidden));
-    if !T::OWNS_TAPE {
-        return out.put_tape(tape);
+    let right = Factor { numbers: &read, stride, first: 0 };
+    for (weight, first) in [(q, 0), (k, at_k), (v, at_v)] {
+        let left = Factor { numbers: &d_qkv, stride: all, first };
+        add_transposed_product(g.get_or_alloc_mut(weight)?, hidden, left, right);
     }
-    let (ghost, how) = (out.ghost(), how.clone());
-    let [norm, q, q_bias, k, k_bias, v, v_bias, o] = [norm, q, q_bias, k, k_bias, v, v_bias, o].map(Clone::clone);
-    tape.add_backward_op(move |g| {
-        let (d_out, mut d_x) = (take(g.get_or_alloc_mut(&ghost))?, take(g.get_or_alloc_mut(&x))?);
-        let [mut d_qkv, mut d_mixed, mut by_row, mut read] =
-            [all, at_k, at_k, stride].map(|width| E::buffers().take(rows * width));
-        let leave = Panels::stacked(&[slice(&o)], how.heads * dim);
-        let tasks = d_mixed.par_chunks_mut(ROWS * at_k).zip(by_row.par_chunks_mut(ROWS * at_k));
-        tasks.zip(d_out.par_chunks(ROWS * hidden)).enumerate().for_each(|(i, ((d_mixed, by_row), d_out))| {
-            leave.apply(d_mixed, Start::Zero, Left::rows(d_out, hidden));
-            how.gather((by_row, at_k, 0), i * ROWS, &mixed, group * dim);
-        });
+    let left = Factor { numbers: &d_out, stride: hidden, first: 0 };
+    let right = Factor { numbers: &by_row, stride: at_k, first: 0 };
+    add_transposed_product(g.get_or_alloc_mut(o)?, how.heads * how.head_dim, left, right);
+    **g.get_or_alloc_mut(x)? = d_x;
+    Ok(())
+}
 
-        let widths = [group * dim, dim, dim];
-        let mut by_part = widths.map(|width| E::buffers().take(rows * how.kv_heads * width));
-        let [d_q, d_k, d_v] = &mut by_part;
-        let slopes = how.split(d_q, widths[0]).into_par_iter().zip(how.split(d_k, dim)).zip(how.split(d_v, dim));
-        let tasks = slopes.zip(how.split(&mut log_sums, group)).zip(&parts);
-        tasks.for_each_init(Scratch::new, |scratch, ((((d_q, d_k), d_v), log_sums), part)| {
-            let d_out = how.columns(&d_mixed, at_k, part, group * dim);
-            let seen = kernel::Seen { d_out, log_sums };
-            kernel::backward(&how, &how.inputs(&qkv, part), &seen, [d_q, d_k, d_v], scratch);
-        });
+/// Gradients of queries, keys and values, by parts, from that of what the heads put out.
+fn through_heads<E: Real>(how: &Causal<E>, rows: usize, d_mixed: &[E], mut kept: Kept<E>) -> [Buffer<E>; 3] {
+    let parts: Vec<_> = how.parts().collect();
+    let (stride, group, dim) = (how.offsets()[0], how.group(), how.head_dim);
+    let widths = [group * dim, dim, dim];
+    let mut by_part = widths.map(|width| E::buffers().take(rows * how.kv_heads * width));
+    let [d_q, d_k, d_v] = &mut by_part;
+    let slopes = how.split(d_q, widths[0]).into_par_iter().zip(how.split(d_k, dim)).zip(how.split(d_v, dim));
+    let tasks = slopes.zip(how.split(&mut kept.log_sums, group)).zip(&parts);
+    let qkv = &kept.qkv;
+    tasks.for_each_init(Scratch::new, |scratch, ((((d_q, d_k), d_v), log_sums), part)| {
+        let d_out = how.columns(d_mixed, stride, part, group * dim);
+        let seen = kernel::Seen { d_out, log_sums };
+        kernel::backward(how, &how.inputs(qkv, part), &seen, [d_q, d_k, d_v], scratch);
+    });
+    by_part
+}
 
-        let rule = Norm::new(slice(&norm), how.epsilon);
-        let enter = Panels::stacked(&[slice(&q), slice(&k), slice(&v)], hidden);
+/// The normalisation and the projections to queries, keys and values.
+struct Enter<'a, E> {
+    norm: Norm<'a, E>,
+    x: &'a [E],
+    panels: &'a [&'a [E]; 3],
+}
+
+impl<E: Real> Enter<'_, E> {
+    /// Adds to the gradient of the input. Returns that of queries, keys and values as rows, the normalised input, and
+    /// for each chunk of rows its part of the gradients of the norm and of the biases.
+    fn backward(
+        &self,
+        how: &Causal<E>,
+        by_part: &[Buffer<E>; 3],
+        d_x: &mut [E],
+        d_out: &[E],
+    ) -> (Buffer<E>, Buffer<E>, Vec<[Vec<E>; 2]>) {
+        let (hidden, [at_k, at_v, all]) = (how.heads * how.head_dim, how.offsets());
+        let (stride, rows) = (padded(hidden), self.x.len() / hidden);
+        let widths = [how.group() * how.head_dim, how.head_dim, how.head_dim];
+        let [mut d_qkv, mut read] = [all, stride].map(|width| E::buffers().take(rows * width));
+        let panels = Panels::stacked(self.panels, hidden);
         let slopes = d_x.par_chunks_mut(ROWS * hidden).zip(d_out.par_chunks(ROWS * hidden));
-        let inputs = slice(&x).par_chunks(ROWS * hidden);
+        let inputs = self.x.par_chunks(ROWS * hidden);
         let tasks = d_qkv.par_chunks_mut(ROWS * all).zip(read.par_chunks_mut(ROWS * stride)).zip(slopes.zip(inputs));
         let sums = tasks.enumerate().map(|(i, ((d_qkv, read), ((d_x, d_out), x)))| {
             for (part, (at, width)) in by_part.iter().zip([0, at_k, at_v].into_iter().zip(widths)) {
                 how.gather((&mut *d_qkv, all, at), i * ROWS, part, width);
             }
-            rule.forward((&mut *read, stride), (x, hidden));
+            self.norm.forward((&mut *read, stride), (x, hidden));
             let mut d_read = E::buffers().take(read.len());
-            enter.apply(&mut d_read, Start::Zero, Left::rows(d_qkv, all));
+            panels.apply(&mut d_read, Onto::Zero, Left::rows(d_qkv, all));
             add_up(d_x, d_out);
             let (mut d_norm, mut d_bias) = (vec![E::ZERO; hidden], vec![E::ZERO; all]);
-            rule.backward(d_x, &mut d_norm, x, (&d_read, stride));
+            self.norm.backward(d_x, &mut d_norm, x, (&d_read, stride));
             d_qkv.chunks_exact(all).for_each(|row| add_up(&mut d_bias, row));
-            (d_norm, d_bias)
+            [d_norm, d_bias]
         });
-        let sums: Vec<(Vec<E>, Vec<E>)> = sums.collect();
-        for (d_norm, d_bias) in &sums {
-            add_up(g.get_or_alloc_mut(&norm)?, d_norm);
-            for (bias, at) in [(&q_bias, 0), (&k_bias, at_k), (&v_bias, at_v)] {
-                add_up(g.get_or_alloc_mut(bias)?, &d_bias[at..]);
-            }
-        }
-        let right = Factor { numbers: &read, stride, first: 0 };
-        for (weight, first) in [(&q, 0), (&k, at_k), (&v, at_v)] {
-            let left = Factor { numbers: &d_qkv, stride: all, first };
-            add_transposed_product(g.get_or_alloc_mut(weight)?, hidden, left, right);
-        }
-        let left = Factor { numbers: &d_out, stride: hidden, first: 0 };
-        let right = Factor { numbers: &by_row, stride: at_k, first: 0 };
-        add_transposed_product(g.get_or_alloc_mut(&o)?, how.heads * dim, left, right);
-        **g.get_or_alloc_mut(&x)? = d_x;
-        Ok(())
-    });
-    out.put_tape(tape)
+        let sums = sums.collect();
+        (d_qkv, read, sums)
+    }
 }

@@ -1,6 +1,6 @@
-//! Rows of a table, and rows of activations.
+//! Gathering rows: of the embedding table, and of activations.
 
-use dfdx::prelude::{Cpu, HasShape, PutTape, SplitTape, Tape, TensorFromVec};
+use dfdx::prelude::{Cpu, HasShape, PutTape, SplitTape, Tape};
 
 use super::gradients::take;
 use super::{Matrix, raw};
@@ -43,7 +43,7 @@ fn gather<E: Real>(x: &Matrix<E, Cpu>, rows: &[usize]) -> Matrix<E, Cpu> {
     let numbers = raw::slice(x);
     let mut out = Vec::with_capacity(rows.len() * width);
     rows.iter().for_each(|row| out.extend_from_slice(&numbers[row * width..][..width]));
-    x.device().tensor_from_vec(out, (rows.len(), width))
+    raw::matrix(x.device(), out, (rows.len(), width))
 }
 
 fn add_rows<E: Real>(sum: &mut [E], rows: &[usize], more: &[E], width: usize) {

@@ -1,21 +1,20 @@
-//! The CPU's own way: each half of a layer is one operation on the tape.
+//! The fused operations: each half of a layer is one operation on the tape.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use dfdx::prelude::{Cpu, Device, Gradients, OwnedTape, Tape};
+use dfdx::prelude::{Cpu, CpuError, Device, Gradients, OwnedTape, Tape};
 
 use super::head::Outputs;
 use super::{Causal, Matrix, Ops, Readout, add_up, attention, embedding, feed_forward, gradients, head, raw, rms_norm};
-use crate::data::{Completion, Token};
+use crate::data::Token;
 use crate::error::Result;
-use crate::head::Row;
-use crate::optim::{self, Decay, Update};
+use crate::head::TokenOutput;
+use crate::optim::{self, Dimensions, OptimiserStep};
 use crate::real::Real;
-use crate::transformer::Transformer;
-use crate::transformer::decode::{Queue, draw};
+use crate::transformer::hardware::Hardware;
 
-/// On the CPU, with a derivative written beside each value.
+/// This crate's own kernels, each with its derivative; on the CPU.
 #[derive(Clone, Copy, Debug)]
 pub struct Fused;
 
@@ -58,7 +57,11 @@ where
         Ok(embedding::rows(x, rows))
     }
 
-    fn readout(x: &Matrix<E, Cpu>, weight: &Matrix<E, Cpu>, how: &Readout<'_>) -> Result<(Vec<Row>, Self::Outputs)> {
+    fn readout(
+        x: &Matrix<E, Cpu>,
+        weight: &Matrix<E, Cpu>,
+        how: &Readout<'_>,
+    ) -> Result<(Vec<TokenOutput>, Self::Outputs)> {
         Ok(head::readout(raw::slice(x), weight, how))
     }
 
@@ -67,9 +70,20 @@ where
         x: &Matrix<E, Cpu>,
         weight: &Matrix<E, Cpu>,
         how: &Readout<'_>,
-        cotangents: &[Row],
+        cotangents: &[TokenOutput],
     ) -> Result<[Matrix<E, Cpu>; 2]> {
         Ok(head::readout_back(outputs, x, weight, how, cotangents))
+    }
+
+    fn matrix(device: &Cpu, numbers: Vec<E>, shape: (usize, usize)) -> Result<Matrix<E, Cpu>> {
+        if numbers.len() != shape.0 * shape.1 {
+            return Err(Cpu::error(CpuError::WrongNumElements));
+        }
+        Ok(raw::matrix(device, numbers, shape))
+    }
+
+    fn zeros(device: &Cpu, shape: (usize, usize)) -> Result<Matrix<E, Cpu>> {
+        Ok(raw::matrix(device, vec![E::ZERO; shape.0 * shape.1], shape))
     }
 
     fn host(x: &Matrix<E, Cpu>) -> Cow<'_, [E]> {
@@ -99,21 +113,13 @@ where
     }
 
     fn step(
-        update: &Update,
-        decay: Decay,
+        update: &OptimiserStep,
+        dimensions: Dimensions,
         weight: &mut Matrix<E, Cpu>,
         gradient: &Matrix<E, Cpu>,
         moments: &mut [Matrix<E, Cpu>; 2],
     ) -> Result<()> {
-        update.apply(decay, raw::slice_mut(weight), raw::slice(gradient), moments.each_mut().map(raw::slice_mut));
+        update.apply(dimensions, raw::slice_mut(weight), raw::slice(gradient), moments.each_mut().map(raw::slice_mut));
         Ok(())
-    }
-
-    fn draw(model: &Transformer<E, Self>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>> {
-        draw(model, queue)
-    }
-
-    fn needs(_: &Transformer<E, Self>, _: &[usize]) -> usize {
-        0
     }
 }

@@ -1,4 +1,4 @@
-//! Gradients as vectors, and the start of the way back.
+//! dfdx's gradients as vectors, and a backward pass that starts from a given cotangent.
 
 use std::ops::DerefMut;
 
@@ -16,13 +16,13 @@ pub(super) fn take<E, V: DerefMut<Target = Vec<E>>>(
     gradient.map(|vector| std::mem::take(&mut **vector))
 }
 
-/// Of a weight, zero where nothing reached it.
+/// Gradient of a weight; zero where it was not used.
 pub(super) fn of<E: Real>(gradients: &mut Gradients<E, Cpu>, weight: &Matrix<E, Cpu>) -> Matrix<E, Cpu> {
     let numbers = take(gradients.get_or_alloc_mut(weight)).expect("memory for a gradient");
-    weight.device().tensor_from_vec(numbers, *weight.shape())
+    raw::matrix(weight.device(), numbers, *weight.shape())
 }
 
-/// Gradients of everything on the tape of `x`, given the cotangent of `x`.
+/// Runs the tape of `x` backward from its cotangent.
 pub(super) fn seed<E: Real>(
     x: Matrix<E, Cpu, OwnedTape<E, Cpu>>,
     cotangent: &Matrix<E, Cpu>,

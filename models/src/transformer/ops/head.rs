@@ -1,30 +1,30 @@
-//! The head: from hidden states to what it says of each row and back, some rows at a time, so that the logits of a whole
-//! batch never exist at once when they are large.
+//! The head, forward and backward, a chunk of rows at a time, so that the logits of a large batch need not all exist at
+//! once.
 
-use dfdx::prelude::{Cpu, HasShape, TensorFromVec};
+use dfdx::prelude::{Cpu, HasShape};
 use rayon::prelude::*;
 
 use super::panels::{Factor, Panels, add_transposed_product};
 use super::product::Left;
-use super::raw::slice;
+use super::raw::{matrix, slice};
 use super::{Kind, Matrix, ROWS, Readout};
-use crate::head::{Row, Softmax};
+use crate::head::{Softmax, TokenOutput};
 use crate::real::Real;
 
-/// What the head keeps for the way back: one softmax per row, and its outputs where they are few enough.
+/// What the head keeps for the backward pass: one softmax for each row, and the logits if they fit in one chunk.
 pub struct Outputs<E> {
     softmaxes: Vec<Softmax>,
     kept: Option<Vec<E>>,
 }
 
-pub(super) fn readout<E: Real>(x: &[E], weight: &Matrix<E, Cpu>, how: &Readout<'_>) -> (Vec<Row>, Outputs<E>) {
+pub(super) fn readout<E: Real>(x: &[E], weight: &Matrix<E, Cpu>, how: &Readout<'_>) -> (Vec<TokenOutput>, Outputs<E>) {
     let (outputs, inputs) = *weight.shape();
     let (mut kept, mut softmaxes) = (None, Vec::new());
     let mut rows = Vec::with_capacity(x.len() / inputs);
     for (first, chunk) in chunks(x, inputs, how.rows(outputs)) {
         let numbers = project(chunk, weight);
         match how.kind {
-            Kind::Scalar => rows.extend(numbers.iter().map(|x| Row { logp: x.wide(), entropy: 0.0 })),
+            Kind::Scalar => rows.extend(numbers.iter().map(|x| TokenOutput { logp: x.wide(), entropy: 0.0 })),
             Kind::Vocabulary { targets, temperature } => {
                 let logits = || numbers.par_chunks(outputs);
                 softmaxes.par_extend(logits().map(|logits| Softmax::new(logits, temperature)));
@@ -40,13 +40,13 @@ pub(super) fn readout<E: Real>(x: &[E], weight: &Matrix<E, Cpu>, how: &Readout<'
     (rows, Outputs { softmaxes, kept })
 }
 
-/// The closed form of the way back: slopes of `x` and of the weight.
+/// Gradients of `x` and of the weight, in closed form.
 pub(super) fn readout_back<E: Real>(
     Outputs { softmaxes, mut kept }: Outputs<E>,
     x: &Matrix<E, Cpu>,
     weight: &Matrix<E, Cpu>,
     how: &Readout<'_>,
-    cotangents: &[Row],
+    cotangents: &[TokenOutput],
 ) -> [Matrix<E, Cpu>; 2] {
     let (outputs, inputs) = *weight.shape();
     let (mut d_x, mut d_weight) = (Vec::new(), vec![E::ZERO; outputs * inputs]);
@@ -63,10 +63,10 @@ pub(super) fn readout_back<E: Real>(
         if d_x.is_empty() { d_x = d_chunk } else { d_x.extend(d_chunk) }
     }
     let device = weight.device();
-    [device.tensor_from_vec(d_x, *x.shape()), device.tensor_from_vec(d_weight, *weight.shape())]
+    [matrix(device, d_x, *x.shape()), matrix(device, d_weight, *weight.shape())]
 }
 
-/// Runs of rows with the number of the first one.
+/// Chunks of rows, each with the number of its first row.
 fn chunks<E>(x: &[E], width: usize, rows: usize) -> impl Iterator<Item = (usize, &[E])> {
     x.chunks(rows * width).enumerate().map(move |(i, chunk)| (i * rows, chunk))
 }

@@ -1,5 +1,5 @@
-//! The operations a transformer is made of, in two ways: [`Fused`] for the CPU, and [`Stock`], composed of dfdx's own, for
-//! any of its devices.
+//! The operations of a transformer, implemented twice: [`Fused`], one kernel for each half of a layer, for the CPU; and
+//! [`Stock`], composed of dfdx's operations, for any of its devices.
 
 mod attention;
 mod embedding;
@@ -11,6 +11,7 @@ mod panels;
 mod product;
 mod raw;
 mod rms_norm;
+mod send;
 pub(super) mod stock;
 mod swiglu;
 
@@ -23,31 +24,29 @@ use dfdx::prelude::{Device, Gradients, NoneTape, OwnedTape, Tape, Tensor};
 pub(crate) use attention::{Causal, Rotary, scale, softmax_rows};
 pub use fused::Fused;
 pub(crate) use panels::Panels;
-pub(crate) use product::{Left, Out, Right, Start, padded, product};
+pub(crate) use product::{Left, Onto, Out, Right, padded, product};
 pub(crate) use rms_norm::Norm;
 pub use stock::Stock;
 pub(crate) use swiglu::forward as gated;
 
-use super::Transformer;
-use super::decode::Queue;
 use super::hardware::Hardware;
-use crate::data::{Completion, Token};
+use crate::data::Token;
 use crate::error::Result;
-use crate::head::Row;
-use crate::optim::{Decay, Update};
+use crate::head::TokenOutput;
+use crate::optim::{Dimensions, OptimiserStep};
 use crate::real::Real;
 use crate::vectors::vectorised;
 
-/// Rows of numbers: one per token for activations, `[out, in]` for weights, `[1, n]` for norms and biases.
+/// Activations with one row for each token, weights of `[out, in]`, or norms and biases of `[1, n]`.
 pub type Matrix<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 
-/// A way to run a transformer with numbers of type `E`.
+/// The arithmetic of a transformer with numbers of type `E`.
 ///
-/// Activations carry the tape; weights never do, and are known to the gradients by their identity.
+/// Activations carry dfdx's tape. Weights do not: dfdx's gradients know them by their tensor id.
 pub trait Ops<E: Real>: Clone + Debug + 'static {
-    /// Where weights and activations are.
+    /// The device of weights and activations.
     type Device: Device<E> + Hardware;
-    /// What the head keeps for the way back.
+    /// What the head keeps for the backward pass.
     type Outputs;
 
     /// Row `tokens[i]` of the table, for each `i`.
@@ -56,8 +55,8 @@ pub trait Ops<E: Real>: Clone + Debug + 'static {
         tokens: &[Token],
     ) -> Result<Matrix<E, Self::Device, T>>;
 
-    /// `x + o(attend(q(n), k(n), v(n)))` with `n` the normalised `x`. The weights are norm, q and its bias, k and its bias,
-    /// v and its bias, and o.
+    /// `x + o(attend(q(n), k(n), v(n)))` with `n` the normalised `x`. The weights are norm, q and its bias, k and its
+    /// bias, v and its bias, and o.
     fn attention<T: Tape<E, Self::Device>>(
         x: Matrix<E, Self::Device, T>,
         weights: [&Matrix<E, Self::Device>; 8],
@@ -84,21 +83,27 @@ pub trait Ops<E: Real>: Clone + Debug + 'static {
         rows: &[usize],
     ) -> Result<Matrix<E, Self::Device, T>>;
 
-    /// What a head says of each row of hidden states.
+    /// Output of the head for each row of hidden states.
     fn readout(
         x: &Matrix<E, Self::Device>,
         weight: &Matrix<E, Self::Device>,
         how: &Readout<'_>,
-    ) -> Result<(Vec<Row>, Self::Outputs)>;
+    ) -> Result<(Vec<TokenOutput>, Self::Outputs)>;
 
-    /// The way back of [`Ops::readout`]: slopes of the hidden states and of the weight.
+    /// The backward pass of [`Ops::readout`]: gradients of the hidden states and of the weight.
     fn readout_back(
         outputs: Self::Outputs,
         x: &Matrix<E, Self::Device>,
         weight: &Matrix<E, Self::Device>,
         how: &Readout<'_>,
-        cotangents: &[Row],
+        cotangents: &[TokenOutput],
     ) -> Result<[Matrix<E, Self::Device>; 2]>;
+
+    /// A matrix of these numbers, row-major.
+    fn matrix(device: &Self::Device, numbers: Vec<E>, shape: (usize, usize)) -> Result<Matrix<E, Self::Device>>;
+
+    /// A matrix of zeros.
+    fn zeros(device: &Self::Device, shape: (usize, usize)) -> Result<Matrix<E, Self::Device>>;
 
     /// The numbers in row-major order.
     fn host(x: &Matrix<E, Self::Device>) -> Cow<'_, [E]>;
@@ -106,7 +111,7 @@ pub trait Ops<E: Real>: Clone + Debug + 'static {
     /// Changes the numbers in row-major order.
     fn edit(x: &mut Matrix<E, Self::Device>, change: impl FnOnce(&mut [E])) -> Result<()>;
 
-    /// Runs the tape of `x` back from its cotangent.
+    /// Runs the tape of `x` backward from its cotangent.
     fn pull_back(
         x: Matrix<E, Self::Device, OwnedTape<E, Self::Device>>,
         cotangent: Matrix<E, Self::Device>,
@@ -126,26 +131,19 @@ pub trait Ops<E: Real>: Clone + Debug + 'static {
 
     /// One optimiser step of one weight, whose two moments come last.
     fn step(
-        update: &Update,
-        decay: Decay,
+        update: &OptimiserStep,
+        dimensions: Dimensions,
         weight: &mut Matrix<E, Self::Device>,
         gradient: &Matrix<E, Self::Device>,
         moments: &mut [Matrix<E, Self::Device>; 2],
     ) -> Result<()>;
-
-    /// Draws all completions of a queue; each with the number of its prompt.
-    fn draw(model: &Transformer<E, Self>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>>;
-
-    /// Bytes that a backward pass takes beside weights and gradient, for sequences of these lengths. Zero where the host
-    /// gives what is asked for.
-    fn needs(model: &Transformer<E, Self>, lengths: &[usize]) -> usize;
 }
 
-/// What a head makes of a row of hidden states.
+/// What a head computes for a row of hidden states.
 #[derive(Clone, Copy, Debug)]
 pub struct Readout<'a> {
     pub(super) kind: Kind<'a>,
-    /// Most outputs that exist at once.
+    /// Most logits that exist at once.
     pub(super) at_once: usize,
 }
 
@@ -158,16 +156,16 @@ pub(super) enum Kind<'a> {
 }
 
 impl Readout<'_> {
-    /// How many rows go through the head together.
+    /// Rows in a chunk.
     fn rows(&self, outputs: usize) -> usize {
         (self.at_once / outputs).max(1)
     }
 }
 
-/// Rows that go through an operation together. Sums over rows are taken in parts of as many, in order.
+/// Rows in a chunk of every operation. Sums over rows are taken within chunks first, then over chunks in order.
 const ROWS: usize = 128;
 
-/// As far as the shorter of the two goes.
+/// `sum += x`, up to the length of the shorter.
 fn add_up<E: Real>(sum: &mut [E], x: &[E]) {
     vectorised(
         #[inline(always)]
@@ -175,7 +173,7 @@ fn add_up<E: Real>(sum: &mut [E], x: &[E]) {
     );
 }
 
-/// With padding.
+/// A copy padded with zeros.
 pub(crate) fn filled_up<E: Real>(numbers: &[E]) -> Vec<E> {
     let mut out = numbers.to_vec();
     out.resize(padded(numbers.len()), E::ZERO);

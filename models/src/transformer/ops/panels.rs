@@ -1,16 +1,16 @@
-//! The right factor of a large product, laid out so that it is read from front to back.
+//! The right factor of a large matmul, copied into the order in which it is read.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::add_up;
-use super::product::{Left, Out, Right, Start, padded, product};
+use super::product::{Left, Onto, Out, Right, padded, product};
 use crate::buffers::Buffer;
 use crate::real::Real;
 use crate::vectors::LANES;
 
-/// A matrix of `[depth, columns]` as panels of `[depth, LANES]`.
+/// A matrix of `[depth, columns]`, stored as panels of `[depth, LANES]`.
 pub(crate) struct Panels<E: Real> {
     numbers: Buffer<E>,
     depth: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Panels<E: Real> {
 }
 
 impl<E: Real> Panels<E> {
-    /// The transpose of weights of `[outputs, inputs]`, one behind the other, each padded.
+    /// The transposes of weights of `[outputs, inputs]`, side by side, the outputs of each padded.
     pub(crate) fn transposed(weights: &[&[E]], inputs: usize) -> Self {
         let mut rows: Vec<&[E]> = Vec::new();
         for weight in weights {
@@ -31,7 +31,7 @@ impl<E: Real> Panels<E> {
         })
     }
 
-    /// Matrices of `[depth, columns]`, one below the other, the depth of each padded.
+    /// Matrices of `[depth, columns]`, stacked, the depth of each padded if there are several.
     pub(crate) fn stacked(matrices: &[&[E]], columns: usize) -> Self {
         let mut rows: Vec<&[E]> = Vec::new();
         for matrix in matrices {
@@ -43,7 +43,7 @@ impl<E: Real> Panels<E> {
         Self::of_rows(&rows, columns)
     }
 
-    /// Rows of so many columns, of which the empty ones are zero.
+    /// Rows with this number of columns; an empty row stands for zeros.
     fn of_rows(rows: &[&[E]], columns: usize) -> Self {
         Self::filled(rows.len(), padded(columns), Gaps::of(rows, columns), |first, panel| {
             for (to, from) in panel.chunks_exact_mut(LANES).zip(rows) {
@@ -54,7 +54,7 @@ impl<E: Real> Panels<E> {
         })
     }
 
-    /// `fill` gets the first column of a panel, and the panel.
+    /// `fill` writes one panel, given its first column.
     fn filled(depth: usize, columns: usize, gaps: Gaps, fill: impl Fn(usize, &mut [E]) + Send + Sync) -> Self {
         let mut numbers = E::buffers().take(columns * depth);
         numbers.par_chunks_mut(LANES * depth).enumerate().for_each(|(i, panel)| {
@@ -71,28 +71,29 @@ impl<E: Real> Panels<E> {
         self.columns
     }
 
-    /// `out = start + left self` by the calling thread; `out` is `[rows, columns]`.
-    pub(crate) fn apply(&self, out: &mut [E], start: Start, left: Left<'_, E>) {
+    /// `out = start + left self` on the calling thread; `out` is `[rows, columns]`.
+    pub(crate) fn apply(&self, out: &mut [E], start: Onto, left: Left<'_, E>) {
         self.apply_some(0..self.depth, out, start, left);
     }
 
-    /// Some terms of the sums, which `left` starts with.
-    fn apply_some(&self, terms: Range<usize>, out: &mut [E], start: Start, left: Left<'_, E>) {
+    /// The same, with only some terms of the sums; `left` begins with the first of them.
+    fn apply_some(&self, terms: Range<usize>, out: &mut [E], start: Onto, left: Left<'_, E>) {
         let size = (out.len() / self.columns, terms.len(), self.columns);
         let numbers = &self.numbers[terms.start * LANES..];
         let right = Right { numbers, stride: LANES, panel: LANES * self.depth };
         product(Out { numbers: out, stride: self.columns }, start, left, right, size);
     }
 
-    /// As [`Panels::apply`], each thread some columns: for few rows, when the panels are what takes time to read.
-    pub(crate) fn apply_by_columns(&self, out: &mut [E], start: Start, left: Left<'_, E>) {
+    /// As [`Panels::apply`], with the columns shared among threads: for few rows, where reading the panels takes the
+    /// time.
+    pub(crate) fn apply_by_columns(&self, out: &mut [E], start: Onto, left: Left<'_, E>) {
         let rows = out.len() / self.columns;
         let mut parts = E::buffers().take(rows * self.columns);
         let tasks = parts.par_chunks_mut(rows * TASK).zip(self.numbers.par_chunks(TASK * self.depth));
         let before = &*out;
         tasks.enumerate().for_each(|(task, (part, numbers))| {
             let columns = part.len() / rows;
-            if start == Start::Out {
+            if start == Onto::Out {
                 for (part, out) in part.chunks_exact_mut(columns).zip(before.chunks_exact(self.columns)) {
                     part.copy_from_slice(&out[task * TASK..][..columns]);
                 }
@@ -108,20 +109,20 @@ impl<E: Real> Panels<E> {
         }
     }
 
-    /// `out += left self`, with `out` of `[rows, width]`, which is without padding.
+    /// `out += left self`, with `out` of `[rows, width]`, not padded.
     pub(crate) fn add_to(&self, out: &mut [E], width: usize, left: Left<'_, E>) {
         if width == self.columns {
-            return self.apply(out, Start::Out, left);
+            return self.apply(out, Onto::Out, left);
         }
         let mut wide = E::buffers().take(out.len() / width * self.columns);
-        self.apply(&mut wide, Start::Zero, left);
+        self.apply(&mut wide, Onto::Zero, left);
         for (out, wide) in out.chunks_exact_mut(width).zip(wide.chunks_exact(self.columns)) {
             add_up(out, wide);
         }
     }
 }
 
-/// Whether numbers of a panel are left that nothing is laid into.
+/// Whether panels have padding, which must be set to zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gaps {
     Zero,
@@ -135,7 +136,7 @@ impl Gaps {
     }
 }
 
-/// A factor of a product over rows: of each row of `stride`, the columns from `first` on.
+/// A factor of [`add_transposed_product`]: the columns from `first` on, of rows of `stride`.
 #[derive(Clone, Copy)]
 pub(super) struct Factor<'a, E> {
     pub(super) numbers: &'a [E],
@@ -149,8 +150,8 @@ impl<'a, E> Factor<'a, E> {
     }
 }
 
-/// `out += leftᵀ right`, with `out` of `[columns of left, columns of right]`: a sum over many rows. Its order does not depend
-/// on the number of threads.
+/// `out += leftᵀ right`, with `out` of `[columns of left, columns of right]`: a sum over many rows, in an order that
+/// does not depend on the number of threads.
 pub(super) fn add_transposed_product<E: Real>(
     out: &mut [E],
     columns: usize,
@@ -167,7 +168,7 @@ pub(super) fn add_transposed_product<E: Real>(
                 let size = (rows, part.len(), padded(columns));
                 let at = |factor: Factor<'_, E>| part.start * factor.stride + factor.first;
                 let right = Right::rows(&right.numbers[at(right)..], right.stride);
-                product(to, Start::Zero, Left::columns(&left.numbers[at(left)..], left.stride), right, size);
+                product(to, Onto::Zero, Left::columns(&left.numbers[at(left)..], left.stride), right, size);
                 sum
             })
             .collect();
@@ -186,7 +187,7 @@ pub(super) fn add_transposed_product<E: Real>(
                 for (near, row) in near.chunks_exact_mut(some.len()).zip(left.rows(from, terms)) {
                     near.copy_from_slice(&row[some.clone()]);
                 }
-                let start = if from == 0 { Start::Zero } else { Start::Out };
+                let start = if from == 0 { Onto::Zero } else { Onto::Out };
                 right.apply_some(from..from + terms, &mut sum, start, Left::columns(&near, some.len()));
             }
             add_rows(out, &sum, columns);
@@ -194,29 +195,29 @@ pub(super) fn add_transposed_product<E: Real>(
     }
 }
 
-/// Columns that are worth a task, of few rows.
+/// Columns of one task in [`Panels::apply_by_columns`].
 const TASK: usize = 64;
 
-/// Rows that a product takes at once divide this.
+/// A multiple of the rows that the kernel takes at once.
 const TILE: usize = 12;
 
-/// Numbers of a result that is so small that threads share out the sum instead.
+/// Size of a result up to which threads share the terms of the sums instead of the entries.
 const FEW: usize = 1 << 16;
 
-/// Terms of such a share.
+/// Terms in one thread's share of such a sum.
 const PART: usize = 512;
 
-/// Terms of a sum that are laid out at the same time.
+/// Terms of a sum whose left factor is copied at a time.
 const DEPTH: usize = 256;
 
-/// Without the padding.
+/// `out += sum`, where only the rows of `sum` are padded.
 fn add_rows<E: Real>(out: &mut [E], sum: &[E], columns: usize) {
     for (out, sum) in out.chunks_exact_mut(columns).zip(sum.chunks_exact(padded(columns))) {
         add_up(out, sum);
     }
 }
 
-/// Rows into the columns of a panel, some at a time so that what is written stays in the cache.
+/// Copies rows to the columns of a panel, in blocks that stay in the cache.
 fn transpose<E: Real>(rows: &[&[E]], panel: &mut [E], inputs: usize) {
     const AT_ONCE: usize = 16;
     for first in (0..inputs).step_by(AT_ONCE) {

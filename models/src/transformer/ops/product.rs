@@ -1,6 +1,7 @@
-//! Matrix products whose sums stay in registers: everything that multiplies matrices on the CPU does it here.
+//! The matmul kernel of the CPU, with sums in registers: every matmul of the fused engine and of decoding ends here.
 //!
-//! Each number of a result is one sum, taken in order. It does not depend on how many rows or columns stand beside it.
+//! Each entry of a result is one sum, taken in a fixed order, so that it does not depend on the other rows and columns
+//! of the batch, nor on the number of threads.
 
 use std::ops::Range;
 
@@ -9,10 +10,10 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::real::Real;
 use crate::vectors::LANES;
 
-/// Terms that are summed before the next rows: so many numbers of a strip of the right factor fit in the closest cache.
+/// Block size along the summed dimension: a strip of the right factor of this depth fits in the L1 cache.
 const NEAR: usize = 128;
 
-/// Length with padding.
+/// Length rounded up to whole SIMD vectors.
 pub(crate) fn padded(length: usize) -> usize {
     length.next_multiple_of(LANES)
 }
@@ -25,8 +26,8 @@ pub(crate) struct Left<'a, E> {
     pub(crate) step: usize,
 }
 
-/// The right factor, read by `LANES` columns: rows of as many lie `stride` apart, and the next columns `panel` behind them.
-/// A product reads some of them at a time, as streams of their own: memory answers several faster than one.
+/// The right factor, in panels of `LANES` columns: the rows of a panel are `stride` apart, and panels are `panel`
+/// apart. Several panels are read side by side, which nearly doubled the memory bandwidth on the machines measured.
 #[derive(Clone, Copy)]
 pub(crate) struct Right<'a, E> {
     pub(crate) numbers: &'a [E],
@@ -47,7 +48,7 @@ impl<'a, E> Right<'a, E> {
     }
 }
 
-/// Where the product goes: `[rows, stride]`, of which the first columns are written.
+/// The result: `[rows, stride]`, of which the first columns are written.
 pub(crate) struct Out<'a, E> {
     pub(crate) numbers: &'a mut [E],
     pub(crate) stride: usize,
@@ -65,18 +66,19 @@ impl<'a, E> Left<'a, E> {
     }
 }
 
-/// What a product starts from.
+/// What the sums start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
+pub(crate) enum Onto {
+    /// Zero.
     Zero,
-    /// What is there already.
+    /// The numbers already in the result.
     Out,
 }
 
 /// `out[r, c] = start + sum over k of left[r, k] right[k, c]`, with the size `(rows, depth, columns)`.
 pub(crate) fn product<E: Real>(
     out: Out<'_, E>,
-    start: Start,
+    start: Onto,
     left: Left<'_, E>,
     right: Right<'_, E>,
     (rows, depth, columns): (usize, usize, usize),
@@ -89,7 +91,7 @@ pub(crate) fn product<E: Real>(
 
 struct Product<'a, E> {
     out: Out<'a, E>,
-    start: Start,
+    start: Onto,
     left: Left<'a, E>,
     right: Right<'a, E>,
     rows: usize,
@@ -117,8 +119,8 @@ impl<E: Real> WithSimd for Product<'_, E> {
 }
 
 impl<E: Real> Product<'_, E> {
-    /// Every row of some columns. What is read of the right factor stays close to the processor while the rows pass, and
-    /// `R x V` sums fill the registers of a processor that has 32 of them.
+    /// All rows of some columns. The block of the right factor stays in the L1 cache for all rows, and `R x V` sums
+    /// fill the 32 registers of AVX-512.
     #[inline(always)]
     fn strip<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, column: usize) {
         for first in (0..self.depth).step_by(NEAR) {
@@ -144,7 +146,7 @@ impl<E: Real> Product<'_, E> {
         }
     }
 
-    /// Some terms of the sums, on top of those before them.
+    /// Adds some terms to the sums of `R` rows and `V` vectors of columns.
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize>(
         &mut self,
@@ -154,7 +156,7 @@ impl<E: Real> Product<'_, E> {
     ) {
         let width = V * lanes::<E, S>();
         let mut sums = [[E::splat(simd, E::ZERO); V]; R];
-        if terms.start > 0 || self.start == Start::Out {
+        if terms.start > 0 || self.start == Onto::Out {
             for (r, sums) in sums.iter_mut().enumerate() {
                 *sums = vectors::<E, S, V>(&self.out.numbers[(row + r) * self.out.stride + column..][..width]);
             }
@@ -202,7 +204,7 @@ fn vectors<E: Real, S: Simd, const V: usize>(numbers: &[E]) -> [E::In<S>; V] {
     E::vectors::<S>(numbers).try_into().expect("as many numbers as V vectors hold")
 }
 
-/// Numbers of a vector.
+/// Numbers in a SIMD vector.
 const fn lanes<E: Real, S: Simd>() -> usize {
     size_of::<E::In<S>>() / size_of::<E>()
 }
@@ -221,7 +223,7 @@ mod tests {
             let (row, stride, out_stride) = (depth + 2, columns + 3, columns + 1);
             let (a, b, before) = (random(rows * row), random(depth * stride), random(rows * out_stride));
             let transposed: Vec<E> = (0..row * rows).map(|i| a[i % rows * row + i / rows]).collect();
-            for start in [Start::Zero, Start::Out] {
+            for start in [Onto::Zero, Onto::Out] {
                 let run = |left| {
                     let mut out = before.clone();
                     let right = Right::rows(&b, stride);
@@ -236,8 +238,8 @@ mod tests {
                     let sum = (0..depth).map(|k| a[r * row + k].wide() * b[k * stride + c].wide()).sum::<f64>();
                     let expected = match start {
                         _ if c >= columns => before.wide(),
-                        Start::Zero => sum,
-                        Start::Out => before.wide() + sum,
+                        Onto::Zero => sum,
+                        Onto::Out => before.wide() + sum,
                     };
                     let off = (found.wide() - expected).abs();
                     assert!(off <= tolerance, "{rows} x {depth} x {columns} at [{r}, {c}]: off by {off:e}");
@@ -262,7 +264,7 @@ mod tests {
             let mut out = vec![0.0; rows * columns];
             let to = Out { numbers: &mut out, stride: columns };
             let right = Right::rows(&b, columns);
-            product(to, Start::Zero, Left::rows(a, depth), right, (rows, depth, columns));
+            product(to, Onto::Zero, Left::rows(a, depth), right, (rows, depth, columns));
             out
         };
         let all = run(&a);

@@ -1,13 +1,14 @@
 //! Root-mean-square normalisation (arXiv:1910.07467), `x / sqrt(mean(x²) + epsilon) * w`, row by row.
 
-use dfdx::prelude::{Cpu, HasShape, PutTape, SplitTape, Tape, TensorFromVec};
+use dfdx::prelude::{Cpu, HasShape, PutTape, SplitTape, Tape};
 use rayon::prelude::*;
 
 use super::gradients::take;
-use super::raw::slice;
+use super::raw::{matrix, slice};
 use super::{Matrix, ROWS, add_up};
 use crate::real::Real;
-use crate::vectors::{sum, vectorised};
+use crate::reduce::sum;
+use crate::vectors::vectorised;
 
 pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
     x: Matrix<E, Cpu, T>,
@@ -20,7 +21,7 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
     let mut out = vec![E::ZERO; rows * width];
     let tasks = out.par_chunks_mut(ROWS * width).zip(slice(&x).par_chunks(ROWS * width));
     tasks.for_each(|(out, x)| norm.forward((out, width), (x, width)));
-    let out = x.device().tensor_from_vec(out, (rows, width));
+    let out = matrix(x.device(), out, (rows, width));
     if T::OWNS_TAPE {
         let (ghost, weight) = (out.ghost(), weight.clone());
         tape.add_backward_op(move |g| {
@@ -41,7 +42,7 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
     out.put_tape(tape)
 }
 
-/// The weight, and what is added to the mean square.
+/// The operation on slices.
 #[derive(Clone, Copy)]
 pub(crate) struct Norm<'a, E> {
     weight: &'a [E],
@@ -53,7 +54,7 @@ impl<'a, E: Real> Norm<'a, E> {
         Self { weight, epsilon: E::of(epsilon) }
     }
 
-    /// Of rows that lie `x.1` apart to rows that lie `out.1` apart.
+    /// From rows of stride `x.1` to rows of stride `out.1`.
     pub(crate) fn forward(&self, out: (&mut [E], usize), x: (&[E], usize)) {
         vectorised(
             #[inline(always)]
@@ -69,7 +70,7 @@ impl<'a, E: Real> Norm<'a, E> {
         );
     }
 
-    /// Adds to the gradient of `x`, which is without padding, and to that of the weight. With `s` the scale and
+    /// Adds to the gradients of `x`, which is not padded, and of the weight. With `s` the scale and
     /// `u = d w`: `dx = s u - x s³ mean(u x)`, and `dw` is the sum of `d x s`.
     pub(crate) fn backward(&self, d_x: &mut [E], d_weight: &mut [E], x: &[E], d_out: (&[E], usize)) {
         vectorised(

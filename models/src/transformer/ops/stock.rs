@@ -13,19 +13,17 @@ use std::sync::Arc;
 use dfdx::prelude::{Backward, Device, Gradients, HasShape, OwnedTape, SumTo, Tape, TryAdd, TryMul};
 
 use super::{Causal, Matrix, Ops, Readout};
-use crate::data::{Completion, Token};
+use crate::data::Token;
 use crate::error::Result;
-use crate::head::Row;
-use crate::optim::{Decay, Update};
+use crate::head::TokenOutput;
+use crate::optim::{Dimensions, OptimiserStep};
 use crate::real::Real;
-use crate::transformer::Transformer;
-use crate::transformer::decode::{Queue, draw_in_waves};
 use crate::transformer::hardware::Hardware;
 pub(in crate::transformer) use attention::{masked, rotate};
 pub(in crate::transformer) use layer::{feed_forward, gather, linear, rms_norm};
 use recomputed::recomputed;
 
-/// On a device of dfdx, with its own operations.
+/// dfdx's own operations and derivatives, on one of its devices.
 #[derive(Clone, Copy, Debug)]
 pub struct Stock<D>(PhantomData<D>);
 
@@ -62,7 +60,7 @@ impl<E: Real, D: Device<E> + Hardware> Ops<E> for Stock<D> {
         gather(x, rows.to_vec()).map_err(D::error)
     }
 
-    fn readout(x: &Matrix<E, D>, weight: &Matrix<E, D>, how: &Readout<'_>) -> Result<(Vec<Row>, ())> {
+    fn readout(x: &Matrix<E, D>, weight: &Matrix<E, D>, how: &Readout<'_>) -> Result<(Vec<TokenOutput>, ())> {
         Ok((head::readout(x, weight, how).map_err(D::error)?, ()))
     }
 
@@ -71,9 +69,17 @@ impl<E: Real, D: Device<E> + Hardware> Ops<E> for Stock<D> {
         x: &Matrix<E, D>,
         weight: &Matrix<E, D>,
         how: &Readout<'_>,
-        cotangents: &[Row],
+        cotangents: &[TokenOutput],
     ) -> Result<[Matrix<E, D>; 2]> {
         head::readout_back(x, weight, how, cotangents).map_err(D::error)
+    }
+
+    fn matrix(device: &D, numbers: Vec<E>, shape: (usize, usize)) -> Result<Matrix<E, D>> {
+        device.try_tensor_from_vec(numbers, shape).map_err(D::error)
+    }
+
+    fn zeros(device: &D, shape: (usize, usize)) -> Result<Matrix<E, D>> {
+        device.try_zeros_like(&shape).map_err(D::error)
     }
 
     fn host(x: &Matrix<E, D>) -> Cow<'_, [E]> {
@@ -87,7 +93,7 @@ impl<E: Real, D: Device<E> + Hardware> Ops<E> for Stock<D> {
         Ok(())
     }
 
-    /// By the linear surrogate, the sum of `x * cotangent`.
+    /// As the derivative of the sum of `x * cotangent`.
     fn pull_back(x: Matrix<E, D, OwnedTape<E, D>>, cotangent: Matrix<E, D>) -> Result<Gradients<E, D>> {
         let surrogate = x.try_mul(cotangent).and_then(|x| x.try_sum::<(), _>());
         surrogate.and_then(Backward::try_backward).map_err(D::error)
@@ -110,20 +116,12 @@ impl<E: Real, D: Device<E> + Hardware> Ops<E> for Stock<D> {
     }
 
     fn step(
-        update: &Update,
-        decay: Decay,
+        update: &OptimiserStep,
+        dimensions: Dimensions,
         weight: &mut Matrix<E, D>,
         gradient: &Matrix<E, D>,
         moments: &mut [Matrix<E, D>; 2],
     ) -> Result<()> {
-        optimiser::step(&update.factors(decay), weight, gradient, moments).map_err(D::error)
-    }
-
-    fn draw(model: &Transformer<E, Self>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>> {
-        draw_in_waves(model, queue)
-    }
-
-    fn needs(model: &Transformer<E, Self>, lengths: &[usize]) -> usize {
-        layer::needs(&model.config, model.logits_at_once, lengths) * size_of::<E>()
+        optimiser::step(&update.factors(dimensions), weight, gradient, moments).map_err(D::error)
     }
 }

@@ -3,7 +3,7 @@
 use crate::real::Real;
 use crate::vectors::{LANES, vectorised};
 
-/// Of each row of `[gate, up]`, both of `width`, to `[rows, width]`.
+/// From rows of `[gate, up]`, each of `width`, to rows of `width`.
 pub(crate) fn forward<E: Real>(out: &mut [E], gate_up: &[E], width: usize) {
     vectorised(
         #[inline(always)]
@@ -18,7 +18,7 @@ pub(crate) fn forward<E: Real>(out: &mut [E], gate_up: &[E], width: usize) {
     );
 }
 
-/// Replaces `d`, the gradient of the result, by the result, and writes the gradient of `[gate, up]`:
+/// Writes the gradient of `[gate, up]`, and replaces `d`, the gradient of the result, by the result:
 /// `silu'(x) = s (1 + x (1 - s))` with `s` the sigmoid of `x`. The width is padded.
 pub(super) fn backward<E: Real>(d: &mut [E], gate_up: &[E], d_gate_up: &mut [E], width: usize) {
     vectorised(

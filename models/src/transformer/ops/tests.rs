@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dfdx::prelude::{Backward, Cpu, SumTo, Tensor, TensorFromVec, Trace};
+use dfdx::prelude::{Backward, Cpu, SumTo, Trace};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
@@ -20,7 +20,7 @@ where
     let device = Cpu::default();
     let mut random = |(rows, columns): (usize, usize)| -> Matrix<E, Cpu> {
         let numbers = (0..rows * columns).map(|_| E::of(stream.random::<f64>() * 3.0 - 1.5)).collect();
-        device.tensor_from_vec(numbers, (rows, columns))
+        raw::matrix(&device, numbers, (rows, columns))
     };
     let inputs: Vec<_> = shapes.iter().map(|&shape| random(shape)).collect();
     let out = operation(&inputs);
@@ -125,8 +125,8 @@ fn fused_is_stock_in_f32() {
 #[test]
 fn pulling_back_from_a_cotangent_is_the_linear_surrogate() {
     let device = Cpu::default();
-    let x: Tensor<(usize, usize), f64, Cpu> = device.tensor_from_vec(vec![1.0, 2.0, 3.0, 4.0], (2, 2));
-    let cotangent = || device.tensor_from_vec(vec![0.5, -1.0, 0.0, 2.0], (2, 2));
+    let x = raw::matrix(&device, vec![1.0, 2.0, 3.0, 4.0], (2, 2));
+    let cotangent = || raw::matrix(&device, vec![0.5, -1.0, 0.0, 2.0], (2, 2));
     let mut surrogate = (trace(&x).square() * cotangent()).sum::<(), _>().backward();
     let mut seeded = Fused::pull_back(trace(&x).square(), cotangent()).unwrap();
     assert_eq!(gradients::of(&mut surrogate, &x).as_vec(), gradients::of(&mut seeded, &x).as_vec());
@@ -134,7 +134,7 @@ fn pulling_back_from_a_cotangent_is_the_linear_surrogate() {
 
 #[test]
 fn updates_reach_the_tensor_and_not_its_clones() {
-    let mut x: Matrix<f32, Cpu> = Cpu::default().tensor_from_vec(vec![1.0, 2.0], (1, 2));
+    let mut x: Matrix<f32, Cpu> = raw::matrix(&Cpu::default(), vec![1.0, 2.0], (1, 2));
     let clone = x.clone();
     Fused::edit(&mut x, |numbers| numbers[1] = 5.0).unwrap();
     assert_eq!((x.as_vec(), clone.as_vec()), (vec![1.0, 5.0], vec![1.0, 2.0]));

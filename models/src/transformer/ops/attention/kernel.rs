@@ -1,21 +1,22 @@
-//! Attention of one sequence and one head of keys, with the queries that share it, as products of small matrices.
+//! Attention of one sequence and one key head, with the query heads that share it, as small matmuls.
 //!
-//! Keys and values stand both as rows and transposed where a product needs them so, padded to whole vectors. Queries go
-//! through in strips, so that little is computed of what is not yet visible to them.
+//! Keys and values are stored as rows or transposed, as each matmul needs them, padded to whole SIMD vectors. Queries
+//! are taken in strips, so that little is computed above the diagonal of the causal mask.
 
 use super::Causal;
 use crate::buffers::Scratch;
 use crate::real::Real;
-use crate::transformer::ops::product::{Left, Out, Right, Start, padded, product};
-use crate::vectors::{copy, maximum, sum, vectorised};
+use crate::reduce::{maximum, sum};
+use crate::transformer::ops::product::{Left, Onto, Out, Right, padded, product};
+use crate::vectors::{copy, vectorised};
 
 /// Queries whose scores are computed together.
 const STRIP: usize = 12;
 
-/// Queries that are sent back together.
+/// Queries that the backward pass takes together.
 const BLOCK: usize = 4 * STRIP;
 
-/// Rows of a matrix that belong to one sequence, from the first number that belongs to one head.
+/// The columns of one head in the rows of one sequence.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a, E> {
     pub(super) numbers: &'a [E],
@@ -28,7 +29,7 @@ impl<'a, E> Rows<'a, E> {
     }
 }
 
-/// What one sequence and one head of keys read. Queries and keys are not rotated yet.
+/// Inputs of one sequence and one key head, before the rotary positions.
 pub(super) struct Inputs<'a, E> {
     /// Length of the sequence.
     pub(super) rows: usize,
@@ -62,7 +63,7 @@ pub(super) fn forward<E: Real>(
                     let size = (end - first, dim, padded(end));
                     let right = Right::rows(keys, long);
                     let to = Out { numbers: scores, stride: long };
-                    product(to, Start::Zero, Left::rows(&q[first * wide..], wide), right, size);
+                    product(to, Onto::Zero, Left::rows(&q[first * wide..], wide), right, size);
                     for (i, scores) in scores.chunks_exact_mut(long).take(end - first).enumerate() {
                         let row = first + i;
                         (log_sums[row * group + head], shares[i]) = softmax(&mut scores[..=row], how.scale());
@@ -70,7 +71,7 @@ pub(super) fn forward<E: Real>(
                     }
                     let right = Right::rows(values, wide);
                     let to = Out { numbers: mixed, stride: wide };
-                    product(to, Start::Zero, Left::rows(scores, long), right, (end - first, end, wide));
+                    product(to, Onto::Zero, Left::rows(scores, long), right, (end - first, end, wide));
                     for (i, mixed) in mixed.chunks_exact(wide).take(end - first).enumerate() {
                         let out = &mut out[((first + i) * group + head) * dim..][..dim];
                         out.iter_mut().zip(mixed).for_each(|(out, x)| *out = *x * shares[i]);
@@ -81,7 +82,7 @@ pub(super) fn forward<E: Real>(
     );
 }
 
-/// What the way back reads besides the inputs.
+/// What the backward pass reads besides the inputs.
 pub(super) struct Seen<'a, E> {
     pub(super) d_out: Rows<'a, E>,
     /// `[rows, group]`
@@ -94,13 +95,12 @@ pub(super) fn backward<E: Real>(
     how: &Causal<E>,
     x: &Inputs<'_, E>,
     seen: &Seen<'_, E>,
-    d_qkv: [&mut [E]; 3],
+    [d_q, d_k, d_v]: [&mut [E]; 3],
     scratch: &mut Scratch<E>,
 ) {
     vectorised(
         #[inline(always)]
         || {
-            let [d_q, d_k, d_v] = d_qkv;
             let (dim, group, rows) = (how.head_dim, how.group(), x.rows);
             let (wide, long, block_rows) = (padded(dim), padded(rows), BLOCK.min(rows));
             let (across, along, square) = (rows * wide, dim * long, block_rows * long);
@@ -124,7 +124,7 @@ pub(super) fn backward<E: Real>(
                         for (out, left, right) in [(&mut *p, &*q, &*keys), (&mut *ds, &*d_out, &*values)] {
                             let right = Right::rows(right, long);
                             let to = Out { numbers: out, stride: long };
-                            product(to, Start::Zero, Left::rows(&left[first * wide..], wide), right, size);
+                            product(to, Onto::Zero, Left::rows(&left[first * wide..], wide), right, size);
                         }
                         let strip = p.chunks_exact_mut(long).zip(ds.chunks_exact_mut(long));
                         for (row, (p, ds)) in (first..end).zip(strip) {
@@ -134,7 +134,7 @@ pub(super) fn backward<E: Real>(
                         }
                         let right = Right::rows(k, wide);
                         let to = Out { numbers: d_queries, stride: wide };
-                        product(to, Start::Zero, Left::rows(ds, long), right, (end - first, end, wide));
+                        product(to, Onto::Zero, Left::rows(ds, long), right, (end - first, end, wide));
                         for (row, d) in (first..end).zip(d_queries.chunks_exact_mut(wide)) {
                             how.rotary.rotate_back(&mut d[..dim], row);
                             copy(&mut d_q[(row * group + head) * dim..][..dim], &d[..dim]);
@@ -142,22 +142,29 @@ pub(super) fn backward<E: Real>(
                     }
                     let size = (block_end, block_end - block, wide);
                     for (out, left, right) in [(&mut *d_keys, &*ds, &*q), (&mut *d_values, &*p, &*d_out)] {
-                        let right = Right::rows(&right[block * wide..], wide);
-                        let to = Out { numbers: out, stride: wide };
-                        product(to, Start::Out, Left::columns(left, long), right, size);
+                        let (to, right) =
+                            (Out { numbers: out, stride: wide }, Right::rows(&right[block * wide..], wide));
+                        product(to, Onto::Out, Left::columns(left, long), right, size);
                     }
                 }
             }
-            for (row, (d_key, d_value)) in d_keys.chunks_exact_mut(wide).zip(d_values.chunks_exact(wide)).enumerate() {
-                how.rotary.rotate_back(&mut d_key[..dim], row);
-                copy(&mut d_k[row * dim..][..dim], &d_key[..dim]);
-                copy(&mut d_v[row * dim..][..dim], &d_value[..dim]);
-            }
+            unpad(how, [d_k, d_v], [d_keys, d_values]);
         },
     );
 }
 
-/// From scores and `dp` to probabilities and the gradient of the scores.
+/// Gradients of the rotated keys and of the values, without padding and rotated back.
+#[inline(always)]
+fn unpad<E: Real>(how: &Causal<E>, [d_k, d_v]: [&mut [E]; 2], [d_keys, d_values]: [&mut [E]; 2]) {
+    let (dim, wide) = (how.head_dim, padded(how.head_dim));
+    for (row, (d_key, d_value)) in d_keys.chunks_exact_mut(wide).zip(d_values.chunks_exact(wide)).enumerate() {
+        how.rotary.rotate_back(&mut d_key[..dim], row);
+        copy(&mut d_k[row * dim..][..dim], &d_key[..dim]);
+        copy(&mut d_v[row * dim..][..dim], &d_value[..dim]);
+    }
+}
+
+/// In place: scores become probabilities, `dp` becomes the gradient of the scores.
 #[inline(always)]
 fn slopes<E: Real>(p: &mut [E], ds: &mut [E], log_sum: E, scale: E) {
     p.iter_mut().for_each(|p| *p = (*p * scale - log_sum).exp());
@@ -165,8 +172,8 @@ fn slopes<E: Real>(p: &mut [E], ds: &mut [E], log_sum: E, scale: E) {
     ds.iter_mut().zip(&*p).for_each(|(ds, p)| *ds = *p * (*ds - mean) * scale);
 }
 
-/// Replaces scores by exponentials, their maximum taken out. Returns the logarithm of their sum, with the maximum put
-/// back, and what one of them is to be multiplied by to be a probability.
+/// In place: scores become `exp(score - max)`. Returns `log sum exp` of the scores, and the factor that makes
+/// probabilities of the exponentials.
 #[inline(always)]
 fn softmax<E: Real>(scores: &mut [E], scale: E) -> (E, E) {
     let max = maximum(scores);
@@ -175,7 +182,7 @@ fn softmax<E: Real>(scores: &mut [E], scale: E) -> (E, E) {
     (max * scale + E::of(sum.wide().ln()), E::ONE / sum)
 }
 
-/// Probabilities from the first `count` scores of every row of `stride`.
+/// Softmax of the first `count` scores of each row of `stride`, in place.
 pub(crate) fn softmax_rows<E: Real>(scores: &mut [E], (stride, count): (usize, usize), scale: E) {
     vectorised(
         #[inline(always)]

@@ -1,4 +1,5 @@
-//! Rotary positions (arXiv:2104.09864), pairing dimension `i` with `i + head_dim / 2` as Hugging Face's Qwen2 does.
+//! Rotary position embedding (arXiv:2104.09864), pairing dimension `i` with `i + head_dim / 2` as Hugging Face's Qwen2
+//! does.
 
 use crate::real::Real;
 
@@ -40,7 +41,7 @@ impl<E: Real> Rotary<E> {
         }
     }
 
-    /// Rotates every head in the row back: a rotation's transpose is its inverse.
+    /// The inverse, which is also the transpose: for gradients.
     #[inline(always)]
     pub(super) fn rotate_back(&self, row: &mut [E], position: usize) {
         let (cosines, sines) = self.angles(position);
@@ -53,7 +54,7 @@ impl<E: Real> Rotary<E> {
     }
 }
 
-/// Replaces each pair of numbers, some at a time so that the compiler may keep them in vectors.
+/// Replaces each pair of numbers, `N` at a time so that the compiler uses SIMD vectors.
 #[inline(always)]
 fn turn<E: Real, const N: usize>(
     [first, second]: [&mut [E]; 2],

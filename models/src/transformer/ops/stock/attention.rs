@@ -26,7 +26,7 @@ pub(super) fn attend<E: Real, D: Device<E>, T: Tape<E, D>>(
         let padded = device.try_tensor_from_vec(padded.clone(), (padded.len(),))?;
         x.try_gather(padded)?.try_reshape_like(&(batch, length, heads, dim))
     };
-    // Queries that share keys stand below each other, so keys and values are not repeated.
+    // Queries that share a key head are stacked along the sequence, so that keys and values need not be repeated.
     let q = pad(rotate(q, &how.rotary, &positions, heads)?, heads)?.try_permute::<Four, Axes4<0, 2, 1, 3>>()?;
     let q = q.try_reshape_like(&(batch * kv_heads, how.group() * length, dim))?;
     let k = pad(rotate(k, &how.rotary, &positions, kv_heads)?, kv_heads)?.try_permute::<Four, Axes4<0, 2, 3, 1>>()?;
@@ -46,12 +46,12 @@ pub(super) fn attend<E: Real, D: Device<E>, T: Tape<E, D>>(
     out.try_reshape_like(&(batch * length, heads * dim))?.try_gather(rows)
 }
 
-/// What is added to a score.
+/// What is added to a score: a large negative number where it is masked.
 pub(in crate::transformer) fn masked<E: Real>(masked: bool) -> E {
     if masked { E::of(-1e9) } else { E::ZERO }
 }
 
-/// `x cos + rotate_half(x) sin` at the position of each row, where the half turn is a product with a signed permutation.
+/// `x cos + rotate_half(x) sin` at the position of each row, with `rotate_half` as a matmul with a signed permutation.
 pub(in crate::transformer) fn rotate<E: Real, D: Device<E>, T: Tape<E, D>>(
     x: Matrix<E, D, T>,
     rotary: &Rotary<E>,
@@ -83,7 +83,7 @@ pub(in crate::transformer) fn rotate<E: Real, D: Device<E>, T: Tape<E, D>>(
     x.try_mul(by_head(cosines)?)?.try_add(turned.try_mul(by_head(sines)?)?)?.try_reshape_like(&shape)
 }
 
-/// Where each padded row comes from (row 0 for padding, which nothing attends to), and where each real row went.
+/// The source row of each padded row (row 0 for padding, which is masked), and the padded row of each source row.
 fn indices<E>(how: &Causal<E>) -> (Vec<usize>, Vec<usize>) {
     let lengths: Vec<usize> = how.starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let longest = lengths.iter().copied().max().unwrap_or(0);

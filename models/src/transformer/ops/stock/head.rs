@@ -1,4 +1,4 @@
-//! The head, some rows at a time; the way back computes them again.
+//! The head, a chunk of rows at a time; the backward pass recomputes the logits.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use dfdx::prelude::{
 use super::layer::{gather, linear};
 use super::optimiser::accumulate;
 use crate::data::Token;
-use crate::head::Row;
+use crate::head::TokenOutput;
 use crate::real::Real;
 use crate::transformer::ops::{Kind, Matrix, Readout};
 
@@ -19,27 +19,27 @@ pub(super) fn readout<E: Real, D: Device<E>>(
     x: &Matrix<E, D>,
     weight: &Matrix<E, D>,
     how: &Readout<'_>,
-) -> Result<Vec<Row>, D::Err> {
+) -> Result<Vec<TokenOutput>, D::Err> {
     let mut rows = Vec::with_capacity(x.shape().0);
     for range in ranges(x, weight, how) {
         let columns = report(x.clone(), weight, how, range)?;
         let [logps, entropies] = columns.map(|column| column.as_vec().into_iter().map(Real::wide));
-        rows.extend(logps.zip(entropies).map(|(logp, entropy)| Row { logp, entropy }));
+        rows.extend(logps.zip(entropies).map(|(logp, entropy)| TokenOutput { logp, entropy }));
     }
     Ok(rows)
 }
 
-/// By dfdx's own derivative of the sum of what was read, each times its cotangent.
+/// Gradients of `x` and of the weight: dfdx's derivative of the sum of `output * cotangent`.
 pub(super) fn readout_back<E: Real, D: Device<E>>(
     x: &Matrix<E, D>,
     weight: &Matrix<E, D>,
     how: &Readout<'_>,
-    cotangents: &[Row],
+    cotangents: &[TokenOutput],
 ) -> Result<[Matrix<E, D>; 2], D::Err> {
     let device = x.device();
     let (mut d_x, mut d_weight) = (device.try_zeros_like(x.shape())?, device.try_zeros_like(weight.shape())?);
     for range in ranges(x, weight, how) {
-        let column = |of: fn(&Row) -> f64| {
+        let column = |of: fn(&TokenOutput) -> f64| {
             let numbers = cotangents[range.clone()].iter().map(|row| E::of(of(row))).collect();
             device.try_tensor_from_vec(numbers, (range.len(),))
         };
@@ -54,7 +54,7 @@ pub(super) fn readout_back<E: Real, D: Device<E>>(
     Ok([d_x, d_weight])
 }
 
-/// Log-probability and entropy of some rows; a scalar counts as a log-probability without entropy.
+/// Log-probability and entropy of some rows; a scalar is reported as log-probability, with entropy 0.
 fn report<E: Real, D: Device<E>, T: Tape<E, D>>(
     x: Matrix<E, D, T>,
     weight: &Matrix<E, D>,
@@ -76,13 +76,13 @@ fn report<E: Real, D: Device<E>, T: Tape<E, D>>(
     }
 }
 
-/// Of each row of log-probabilities.
+/// Entropy of each row of log-probabilities.
 fn entropy<E: Real, D: Device<E>, T: Tape<E, D>>(logps: Matrix<E, D, T>) -> Result<Column<E, D, T>, D::Err> {
     let p = logps.retaped::<T>().try_exp()?;
     p.try_mul(logps)?.try_sum::<_, Axis<1>>()?.try_negate()
 }
 
-/// Of each row, that of its target.
+/// The log-probability of each row's target.
 fn pick<E: Real, D: Device<E>, T: Tape<E, D>>(
     logps: Matrix<E, D, T>,
     targets: &[Token],

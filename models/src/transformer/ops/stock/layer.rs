@@ -9,7 +9,6 @@ use dfdx::prelude::{
 use super::attention::attend;
 use super::recomputed::Block;
 use crate::real::Real;
-use crate::transformer::Config;
 use crate::transformer::ops::{Causal, Matrix};
 
 /// `x + o(attend(q(n), k(n), v(n)))`.
@@ -80,7 +79,7 @@ pub(in crate::transformer) fn linear<E: Real, D: Device<E>, T: Tape<E, D>>(
     y.try_add(bias)
 }
 
-/// These rows of `x`.
+/// The rows of `x` with these numbers.
 pub(in crate::transformer) fn gather<E: Real, D: Device<E>, T: Tape<E, D>>(
     x: Matrix<E, D, T>,
     rows: Vec<usize>,
@@ -88,17 +87,4 @@ pub(in crate::transformer) fn gather<E: Real, D: Device<E>, T: Tape<E, D>>(
     let shape = (rows.len(),);
     let rows = x.device().try_tensor_from_vec(rows, shape)?;
     x.try_gather(rows)
-}
-
-/// Most numbers that exist at once in a pass forward and back, weights and their gradient not counted: the residual
-/// stream between the halves of layers, and everything inside the largest half, with its slopes.
-pub(super) fn needs(config: &Config, logits_at_once: usize, lengths: &[usize]) -> usize {
-    let (rows, longest) = (lengths.iter().sum::<usize>(), lengths.iter().copied().max().unwrap_or(0));
-    let (hidden, padded) = (config.hidden_size, lengths.len() * longest);
-    let stream = rows * hidden * (2 * config.num_hidden_layers + 8);
-    let scores = lengths.len() * config.num_attention_heads * longest * longest;
-    let attention = 8 * scores + rows * 24 * hidden + padded * 16 * hidden;
-    let feed_forward = rows * (12 * hidden + 12 * config.intermediate_size);
-    let logits = (rows * config.vocab_size).min(logits_at_once.max(config.vocab_size));
-    stream + attention.max(feed_forward).max(8 * logits)
 }

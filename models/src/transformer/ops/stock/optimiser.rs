@@ -1,4 +1,4 @@
-//! Gradients, and one optimiser step of one weight, where the weight is.
+//! Gradients and optimiser steps as tensor operations, on the device of the weights.
 
 use dfdx::prelude::{Device, Gradients, HasShape, SgdConfig, Storage, TryAdd, TryDiv, TryMul, TrySub};
 
@@ -6,8 +6,8 @@ use crate::optim::Factors;
 use crate::real::Real;
 use crate::transformer::ops::Matrix;
 
-/// Adds the gradient of a weight to `sum`, by a step of descent at the rate -1: dfdx's `Gradients::get` panics where there is
-/// no memory for a copy.
+/// Adds the gradient of a weight to `sum`, as an SGD step at learning rate -1: dfdx's `Gradients::get` panics when
+/// there is no memory for a copy.
 pub(super) fn accumulate<E: Real, D: Device<E>>(
     sum: &mut Matrix<E, D>,
     gradients: &mut Gradients<E, D>,

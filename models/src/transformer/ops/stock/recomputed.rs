@@ -1,7 +1,8 @@
-//! Half a layer as one operation on the tape, of which only the input is kept: the way back computes the rest again.
+//! Activation checkpointing: half a layer is one operation on the tape that keeps its input only, and is recomputed in
+//! the backward pass.
 //!
-//! dfdx keeps every activation, and every slope of one, until the whole way back is done. Of a layer at a time that is
-//! little; of all layers it would be more than a device has.
+//! dfdx keeps every activation and its gradient until the whole backward pass is done. For one half layer at a time
+//! that is little; for all layers it would exceed the memory of a device.
 
 use std::mem::swap;
 
@@ -10,12 +11,12 @@ use dfdx::prelude::{Backward, Device, OwnedTape, PutTape, SplitTape, Storage, Ta
 use crate::real::Real;
 use crate::transformer::ops::Matrix;
 
-/// A composition of dfdx's operations, with or without a tape.
+/// A composition of dfdx operations, with or without a tape.
 pub(super) trait Block<E: Real, D: Device<E>, const N: usize>: 'static {
     fn run<T: Tape<E, D>>(&self, x: Matrix<E, D, T>, weights: [&Matrix<E, D>; N]) -> Result<Matrix<E, D, T>, D::Err>;
 }
 
-/// Nothing else on the tape may read `x` or the weights: their slopes are put in place, not added.
+/// No other operation on the tape may read `x` or the weights: their gradients are written, not added.
 pub(super) fn recomputed<E: Real, D: Device<E>, T: Tape<E, D>, const N: usize>(
     block: impl Block<E, D, N>,
     x: Matrix<E, D, T>,

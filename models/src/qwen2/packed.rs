@@ -1,25 +1,30 @@
 //! Sequences laid end to end, and which rows their signals come from.
+//!
+//! Each row of an activation is one token of one sequence. There is no padding, and only attention knows where a
+//! sequence starts, so nothing can leak from one sequence into another.
 
-use crate::data::{Sequence, Signal, Token, Want};
+use crate::data::{Sequence, Signal, Signals, Token, Want};
+use crate::head::TokenOutput;
 
 /// A batch as rows.
-pub(super) struct Packed {
+#[derive(Clone, Debug)]
+pub struct Packed {
     /// Input of each row.
-    pub(super) tokens: Vec<Token>,
+    pub tokens: Vec<Token>,
     /// First row of each sequence, and after the last one the number of rows.
-    pub(super) starts: Vec<usize>,
+    pub starts: Vec<usize>,
     /// The rows that the head reads, in order.
-    pub(super) read: Vec<usize>,
+    pub read: Vec<usize>,
     /// For each completion token: where in `read` the row is that has seen everything before it. The row that has
     /// seen the token too comes right after.
-    pub(super) before: Vec<usize>,
+    pub before: Vec<usize>,
     /// The completion tokens.
-    pub(super) targets: Vec<Token>,
+    pub targets: Vec<Token>,
 }
 
 impl Packed {
     /// The last token of a completion is an input only where a scalar after it is wanted.
-    pub(super) fn new(batch: &[Sequence<'_>], want: &Want) -> Self {
+    pub fn new(batch: &[Sequence<'_>], want: &Want) -> Self {
         let after = usize::from(want.signals.contains(&Signal::ScalarAfter));
         let mut packed = Self { tokens: vec![], starts: vec![0], read: vec![], before: vec![], targets: vec![] };
         for Sequence { prompt, completion } in batch {
@@ -34,8 +39,42 @@ impl Packed {
         packed
     }
 
+    /// Number of completion tokens.
+    pub fn tokens_read(&self) -> usize {
+        self.before.len()
+    }
+
+    /// Signals of the completion tokens, from the head's output for each row of `read`. A scalar head reports its
+    /// scalar as `logp`.
+    pub fn signals(&self, outputs: &[TokenOutput], want: &Want) -> Signals {
+        let column = |&signal: &Signal| {
+            let of = |&row: &usize| match signal {
+                Signal::Logp | Signal::Scalar => outputs[row].logp,
+                Signal::Entropy => outputs[row].entropy,
+                Signal::ScalarAfter => outputs[row + 1].logp,
+            };
+            (signal, self.before.iter().map(of).collect())
+        };
+        Signals(want.signals.iter().map(column).collect())
+    }
+
+    /// The transpose of [`Packed::signals`]: a scalar may be before one token and after another.
+    pub fn cotangents(&self, cotangents: &Signals) -> Vec<TokenOutput> {
+        let mut rows = vec![TokenOutput::default(); self.read.len()];
+        for (signal, column) in &cotangents.0 {
+            for (&row, slope) in self.before.iter().zip(column) {
+                match signal {
+                    Signal::Logp | Signal::Scalar => rows[row].logp += slope,
+                    Signal::Entropy => rows[row].entropy += slope,
+                    Signal::ScalarAfter => rows[row + 1].logp += slope,
+                }
+            }
+        }
+        rows
+    }
+
     /// Length of the longest sequence.
-    pub(super) fn longest(&self) -> usize {
+    pub fn longest(&self) -> usize {
         self.starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
     }
 }

@@ -1,13 +1,12 @@
-//! Between the head's rows and the signals of the completion tokens.
+//! What the head is asked for.
 
 use super::ops::{Kind, Readout};
-use super::pack::Packed;
 use super::{Ops, Transformer};
-use crate::data::{Head, Signal, Signals, Want};
-use crate::head::Row;
+use crate::data::{Head, Want};
+use crate::qwen2::Packed;
 use crate::real::Real;
 
-/// Most logits that exist at once, unless a test says otherwise.
+/// Most logits that exist at once; tests set fewer.
 pub(super) const LOGITS: usize = 1 << 25;
 
 impl<E: Real, O: Ops<E>> Transformer<E, O> {
@@ -20,43 +19,15 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
     }
 }
 
-/// Of the completion tokens, from what the head said of the rows it read.
-pub(super) fn signals(rows: &[Row], packed: &Packed, want: &Want) -> Signals {
-    let column = |&signal: &Signal| {
-        let of = |&row: &usize| match signal {
-            Signal::Logp | Signal::Scalar => rows[row].logp,
-            Signal::Entropy => rows[row].entropy,
-            Signal::ScalarAfter => rows[row + 1].logp,
-        };
-        (signal, packed.before.iter().map(of).collect())
-    };
-    Signals(want.signals.iter().map(column).collect())
-}
-
-/// The way back of [`signals`]: a scalar may be before one token and after another.
-pub(super) fn cotangents(cotangents: &Signals, packed: &Packed) -> Vec<Row> {
-    let mut rows = vec![Row::default(); packed.read.len()];
-    for (signal, column) in &cotangents.0 {
-        for (&row, slope) in packed.before.iter().zip(column) {
-            match signal {
-                Signal::Logp | Signal::Scalar => rows[row].logp += slope,
-                Signal::Entropy => rows[row].entropy += slope,
-                Signal::ScalarAfter => rows[row + 1].logp += slope,
-            }
-        }
-    }
-    rows
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Backbone;
-    use crate::data::Sequence;
+    use crate::data::{Sequence, Signal, Signals};
     use crate::optim::Optimiser;
-    use crate::transformer::{Config, Cpu, Fused, Stock};
+    use crate::testing::differentiate;
+    use crate::transformer::{Backend, Config, Cpu, Fused, Stock};
 
-    fn chunks_change_nothing<O: Ops<f64, Device = Cpu>>() {
+    fn chunks_change_nothing<O: Backend<f64, Device = Cpu>>() {
         let config = Config {
             vocab_size: 5,
             hidden_size: 8,
@@ -82,14 +53,14 @@ mod tests {
             let want = Want { signals, temperature: 1.2 };
             let run = |logits_at_once: usize| {
                 let mut model = Transformer::<f64, O>::new(config.clone(), head, &Optimiser::EXACT, 2).unwrap();
-                model.nudge(model.parameters.last().unwrap().name.clone().as_str(), 3, 0.7);
+                let last = model.parameters.last().unwrap().name.clone();
+                model.nudge(&last, 3, 0.7).unwrap();
                 model.logits_at_once = logits_at_once;
                 let mut seen = Signals::default();
-                let mut loss = |s: &Signals| {
+                differentiate(&mut model, &batch, &want, |s| {
                     seen = s.clone();
                     Signals(s.0.iter().map(|(k, column)| (*k, column.iter().map(slope).collect())).collect())
-                };
-                model.backward(&batch, &want, &mut loss).unwrap();
+                });
                 let gradient: Vec<f64> = model.gradient().flat_map(|(_, g)| g).collect();
                 (seen, gradient)
             };
