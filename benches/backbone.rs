@@ -44,23 +44,24 @@ fn read(group: &mut BenchmarkGroup<'_, WallTime>, size: &Size) {
 fn step(group: &mut BenchmarkGroup<'_, WallTime>, size: &Size) {
     let data = size.data();
     let cotangent = -1.0 / (size.batch * size.length) as f64;
-    let mut loss =
-        |signals: &Signals| Signals([(Signal::Logp, vec![cotangent; signals.0[&Signal::Logp].len()])].into());
+    let cotangents = Signals([(Signal::Logp, vec![cotangent; size.batch * size.length])].into());
     group.throughput(Throughput::Elements((size.batch * size.length) as u64));
     group.bench_function(size.name, |bencher| {
         let mut model = size.model(Device::Cpu);
         bencher.iter(|| {
-            model.backward(&data.sequences(), &want(), &mut loss).expect("a gradient");
-            model.step(1e-5).expect("a step")
+            let (_, pass) = model.forward(&data.sequences(), &want()).expect("signals");
+            pass.backward(&cotangents).expect("a gradient");
+            let norm = model.gradient_norm().expect("a finite gradient");
+            model.step(1e-5, norm).expect("a step")
         });
     });
 }
 
 fn sample(group: &mut BenchmarkGroup<'_, WallTime>, size: &Size) {
-    let (data, keys, how) = (size.data(), size.keys(), size.sampling());
+    let (data, how) = (size.data(), size.sampling());
     group.throughput(Throughput::Elements((size.batch * size.drawn) as u64));
     group.bench_function(size.name, |bencher| {
-        let mut model = size.model(Device::Cpu);
-        bencher.iter(|| model.sample(&data.prompts(), &keys, &how).expect("completions"));
+        let model = size.model(Device::Cpu);
+        bencher.iter(|| model.draw(&data.requests(), &how).expect("completions"));
     });
 }

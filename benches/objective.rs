@@ -27,7 +27,7 @@ fn main() {
     for (name, groups, size, lengths) in BATCHES {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let lengths = (0..groups).map(|_| (0..size).map(|_| rng.random_range(lengths.clone())).collect());
-        let x = experience(Layout::new(&lengths.collect::<Vec<_>>()), &mut rng);
+        let x = experience(Layout::new(&lengths.collect::<Vec<_>>()).unwrap(), &mut rng);
         evaluate(&mut group(&mut criterion, &format!("{name}/evaluate"), &x), &x);
         credit(&mut group(&mut criterion, &format!("{name}/credit"), &x), &x);
     }
@@ -44,7 +44,7 @@ fn group<'a>(criterion: &'a mut Criterion, name: &str, x: &Experience) -> Benchm
 fn evaluate(group: &mut BenchmarkGroup<'_, WallTime>, x: &Experience) {
     for (name, preset, algorithm) in BuiltIn::all() {
         let objective = algorithm.objective();
-        let x = x.clone().with(Column::Advantage, credit_of(&*algorithm).evaluate(x));
+        let x = x.clone().with(Column::ADVANTAGE, credit_of(&*algorithm).evaluate(x)).unwrap();
         let id = BenchmarkId::from_parameter(format!("{name}-{preset}"));
         group.bench_function(id, |bencher| bencher.iter(|| objective.evaluate(black_box(&x))));
     }
@@ -64,14 +64,14 @@ fn experience(layout: Layout, rng: &mut ChaCha8Rng) -> Experience {
     let mut x = Experience::new(layout);
     for column in Column::ALL {
         let values = match column {
-            Column::Logp | Column::OldLogp | Column::RefLogp | Column::SampledLogp => {
+            Column::LOGP | Column::OLD_LOGP | Column::REF_LOGP | Column::SAMPLED_LOGP => {
                 logp.iter().map(|logp| logp + rng.random_range(-0.1..0.1)).collect()
             }
-            Column::Reward => (0..x.layout().count(column.level())).map(|_| f64::from(rng.random_bool(0.5))).collect(),
-            Column::Duplicate | Column::Truncated => vec![0.0; x.layout().count(column.level())],
+            Column::REWARD => (0..x.layout().count(column.level())).map(|_| f64::from(rng.random_bool(0.5))).collect(),
+            Column::DUPLICATE | Column::TRUNCATED => vec![0.0; x.layout().count(column.level())],
             _ => (0..x.layout().count(column.level())).map(|_| rng.random_range(-1.5..1.5)).collect(),
         };
-        x.set(column, values);
+        x.set(column, values).unwrap();
     }
     x
 }

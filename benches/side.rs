@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use oreal::algos::Level;
 use oreal::envs::Problem;
-use oreal::models::{Device, END, Model, Sampling, Signal, Signals, Token};
+use oreal::models::{Device, END, InProcess, Model, Sampling, Signal, Signals, Token};
 use oreal::rollout::sequences;
 use oreal::{Config, Experiment, Run, train};
 use rand::rngs::ChaCha8Rng;
@@ -97,22 +97,21 @@ impl Subject {
     /// The loss is the mean of `-weight * logp` over the batch's tokens.
     fn step(&mut self) -> Value {
         let scale = -1.0 / self.weights.len() as f64;
-        let mut value = 0.0;
-        let mut loss = |signals: &Signals| {
-            let pairs = self.weights.iter().zip(&signals.0[&Signal::Logp]);
-            value = scale * pairs.map(|(weight, logp)| weight * logp).sum::<f64>();
-            Signals([(Signal::Logp, self.weights.iter().map(|weight| scale * weight).collect())].into())
-        };
         let clock = Instant::now();
-        self.model.backward(&self.data.sequences(), &want(), &mut loss).expect("a gradient");
-        let step = self.model.step(1e-5).expect("a step");
-        json!({ "ms": since(clock), "loss": value, "norm": step.gradient_norm })
+        let (signals, pass) = self.model.forward(&self.data.sequences(), &want()).expect("signals");
+        let pairs = self.weights.iter().zip(&signals.0[&Signal::Logp]);
+        let value = scale * pairs.map(|(weight, logp)| weight * logp).sum::<f64>();
+        let cotangents = self.weights.iter().map(|weight| scale * weight).collect();
+        pass.backward(&Signals([(Signal::Logp, cotangents)].into())).expect("a gradient");
+        let norm = self.model.gradient_norm().expect("a finite gradient");
+        self.model.step(1e-5, norm).expect("a step");
+        json!({ "ms": since(clock), "loss": value, "norm": norm })
     }
 
     fn sample(&mut self, temperature: f64) -> Value {
         let how = Sampling { temperature, ..self.size.sampling() };
         let clock = Instant::now();
-        let drawn = self.model.sample(&self.data.prompts(), &self.size.keys(), &how).expect("completions");
+        let drawn = self.model.draw(&self.data.requests(), &how).expect("completions");
         let ms = since(clock);
         let tokens: Vec<&Vec<Token>> = drawn.iter().map(|completion| &completion.tokens).collect();
         json!({ "ms": ms, "tokens": tokens })
@@ -122,9 +121,9 @@ impl Subject {
 /// The settings are put over those of toy addition.
 fn training(set: &[String], folder: &Path) {
     let experiment = Experiment::from_config(Config::from_toml("", "the request", set).expect("settings"));
-    let start = experiment.start(&mut |_| {}).expect("a start");
+    let start = experiment.warm_up(&mut |_| {}).expect("a start");
     start.policy.save(folder).expect("a folder that can be written");
-    start.tokenizer.save(&folder.join("tokenizer.json")).expect("a folder that can be written");
+    start.renderer.save(folder).expect("a folder that can be written");
     let mut run = experiment.prepare(&start).expect("a policy of a known size");
     answer(&introduction(&mut run));
     if line().is_none() {
@@ -148,17 +147,18 @@ fn training(set: &[String], folder: &Path) {
 }
 
 /// What TRL needs to do the same, and some log-probabilities to check it by.
-fn introduction(run: &mut Run<'_>) -> Value {
+fn introduction(run: &mut Run) -> Value {
     let problems: Vec<Problem> = (0..run.settings.train.steps).flat_map(|step| run.problems(step)).collect();
-    let problems: Vec<_> = problems.iter().map(|problem| (&problem.prompt, &problem.answer)).collect();
+    let problems: Vec<_> =
+        problems.iter().map(|problem| (problem.prompt.to_string(), problem.answer.clone())).collect();
     let first = run.problems(0);
-    let policy = run.roles.policy().expect("a policy");
-    let (groups, _) = run.rollout.groups(policy, 0, first, 1).expect("completions");
+    let (policy, rollout) = (run.roles.policy().expect("a policy"), run.rollout());
+    let (groups, _) = rollout.groups(policy, &mut InProcess::default(), 0, first, 1).expect("completions");
     let sequences = sequences(&groups);
     let signals = policy.read(&sequences, &want()).expect("signals");
     let sequences: Vec<_> = sequences.iter().map(|sequence| (sequence.prompt, sequence.completion)).collect();
     json!({
-        "problems": problems, "max_tokens": run.rollout.sampling.max_tokens, "end": END,
+        "problems": problems, "max_tokens": rollout.sampling.max_tokens, "end": END,
         "sequences": sequences, "logp": signals.0[&Signal::Logp],
     })
 }

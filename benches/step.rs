@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use oreal::algos::{BuiltIn, Grpo, Oreal, Ppo, Rft};
-use oreal::{Config, Experiment, Run, Start, StepRecord, train};
+use oreal::{Config, Experiment, Run, StepRecord, WarmedUp, train};
 
 /// Steps of warm-up.
 const WARM_UP: usize = 600;
@@ -26,7 +26,7 @@ fn main() {
         .measurement_time(Duration::from_secs(5))
         .configure_from_args();
     let experiments = experiments();
-    let start = experiments[0].1.start(&mut |_| {}).expect("a start");
+    let start = experiments[0].1.warm_up(&mut |_| {}).expect("a start");
     table(&experiments, &start);
     timings(&mut criterion, &experiments, &start);
     criterion.final_summary();
@@ -39,8 +39,8 @@ fn experiments() -> Vec<(&'static str, Experiment)> {
         ("ppo", BuiltIn::Ppo(Ppo::default())),
         ("rft", BuiltIn::Rft(Rft::default())),
     ];
-    let experiment = |algorithm| {
-        Experiment::from_config(Config { algorithm, ..Config::default() }).with(|settings| {
+    let experiment = |algorithm: BuiltIn| {
+        Experiment::from_config(Config { algorithm: algorithm.into(), ..Config::default() }).with(|settings| {
             settings.warm_up.steps = WARM_UP;
             settings.train.steps = STEPS;
         })
@@ -48,14 +48,14 @@ fn experiments() -> Vec<(&'static str, Experiment)> {
     algorithms.map(|(name, algorithm)| (name, experiment(algorithm))).into()
 }
 
-fn timings(criterion: &mut Criterion, experiments: &[(&str, Experiment)], start: &Start) {
+fn timings(criterion: &mut Criterion, experiments: &[(&str, Experiment)], start: &WarmedUp) {
     let mut group = criterion.benchmark_group(format!("{STEPS} steps"));
     group.throughput(Throughput::Elements(STEPS as u64));
     for (name, experiment) in experiments {
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter_batched(
                 || experiment.prepare(start).expect("a policy of a known size"),
-                |run| records(run),
+                records,
                 BatchSize::PerIteration,
             );
         });
@@ -63,7 +63,7 @@ fn timings(criterion: &mut Criterion, experiments: &[(&str, Experiment)], start:
     group.finish();
 }
 
-fn table(experiments: &[(&str, Experiment)], start: &Start) {
+fn table(experiments: &[(&str, Experiment)], start: &WarmedUp) {
     println!("pass rate of the start: {}\n", start.pass_rate);
     println!("           ms/step  sample   judge    fill  update  learnt from");
     for (name, experiment) in experiments {
@@ -86,7 +86,7 @@ fn row(records: &[StepRecord]) -> String {
     format!("{:7.1} {shares}  {kept:.0} of {drawn:.0}", 1e3 * whole)
 }
 
-fn records(mut run: Run<'_>) -> Vec<StepRecord> {
+fn records(mut run: Run) -> Vec<StepRecord> {
     let mut records = Vec::new();
     let trained = train(&mut run, &mut |done| {
         records.push(StepRecord::new(done));

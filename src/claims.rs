@@ -1,8 +1,9 @@
-//! The claims laboratory: what the theory of outcome-reward reinforcement learning says, each statement an executable check.
+//! Statements from the theory of outcome-reward reinforcement learning, each with an executable check.
 //!
-//! In reading order: what a [`Claim`] is and how its [`Evidence`] becomes a [`Verdict`]; the claims, a file for each topic;
-//! [`page`], how they are shown. Everything runs the algorithms of [`crate::algos`] in a [`crate::lab::Lab`]. To add a claim:
-//! its entry in the list of its topic.
+//! A [`Claim`] has a check that computes [`Evidence`] and a [`Control`], the same check on something wrong on purpose,
+//! which must fail. The evidence alone determines the [`Verdict`]. Each topic has a file with its list of claims; to
+//! add a claim, add an entry to the list. [`page`] prints the results. Exact checks run the algorithms of
+//! [`crate::algos`] in a [`crate::lab::Lab`], empirical ones train transformers.
 
 mod claim;
 mod evidence;
@@ -10,9 +11,10 @@ pub mod page;
 mod variants;
 
 mod best_of_n;
+mod bias_and_noise;
 mod estimators;
 mod gradients;
-mod moments;
+mod off_policy;
 mod reward_model;
 mod seeds;
 mod shaping;
@@ -21,16 +23,16 @@ mod token_rewards;
 mod training;
 mod variance;
 
+pub use bias_and_noise::{BiasAndNoise, table};
 pub use claim::{Check, Claim, Control, Finding, Topic};
-pub use evidence::{Evidence, Row, TOLERANCE, Verdict};
-pub use moments::{Moment, table};
+pub use evidence::{Evidence, Measurement, TOLERANCE, Verdict};
 
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::lab::worlds;
 
-/// Every claim, topic by topic.
+/// Every claim, ordered by topic.
 pub fn all() -> Vec<Claim> {
     let topics = [
         best_of_n::claims(),
@@ -38,6 +40,7 @@ pub fn all() -> Vec<Claim> {
         shaping::claims(),
         gradients::claims(),
         estimators::claims(),
+        off_policy::claims(),
         token_rewards::claims(),
         reward_model::claims(),
         variance::claims(),
@@ -46,7 +49,11 @@ pub fn all() -> Vec<Claim> {
     topics.into_iter().flatten().collect()
 }
 
-/// The claim of this name, or all; those that are checked by training only when asked for.
+/// The claim named `name`, or every claim if `None`. Claims that are checked by training are included only if
+/// `empirical`.
+///
+/// # Errors
+/// If there is no claim of that name, or if it is empirical and `empirical` is false.
 pub fn chosen(name: Option<&str>, empirical: bool) -> Result<Vec<Claim>> {
     let (chosen, left_out): (Vec<Claim>, Vec<Claim>) =
         all().into_iter().partition(|claim| empirical || !claim.is_empirical());
@@ -63,7 +70,11 @@ pub fn chosen(name: Option<&str>, empirical: bool) -> Result<Vec<Claim>> {
     if one.is_empty() { Err(Error::setting(name, problem)) } else { Ok(one) }
 }
 
-/// Runs the checks, exact ones beside each other. `watch` is told what is being trained and how far all is, from 0 to 1.
+/// Runs the checks: exact claims in parallel, then empirical ones one after another. While training, `watch` is called
+/// with the name of the current claim and the share of all training that is done, from 0 to 1.
+///
+/// # Errors
+/// The first error of a check.
 pub fn find(claims: &[Claim], watch: &mut dyn FnMut(&str, f64)) -> Result<Vec<Finding>> {
     let (trained, exact): (Vec<&Claim>, Vec<&Claim>) = claims.iter().partition(|claim| claim.is_empirical());
     let mut findings = exact.par_iter().map(|claim| claim.find(&mut |_| {})).collect::<Result<Vec<_>>>()?;
@@ -74,7 +85,10 @@ pub fn find(claims: &[Claim], watch: &mut dyn FnMut(&str, f64)) -> Result<Vec<Fi
     Ok(findings)
 }
 
-/// An error that names the findings that are not as recorded.
+/// Checks that every finding is as recorded.
+///
+/// # Errors
+/// [`Error::Claims`] with the names of those that are not.
 pub fn judge(findings: &[Finding]) -> Result<()> {
     let other = findings.iter().filter(|finding| !finding.as_recorded);
     let names: Vec<&str> = other.map(|finding| finding.claim.name).collect();

@@ -1,20 +1,43 @@
 //! The command line: its words, and what each calls.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use indicatif::{ProgressBar, ProgressStyle};
-use oreal_algos::BuiltIn;
+use indicatif::ProgressBar;
 use oreal_models::Device;
+use toml::Table;
 
+use crate::catalogue::{Catalogue, section};
 use crate::claims;
-use crate::compare::{ALGORITHMS, compare, new_folder, table};
+use crate::compare::{ALGORITHMS, Variant, compare, experiments};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Progress};
+use crate::experiment::Experiment;
+use crate::folder::reserve_numbered;
+use crate::record::{Report, pretty};
 use crate::show;
+use crate::table::table;
+use crate::terminal::{Bars, print, style, width};
+
+/// Runs the command line for a catalogue, on the arguments of the process. An error is printed, and the exit code says so.
+pub(crate) fn main(catalogue: &Catalogue) -> ExitCode {
+    oreal_models::keep_memory();
+    oreal_models::allow_tf32();
+    match Cli::parse().run(catalogue).and_then(|text| print(&text)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The same on other arguments, the program's name first; what it would print.
+pub(crate) fn run(catalogue: &Catalogue, arguments: &[&str]) -> Result<String> {
+    Cli::try_parse_from(arguments).map_err(|problem| Error::part("arguments", problem))?.run(catalogue)
+}
 
 /// Outcome-reward reinforcement learning of language models, where an algorithm is an equation.
 ///
@@ -44,7 +67,7 @@ enum Command {
 
 #[derive(Debug, Args, Default)]
 struct Compare {
-    /// Settings common to all runs (TOML); its [algorithm] is not used
+    /// Settings common to all runs (TOML); those of its [algorithm] apply to the algorithm of that name
     file: Option<PathBuf>,
     /// Which algorithms, NAME or NAME/PRESET
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
@@ -65,7 +88,7 @@ struct Train {
 struct Show {
     /// NAME or NAME/PRESET
     algorithm: String,
-    /// Change a setting, as in --set eta=1
+    /// Change a setting, as in --set eta=1, or add a term, as in --set added.entropy=0.01
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
@@ -120,70 +143,120 @@ impl Options {
 
 impl Cli {
     /// Does what was asked.
-    pub fn run(self) -> Result<()> {
+    fn run(self, catalogue: &Catalogue) -> Result<String> {
         match self.command.unwrap_or(Command::Compare(Compare::default())) {
-            Command::Compare(compare) => compare.run(),
-            Command::Train(train) => train.run(),
-            Command::List => print(&show::list()),
-            Command::Show(show) => print(&show::page(&named(&show.algorithm, &show.set)?)),
+            Command::Compare(compare) => compare.run(catalogue),
+            Command::Train(train) => train.run(catalogue),
+            Command::List => Ok(show::list(catalogue)),
+            Command::Show(show) => show.run(catalogue),
             Command::Claims(claims) => claims.run(),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Cli::command(), "oreal", &mut script);
-                print(&String::from_utf8_lossy(&script))
+                Ok(String::from_utf8_lossy(&script).into_owned())
             }
         }
     }
 }
 
 impl Compare {
-    fn run(self) -> Result<()> {
+    fn run(self, catalogue: &Catalogue) -> Result<String> {
         let set = self.options.settings();
-        let Options { out, quiet, .. } = self.options;
+        let (of_algorithm, set): (Vec<String>, Vec<String>) =
+            set.into_iter().partition(|s| s.starts_with("algorithm."));
         let config = match &self.file {
-            Some(file) => Config::from_file(file, &set)?,
-            None => Config::from_toml(TOY, "settings", &set)?,
+            Some(file) => catalogue.config_from_file(file, &set)?,
+            None => catalogue.config_from_toml(TOY, "settings", &set)?,
         };
         let names = if self.algorithms.is_empty() { ALGORITHMS.map(str::to_owned).to_vec() } else { self.algorithms };
-        let labelled = |name: &String| Ok((name.replace('/', "-"), named(name, &[])?));
-        let algorithms = names.iter().map(labelled).collect::<Result<Vec<_>>>()?;
-        let folder = new_folder(&out, &format!("compare-{}", config.env.name()))?;
-        let mut bars = Bars::new(quiet);
-        let (start, reports) = compare(&config, &algorithms, &folder, &mut |algorithm, progress| {
+        let said = self.file.as_deref().map(Config::algorithm_section).transpose()?.flatten();
+        let label = said.as_ref().map(label_of);
+        if let Some(label) = label.as_ref().filter(|label| !names.contains(label)) {
+            let problem = format!("the file's [algorithm] is {label}, which is not compared: name it in --algorithms");
+            return Err(Error::setting("algorithm.name", problem));
+        }
+        let variant = |name: &String| {
+            let start = said.clone().filter(|_| label.as_ref() == Some(name));
+            let algorithm = named(name, start, &of_algorithm, catalogue)?.algorithm;
+            Ok(Variant { label: name.replace('/', "-"), algorithm })
+        };
+        let variants = names.iter().map(variant).collect::<Result<Vec<_>>>()?;
+        // Checks everything before a folder is made.
+        for (label, experiment) in experiments(&config, &variants, &self.options.out)? {
+            notices(&experiment, &format!("{label}: "));
+        }
+        let folder = reserve_numbered(&self.options.out, &format!("compare-{}", config.env.name))?;
+        let mut bars = Bars::new(self.options.quiet);
+        let (start, reports) = compare(&config, &variants, folder.path(), &mut |algorithm, progress| {
             bars.show(algorithm.unwrap_or("warm-up"), &progress);
         })?;
         bars.finish();
-        print(&format!(
-            "\npass rate of {} completions of held-out problems of {}, with 95% intervals\n\n{}\nwarm-up took {:.1} s; everything is recorded \
-             in {}\n",
-            start.pass_rate.completions,
-            config.env.name(),
-            table(&reports),
+        Ok(format!(
+            "{}\nwarm-up took {:.1} s; recorded in {}\n",
+            summary(&reports, &config.env.name),
             start.seconds,
-            folder.display()
+            folder.path().display()
         ))
     }
 }
 
 impl Train {
-    fn run(self) -> Result<()> {
-        let config = Config::from_file(&self.file, &self.options.settings())?;
-        let Options { out, quiet, .. } = self.options;
-        let folder = new_folder(&out, &format!("{}-{}", config.env.name(), config.algorithm.name()))?;
-        let experiment = Experiment::from_config(config).record_in(&folder);
-        let mut bars = Bars::new(quiet);
-        let start = experiment.start(&mut |progress| bars.show("warm-up", &progress))?;
+    fn run(self, catalogue: &Catalogue) -> Result<String> {
+        let config = catalogue.config_from_file(&self.file, &self.options.settings())?;
+        let (env, name) = (config.env.name.clone(), format!("{}-{}", config.env.name, config.algorithm.name));
+        let experiment = Experiment::from_config(config);
+        experiment.check()?;
+        notices(&experiment, "");
+        let folder = reserve_numbered(&self.options.out, &name)?;
+        let experiment = experiment.record_in(folder.path());
+        let mut bars = Bars::new(self.options.quiet);
+        let start = experiment.warm_up(&mut |progress| bars.show("warm-up", &progress))?;
         let report = experiment.train(&start, &mut |progress| bars.show("training", &progress))?;
         bars.finish();
-        print(&format!("\n{}\nrecorded in {}\n", table(&[report]), folder.display()))
+        Ok(format!("{}\nrecorded in {}\n", summary(&[report], &env), folder.path().display()))
     }
 }
 
+impl Show {
+    fn run(self, catalogue: &Catalogue) -> Result<String> {
+        let of_algorithm = |setting: &String| match setting.starts_with("added.") {
+            true => setting.clone(),
+            false => format!("algorithm.{setting}"),
+        };
+        let set: Vec<String> = self.set.iter().map(of_algorithm).collect();
+        let config = named(&self.algorithm, None, &set, catalogue)?;
+        let about = catalogue.algorithms().iter().find(|entry| entry.name == config.algorithm.name);
+        Ok(show::page(&config, about.map_or("", |entry| &entry.about)))
+    }
+}
+
+/// What a user should know before a run starts.
+fn notices(experiment: &Experiment, label: &str) {
+    experiment.notices().iter().for_each(|notice| eprintln!("note: {label}{notice}"));
+}
+
+/// The table, and what its numbers are.
+fn summary(reports: &[Report], env: &str) -> String {
+    let Some(first) = reports.first() else { return String::new() };
+    let before = &first.before;
+    let mut text = format!(
+        "\npass rate on {} held-out problems of {env}, {} completions, with 95% intervals;\ntrain: rollouts of the last \
+         tenth of the steps\n\n{}",
+        before.problems,
+        before.completions,
+        table(reports, width())
+    );
+    for report in reports.iter().filter(|report| report.after.ungraded > 0) {
+        text += &format!("{}: {} completions could not be graded\n", report.algorithm, report.after.ungraded);
+    }
+    text
+}
+
 impl Claims {
-    fn run(self) -> Result<()> {
+    fn run(self) -> Result<String> {
         if self.moments {
             let table = claims::table()?;
-            return print(&if self.json { json(&table) } else { claims::page::moments(&table) });
+            return Ok(if self.json { json(&table)? } else { claims::page::moments(&table) });
         }
         let mut claims = claims::chosen(self.name.as_deref(), self.empirical)?;
         if self.markdown && self.empirical {
@@ -195,85 +268,37 @@ impl Claims {
             bar.set_position((1000.0 * share) as u64);
         })?;
         bar.finish_and_clear();
-        print(&match &findings[..] {
-            _ if self.json => json(&findings),
+        let text = match &findings[..] {
+            _ if self.json => json(&findings)?,
             _ if self.markdown && self.empirical => claims::page::trained(&findings),
             _ if self.markdown => claims::page::markdown(&findings, &claims::table()?),
             [one] if self.name.is_some() => claims::page::page(one),
             all => claims::page::table(all),
-        })?;
-        claims::judge(&findings)
+        };
+        // Printed also where a verdict is not the recorded one, which is an error.
+        print(&text)?;
+        claims::judge(&findings).map(|()| String::new())
     }
 }
 
-fn json(what: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(what).unwrap_or_default() + "\n"
+fn json(what: &impl serde::Serialize) -> Result<String> {
+    Ok(String::from_utf8_lossy(&pretty(what)?).into_owned() + "\n")
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+/// `NAME` or `NAME/PRESET` of an [algorithm] section.
+fn label_of(section: &Table) -> String {
+    let word = |key: &str| section.get(key).and_then(|value| value.as_str());
+    let name = word("name").unwrap_or_default();
+    word("preset").map_or_else(|| name.to_owned(), |preset| format!("{name}/{preset}"))
 }
 
 /// What is compared on when no file says otherwise.
 const TOY: &str = "[env]\nname = \"addition\"";
 
-/// A bar for whatever is running; the one before it is left standing, full.
-struct Bars {
-    quiet: bool,
-    current: Option<(String, ProgressBar)>,
-}
-
-impl Bars {
-    fn new(quiet: bool) -> Bars {
-        Bars { quiet, current: None }
-    }
-
-    fn show(&mut self, name: &str, progress: &Progress<'_>) {
-        let (done, total, message) = match progress {
-            Progress::WarmUp { done, total } => (*done, *total, String::new()),
-            Progress::Step { record, total } => {
-                (record.step + 1, *total, format!("pass rate {:5.1}%", 100.0 * record.pass_rate))
-            }
-        };
-        if self.quiet {
-            return;
-        }
-        if self.current.as_ref().is_none_or(|(current, _)| current != name) {
-            self.finish();
-            let bar = ProgressBar::new(total as u64).with_prefix(name.to_owned());
-            bar.set_style(style("{prefix:10} {bar:40} {pos:>4}/{len} {elapsed:>4} {msg}"));
-            self.current = Some((name.to_owned(), bar));
-        }
-        if let Some((_, bar)) = &self.current {
-            bar.set_message(message);
-            bar.set_position(done as u64);
-        }
-    }
-
-    fn finish(&mut self) {
-        if let Some((_, bar)) = self.current.take() {
-            bar.abandon();
-        }
-    }
-}
-
-/// An algorithm by `NAME` or `NAME/PRESET`, with settings put over it.
-fn named(name: &str, set: &[String]) -> Result<BuiltIn> {
-    let (algorithm, preset) = name.split_once('/').unwrap_or((name, ""));
-    let mut settings = vec![format!("algorithm.name={algorithm:?}")];
-    if !preset.is_empty() {
-        settings.push(format!("algorithm.preset={preset:?}"));
-    }
-    settings.extend(set.iter().map(|setting| format!("algorithm.{setting}")));
-    Ok(Config::from_toml("", name, &settings)?.algorithm)
-}
-
-/// To standard output; a reader that has gone away is no error.
-fn print(text: &str) -> Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::file(Path::new("standard output"), problem))
-        }
-        _ => Ok(()),
-    }
+/// A configuration with the algorithm `NAME` or `NAME/PRESET`, with settings put over it: first those of a file, then
+/// overrides.
+fn named(name: &str, start: Option<Table>, overrides: &[String], catalogue: &Catalogue) -> Result<Config> {
+    let start = start.unwrap_or_else(|| section(name));
+    let text = toml::to_string(&Table::from_iter([("algorithm".to_owned(), start.into())])).unwrap_or_default();
+    catalogue.config_from_toml(&text, name, overrides)
 }

@@ -1,21 +1,34 @@
 //! An experiment's settings, as a TOML file says them. Every key has a default; an unknown key is an error.
 
+pub(crate) mod read;
+mod validate;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use oreal_models::{Device, Optimiser, Sampling, Schedule, Token};
-use serde::de::DeserializeOwned;
+use oreal_algos::{Added, Algorithm, Role};
+use oreal_models::{Device, Engine, Optimiser, Sampling, Schedule, Token};
+use oreal_toy_envs::Env;
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
 
-use crate::error::{Error, Result};
+use crate::catalogue::{Catalogue, Chosen};
+use crate::columns::DataColumn;
+use crate::error::Result;
+pub(crate) use validate::{algorithm as check_algorithm, env as check_env};
 
 /// Everything a run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Config {
+    /// Everything besides the environment and the algorithm.
     #[serde(flatten)]
     pub settings: Settings,
-    pub env: oreal_toy_envs::BuiltIn,
-    pub algorithm: oreal_algos::BuiltIn,
+    /// The environment, as `[env]`.
+    pub env: Chosen<dyn Env>,
+    /// The algorithm, as `[algorithm]`.
+    pub algorithm: Chosen<dyn Algorithm>,
+    /// Data columns of a user's own program, which no file says.
+    #[serde(skip)]
+    pub columns: Vec<DataColumn>,
 }
 
 /// Everything besides the environment and the algorithm, which may be a user's own.
@@ -26,13 +39,25 @@ pub struct Settings {
     pub seed: u64,
     /// Where a transformer is.
     pub device: Device,
+    /// The models of all roles.
     pub model: Architecture,
+    /// Imitation before training.
     pub warm_up: WarmUp,
+    /// Size of the training.
     pub train: Train,
+    /// How completions are drawn while training.
     pub sampling: Draw,
+    /// Learning rates.
     pub rates: Rates,
+    /// Where the weights of roles other than the policy come from, by role.
+    pub roles: BTreeMap<String, RoleSettings>,
+    /// How a gradient becomes a step.
     pub optimiser: Optimiser,
+    /// Terms added to the algorithm's reward and loss.
+    pub added: Added,
+    /// Pass rate before and after.
     pub evaluation: Evaluation,
+    /// What is written besides metrics.
     pub record: Record,
 }
 
@@ -44,17 +69,24 @@ pub enum Architecture {
     Table {},
     /// Qwen2's architecture at this size (in the words of its `config.json`), in f32.
     Transformer {
+        /// Layers.
         #[serde(default = "defaults::layers")]
         num_hidden_layers: usize,
+        /// Width of the residual stream.
         #[serde(default = "defaults::hidden_size")]
         hidden_size: usize,
+        /// Attention heads.
         #[serde(default = "defaults::heads")]
         num_attention_heads: usize,
-        /// Heads that keys and values have; queries share them in groups.
+        /// Heads of keys and values; each is shared by a group of query heads.
         #[serde(default = "defaults::kv_heads")]
         num_key_value_heads: usize,
+        /// Width of the feed-forward block.
         #[serde(default = "defaults::intermediate_size")]
         intermediate_size: usize,
+        /// The code that computes it; the device's own choice where not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        engine: Option<Engine>,
     },
 }
 
@@ -62,6 +94,7 @@ pub enum Architecture {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WarmUp {
+    /// Updates.
     pub steps: usize,
     /// Demonstrations a step.
     pub batch: usize,
@@ -75,12 +108,13 @@ pub struct WarmUp {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Train {
+    /// Training steps: each draws rollouts and learns from them.
     pub steps: usize,
     /// Problems a step.
     pub prompts: usize,
-    /// Completions of each.
+    /// Completions of each problem.
     pub rollouts: usize,
-    /// Most trajectories that are differentiated together; fewer where a GPU has no memory for so many. No result depends
+    /// Most trajectories in one forward and backward pass; fewer where a GPU has no memory for so many. No result depends
     /// on it, but for the last digits.
     pub micro_batch: usize,
 }
@@ -97,20 +131,39 @@ pub struct Draw {
     pub top_k: usize,
 }
 
-/// Highest learning rate of each role that learns, and the course all of them take.
+/// Highest learning rate of each role that learns, and the schedule all of them follow: linear warm-up, then a cosine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Rates {
-    pub policy: f64,
-    pub critic: f64,
-    pub reward_model: f64,
     /// Steps to the highest rate.
     pub warmup: u64,
     /// Share of the highest rate that the cosine ends at.
     pub floor: f64,
+    /// Highest learning rate by role; a role without one has that of the reward model.
+    #[serde(flatten)]
+    pub roles: BTreeMap<String, f64>,
 }
 
-/// The examination before and after.
+/// What a role other than the policy starts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoleSettings {
+    /// Its weights at the start of training.
+    pub start: Weights,
+}
+
+/// Where the weights of a role come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weights {
+    /// A copy of the policy before training, with a head of its own where it reports a scalar.
+    #[default]
+    Policy,
+    /// Random weights of the same size.
+    Fresh,
+}
+
+/// Pass rate on held-out problems, before and after training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Evaluation {
@@ -130,27 +183,20 @@ pub struct Record {
 }
 
 impl Config {
-    /// Reads a file, with `section.key=value` settings put over it.
+    /// Reads a file that names what is built in, with `section.key=value` settings put over it.
+    /// [`Catalogue::config_from_file`] reads one that names a user's own.
     pub fn from_file(path: &Path, overrides: &[String]) -> Result<Config> {
-        let text = std::fs::read_to_string(path).map_err(|problem| Error::file(path, problem))?;
-        Config::from_toml(&text, &path.display().to_string(), overrides)
+        Catalogue::built_in().config_from_file(path, overrides)
     }
 
-    /// Parses TOML; `place` is named in errors.
+    /// The same from TOML; `place` is named in errors.
     pub fn from_toml(text: &str, place: &str, overrides: &[String]) -> Result<Config> {
-        let mut table: Table = text.parse().map_err(|problem| Error::setting(place, problem))?;
-        for setting in overrides {
-            put(&mut table, setting)?;
-        }
-        let env = section(&mut table, "env", place)?.unwrap_or_else(|| named("addition"));
-        let algorithm = section(&mut table, "algorithm", place)?.unwrap_or_else(|| named("oreal"));
-        let config = Config {
-            env: typed(env, "env", place)?,
-            algorithm: typed(with_preset(algorithm, place)?, "algorithm", place)?,
-            settings: settings(table, place)?,
-        };
-        config.settings.validate(place)?;
-        Ok(config)
+        Catalogue::built_in().config_from_toml(text, place, overrides)
+    }
+
+    /// The [algorithm] section of a file; `None` where it has none.
+    pub(crate) fn algorithm_section(path: &Path) -> Result<Option<toml::Table>> {
+        read::algorithm_section(path)
     }
 
     /// As a file that gives the same configuration.
@@ -159,51 +205,20 @@ impl Config {
     }
 }
 
-impl Settings {
-    /// That no number makes a run impossible; `place` is named in errors.
-    pub fn validate(&self, place: &str) -> Result<()> {
-        let share = |x: f64| (0.0..=1.0).contains(&x);
-        let rate = |x: f64| x >= 0.0 && x.is_finite();
-        let table_elsewhere = self.model == Architecture::Table {} && self.device != Device::Cpu;
-        let checks = [
-            ("device", !table_elsewhere, "must be \"cpu\" where model.kind is \"table\""),
-            ("warm_up.batch", self.warm_up.batch > 0, "must be at least 1"),
-            ("warm_up.error_rate", share(self.warm_up.error_rate), "must be from 0 to 1"),
-            ("warm_up.rate", rate(self.warm_up.rate), "must be 0 or more"),
-            ("train.prompts", self.train.prompts > 0, "must be at least 1"),
-            ("train.rollouts", self.train.rollouts > 0, "must be at least 1"),
-            ("train.micro_batch", self.train.micro_batch > 0, "must be at least 1"),
-            (
-                "sampling.temperature",
-                self.sampling.temperature > 0.0,
-                "must be more than 0: training needs its logarithm",
-            ),
-            (
-                "sampling.top_p",
-                self.sampling.top_p > 0.0 && self.sampling.top_p <= 1.0,
-                "must be more than 0, at most 1",
-            ),
-            ("rates.policy", rate(self.rates.policy), "must be 0 or more"),
-            ("rates.critic", rate(self.rates.critic), "must be 0 or more"),
-            ("rates.reward_model", rate(self.rates.reward_model), "must be 0 or more"),
-            ("rates.floor", share(self.rates.floor), "must be from 0 to 1"),
-            ("evaluation.completions", self.evaluation.completions > 0, "must be at least 1"),
-            ("evaluation.temperature", rate(self.evaluation.temperature), "must be 0 or more"),
-        ];
-        match checks.iter().find(|(_, holds, _)| !holds) {
-            Some((key, _, problem)) => Err(Error::setting(place, format!("{key} {problem}"))),
-            None => Ok(()),
-        }
-    }
-}
-
 impl Draw {
-    pub(crate) fn sampling(&self, stop: Token, max_tokens: usize) -> Sampling {
-        Sampling { temperature: self.temperature, top_p: self.top_p, top_k: self.top_k, stop: vec![stop], max_tokens }
+    pub(crate) fn sampling(&self, stop: Vec<Token>, max_tokens: usize, vocabulary: usize) -> Sampling {
+        let Draw { temperature, top_p, top_k } = *self;
+        Sampling { temperature, top_p, top_k, stop, max_tokens, vocabulary: Some(vocabulary) }
     }
 }
 
 impl Rates {
+    /// Highest learning rate of a role.
+    pub fn of(&self, role: Role) -> f64 {
+        let of = |role: Role| self.roles.get(role.name()).copied();
+        of(role).or_else(|| of(Role::REWARD_MODEL)).unwrap_or_default()
+    }
+
     pub(crate) fn schedule(&self, peak: f64, steps: usize) -> Schedule {
         Schedule { peak, warmup: self.warmup, total: steps as u64, floor: self.floor }
     }
@@ -211,11 +226,8 @@ impl Rates {
 
 impl Default for Config {
     fn default() -> Self {
-        Config {
-            settings: Settings::default(),
-            env: oreal_toy_envs::Addition::default().into(),
-            algorithm: oreal_algos::BuiltIn::Oreal(oreal_algos::Oreal::default()),
-        }
+        // The built-in defaults are valid, which a test asserts.
+        Config::from_toml("", "defaults", &[]).expect("the defaults are valid")
     }
 }
 
@@ -227,6 +239,7 @@ impl Default for Architecture {
             num_attention_heads: defaults::heads(),
             num_key_value_heads: defaults::kv_heads(),
             intermediate_size: defaults::intermediate_size(),
+            engine: None,
         }
     }
 }
@@ -251,7 +264,9 @@ impl Default for Draw {
 
 impl Default for Rates {
     fn default() -> Self {
-        Rates { policy: 5e-4, critic: 1e-3, reward_model: 1e-3, warmup: 5, floor: 0.2 }
+        let roles = [(Role::POLICY, 5e-4), (Role::CRITIC, 1e-3), (Role::REWARD_MODEL, 1e-3)];
+        let roles = roles.map(|(role, rate)| (role.name().to_owned(), rate)).into();
+        Rates { warmup: 5, floor: 0.2, roles }
     }
 }
 
@@ -283,77 +298,4 @@ mod defaults {
     pub(super) fn intermediate_size() -> usize {
         128
     }
-}
-
-fn named(name: &str) -> Table {
-    Table::from_iter([("name".to_owned(), Value::from(name))])
-}
-
-/// Takes a section out of a file; it must be a table with a name.
-fn section(table: &mut Table, key: &str, place: &str) -> Result<Option<Table>> {
-    match table.remove(key) {
-        None => Ok(None),
-        Some(Value::Table(section)) if section.contains_key("name") => Ok(Some(section)),
-        Some(_) => Err(Error::setting(place, format!("[{key}] needs a name: see `oreal list`"))),
-    }
-}
-
-/// An algorithm's settings, over those of the preset it names.
-fn with_preset(mut section: Table, place: &str) -> Result<Table> {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let name = text(section.get("name"));
-    let Some(preset) = section.remove("preset") else {
-        return Ok(section);
-    };
-    let preset = text(Some(&preset));
-    let presets = oreal_algos::BuiltIn::presets(&name);
-    let Some((_, algorithm)) = presets.iter().find(|(known, _)| *known == preset) else {
-        let known: Vec<&str> = presets.iter().map(|(known, _)| *known).collect();
-        let problem = format!("algorithm.preset: {name} has no preset {preset:?}; it has {}", known.join(", "));
-        return Err(Error::setting(place, problem));
-    };
-    let mut settings = Table::try_from(algorithm).map_err(|problem| Error::setting(place, problem))?;
-    settings.extend(section);
-    Ok(settings)
-}
-
-fn typed<T: DeserializeOwned>(section: Table, name: &str, place: &str) -> Result<T> {
-    section
-        .try_into()
-        .map_err(|problem: toml::de::Error| Error::setting(place, format!("[{name}] {}", problem.message())))
-}
-
-/// Each section by itself, so that a mistake is told with its section's name. A section that does not say its kind is of
-/// the default one.
-fn settings(mut table: Table, place: &str) -> Result<Settings> {
-    for (section, kind, default) in [("model", "kind", "transformer"), ("optimiser", "rule", "adamw")] {
-        if let Some(Value::Table(section)) = table.get_mut(section) {
-            section.entry(kind).or_insert_with(|| Value::from(default));
-        }
-    }
-    for (name, value) in &table {
-        let alone = Table::from_iter([(name.clone(), value.clone())]);
-        alone.try_into::<Settings>().map_err(|problem| {
-            let problem = problem.message().to_owned();
-            Error::setting(place, if value.is_table() { format!("[{name}] {problem}") } else { problem })
-        })?;
-    }
-    table.try_into().map_err(|problem: toml::de::Error| Error::setting(place, problem.message()))
-}
-
-/// `section.key=value`; a value that is no TOML is taken as text.
-fn put(table: &mut Table, setting: &str) -> Result<()> {
-    let wrong = |problem: &str| Error::setting(format!("--set {setting}"), problem);
-    let (path, value) = setting.split_once('=').ok_or_else(|| wrong("expected section.key=value"))?;
-    let value = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-    let value = value.unwrap_or_else(|| Value::from(setting.split_once('=').map_or("", |(_, text)| text)));
-    let mut keys: Vec<&str> = path.split('.').map(str::trim).collect();
-    let last = keys.pop().filter(|key| !key.is_empty()).ok_or_else(|| wrong("expected section.key=value"))?;
-    let mut place = table;
-    for key in keys {
-        let next = place.entry(key).or_insert_with(|| Value::Table(Table::new()));
-        place = next.as_table_mut().ok_or_else(|| wrong(&format!("{key} is a value, not a section")))?;
-    }
-    place.insert(last.to_owned(), value);
-    Ok(())
 }

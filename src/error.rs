@@ -1,36 +1,90 @@
 //! The one error type of this crate: what is wrong, where, and what to do.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// An experiment could not be read, built or run.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` prints the same message as `Display`, so that `fn main() -> oreal::Result<()>` ends with a sentence.
+#[derive(thiserror::Error)]
 pub enum Error {
-    /// A setting is unknown or has a value that makes no sense. `place` is the file or option it came from.
+    /// A setting is unknown or has a value that makes no sense. `place` is the file, option or key it came from.
     #[error("{place}: {problem}")]
-    Setting { place: String, problem: String },
+    Setting {
+        /// File, option or key.
+        place: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
     /// A file or folder could not be read or written.
     #[error("{path}: {problem}")]
-    File { path: PathBuf, problem: String },
+    File {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        problem: String,
+    },
     /// A model could not be built or run.
     #[error("{role}: {source}")]
-    Model { role: &'static str, source: oreal_models::Error },
-    /// Claims whose checks say something else than what is recorded.
+    Model {
+        /// The role the model has, or what else it was used for.
+        role: String,
+        /// The error of the model.
+        source: oreal_models::Error,
+    },
+    /// Claims whose checks do not give the recorded verdict.
     #[error(
         "not as recorded: {names}; either the code or the record is wrong, and `oreal claims NAME` shows the numbers"
     )]
-    Claims { names: String },
-    /// A loss is not a number.
+    Claims {
+        /// The claims, separated by commas.
+        names: String,
+    },
+    /// The loss, or its derivative, is not finite. The step has changed no weights of any role.
     #[error(
         "step {step}: the loss is {value}, because `{node}` is not finite: lower the learning rate, or look for a division \
          by zero or an overflowing exponential there; this update has changed no weights"
     )]
-    NotFinite { step: usize, value: f64, node: String },
+    NotFinite {
+        /// The training step, counted from 0.
+        step: u64,
+        /// The value of the loss.
+        value: f64,
+        /// The first part of the formula that is not finite.
+        node: String,
+    },
+    /// A data column has the wrong number of values or one that is not finite.
+    #[error("step {step}: column `{column}`: {problem}")]
+    Column {
+        /// The training step, counted from 0.
+        step: u64,
+        /// Name of the column.
+        column: String,
+        /// What is wrong with its values.
+        problem: String,
+    },
+    /// Lengths that do not fit together: of completions, of a column.
+    #[error(transparent)]
+    Shape(#[from] oreal_algos::ShapeError),
+    /// A sampler, an environment or a renderer broke its contract or failed.
+    #[error("{part}: {problem}")]
+    Part {
+        /// Which part of the run.
+        part: String,
+        /// What it did.
+        problem: String,
+    },
 }
 
 /// Result of an experiment's operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// For parts of a user's own (samplers, renderers, models): `part` says which, `problem` what happened.
+    pub fn part(part: impl ToString, problem: impl ToString) -> Error {
+        Error::Part { part: part.to_string(), problem: problem.to_string() }
+    }
+
     pub(crate) fn setting(place: impl ToString, problem: impl ToString) -> Error {
         Error::Setting { place: place.to_string(), problem: problem.to_string() }
     }
@@ -39,7 +93,25 @@ impl Error {
         Error::File { path: path.to_owned(), problem: problem.to_string() }
     }
 
-    pub(crate) fn model(role: &'static str) -> impl Fn(oreal_models::Error) -> Error {
-        move |source| Error::Model { role, source }
+    pub(crate) fn model(role: &str) -> impl Fn(oreal_models::Error) -> Error + '_ {
+        move |source| Error::Model { role: role.to_owned(), source }
+    }
+}
+
+/// A setting of a model is one of the experiment; any other error is told as the model's.
+impl From<oreal_models::Error> for Error {
+    fn from(problem: oreal_models::Error) -> Error {
+        match problem {
+            oreal_models::Error::Setting { section, key, problem } => {
+                Error::setting(format!("{section}.{key}"), problem)
+            }
+            other => Error::part("model", other),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

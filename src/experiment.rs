@@ -1,39 +1,51 @@
 //! An experiment from Rust: the same words as in a file, with any environment and any algorithm.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
-use oreal_algos::{Algorithm, Experience, Layout, Rft, Role};
-use oreal_models::{Head, Model, Sequence, Table, Token, Tokenizer, TransformerConfig};
-use oreal_toy_envs::{Env, Split};
-use rand::RngExt;
+use oreal_algos::{Algorithm, Column, Experience, Layout, Rft, Role, Source};
+use oreal_models::{InProcess, Model, Sampler, Sequence};
+use oreal_toy_envs::{Env, Problem, Split};
 
-use crate::config::{Architecture, Config, Settings};
+use crate::catalogue::Chosen;
+use crate::columns::DataColumn;
+use crate::config::{self, Config, Settings, Weights};
 use crate::error::{Error, Result};
 use crate::evaluate::{PassRate, evaluate};
+use crate::folder::{self, Reserved};
+use crate::plan::Plan;
+use crate::policy;
 use crate::record::{Recorder, Report, StepRecord};
-use crate::roles::Roles;
-use crate::rollout::Rollout;
-use crate::run::Run;
+use crate::renderer::{Characters, Renderer};
+use crate::roles::{Roles, head};
+use crate::rollout::Trajectory;
+use crate::run::{self, Parts, Run};
 use crate::streams::{Purpose, stream};
 use crate::train::train;
 use crate::update::{Update, lengths};
 
 /// An algorithm on an environment, with settings.
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct Experiment {
-    pub(crate) env: Box<dyn Env>,
-    pub(crate) algorithm: Box<dyn Algorithm>,
+    pub(crate) env: Arc<dyn Env>,
+    pub(crate) algorithm: Arc<dyn Algorithm>,
     pub(crate) settings: Settings,
+    renderer: Option<Arc<dyn Renderer>>,
+    columns: Vec<DataColumn>,
+    sampler: Arc<dyn Fn() -> Box<dyn Sampler> + Send + Sync>,
     folder: Option<PathBuf>,
     /// What environment and algorithm are called in a file, where a file could say them.
-    built_in: Option<(oreal_toy_envs::BuiltIn, oreal_algos::BuiltIn)>,
+    chosen: Option<(Chosen<dyn Env>, Chosen<dyn Algorithm>)>,
 }
 
 /// Where training starts: a policy that has imitated the environment's demonstrations, and how well it does.
-pub struct Start {
-    pub tokenizer: Tokenizer,
+pub struct WarmedUp {
+    /// Between the task's text and the policy's tokens.
+    pub renderer: Arc<dyn Renderer>,
+    /// The policy. Training works on a copy.
     pub policy: Box<dyn Model>,
+    /// Its pass rate on held-out problems.
     pub pass_rate: PassRate,
     /// Of warm-up and evaluation.
     pub seconds: f64,
@@ -41,32 +53,56 @@ pub struct Start {
 
 /// What happens while an experiment runs.
 pub enum Progress<'a> {
-    WarmUp { done: usize, total: usize },
-    Step { record: &'a StepRecord, total: usize },
+    /// A step of the warm-up.
+    WarmUp {
+        /// Steps done.
+        done: usize,
+        /// Steps in all.
+        total: usize,
+    },
+    /// A step of training.
+    Step {
+        /// What is recorded of it.
+        record: &'a StepRecord,
+        /// Steps in all.
+        total: usize,
+    },
 }
 
 impl Experiment {
     /// With default settings, recorded nowhere.
     pub fn new(env: impl Env + 'static, algorithm: impl Algorithm + 'static) -> Experiment {
-        Experiment::boxed(Box::new(env), Box::new(algorithm))
+        Experiment::of(Arc::new(env), Arc::new(algorithm))
     }
 
     /// As [`Experiment::new`], where types are known at run time only.
-    pub fn boxed(env: Box<dyn Env>, algorithm: Box<dyn Algorithm>) -> Experiment {
-        Experiment { env, algorithm, settings: Settings::default(), folder: None, built_in: None }
+    pub fn of(env: Arc<dyn Env>, algorithm: Arc<dyn Algorithm>) -> Experiment {
+        Experiment {
+            env,
+            algorithm,
+            settings: Settings::default(),
+            renderer: None,
+            columns: Vec::new(),
+            sampler: Arc::new(|| Box::new(InProcess::default())),
+            folder: None,
+            chosen: None,
+        }
     }
 
     /// From a file's settings.
     pub fn from_config(config: Config) -> Experiment {
-        let Config { settings, env, algorithm } = config;
-        let built_in = Some((env.clone(), algorithm.clone()));
-        Experiment { settings, built_in, ..Experiment::boxed(env.into(), algorithm.into()) }
+        let Config { settings, env, algorithm, columns } = config;
+        let mut experiment = Experiment::of(env.value.clone(), algorithm.value.clone());
+        experiment.settings = settings;
+        experiment.columns = columns;
+        experiment.chosen = Some((env, algorithm));
+        experiment
     }
 
-    /// As a file would say it; none when the environment or the algorithm is a user's own.
+    /// As a file would say it; `None` when the environment or the algorithm came as a value from Rust.
     pub fn config(&self) -> Option<Config> {
-        let (env, algorithm) = self.built_in.clone()?;
-        Some(Config { settings: self.settings.clone(), env, algorithm })
+        let (env, algorithm) = self.chosen.clone()?;
+        Some(Config { settings: self.settings.clone(), env, algorithm, columns: self.columns.clone() })
     }
 
     /// Changes settings: `.with(|s| s.train.steps = 20)` is `train.steps = 20` in a file.
@@ -81,131 +117,247 @@ impl Experiment {
         self
     }
 
+    /// With another way from text to tokens than a token for each character of the environment's alphabet.
+    pub fn renderer(mut self, renderer: impl Renderer + 'static) -> Experiment {
+        self.renderer = Some(Arc::new(renderer));
+        self
+    }
+
+    /// With a data column: its values for each judged completion, one for a column of trajectories, one per token for a
+    /// column of tokens.
+    pub fn column(
+        mut self,
+        column: Column,
+        values: impl Fn(&Problem, &Trajectory) -> Vec<f64> + Send + Sync + 'static,
+    ) -> Experiment {
+        self.columns.push(DataColumn::new(column, values));
+        self
+    }
+
+    /// With another sampler than one that draws from the policy in this process. Each run makes one.
+    pub fn sampler(mut self, make: impl Fn() -> Box<dyn Sampler> + Send + Sync + 'static) -> Experiment {
+        self.sampler = Arc::new(make);
+        self
+    }
+
+    /// Refuses what cannot run, before any work: settings, the algorithm's among them, sizes that do not fit into memory,
+    /// columns that nobody provides.
+    pub fn check(&self) -> Result<()> {
+        self.settings.validate()?;
+        let algorithm = self.effective();
+        config::check_algorithm(&*algorithm)?;
+        config::check_env(&*self.env)?;
+        let reads = run::reads(&*algorithm);
+        let roles: Vec<Role> = reads.iter().filter_map(|column| column.role()).collect();
+        self.settings.validate_roles(&roles)?;
+        let provided = |column: &Column| self.columns.iter().any(|own| own.column == *column);
+        if let Some(column) = reads.iter().find(|c| matches!(c.source(), Source::Data) && !provided(c)) {
+            let problem =
+                format!("reads the data column `{}`, which nobody provides: see Experiment::column", column.name());
+            return Err(Error::setting(format!("algorithm {}", algorithm.name()), problem));
+        }
+        if self.settings.warm_up.steps > 0 && self.env.teacher().is_none() {
+            let problem = format!("{} has no teacher to imitate: set it to 0", self.env.name());
+            return Err(Error::setting("warm_up.steps", problem));
+        }
+        policy::check(&self.settings, self.new_renderer()?.vocabulary())?;
+        Plan::new(self, &reads)?.check()
+    }
+
+    /// What a user should know before the run starts: settings that cannot act, and an unoptimised build.
+    pub fn notices(&self) -> Vec<String> {
+        let key = |key: &str| if key.starts_with("added.") { key.to_owned() } else { format!("algorithm.{key}") };
+        let inert = self.effective().inert().into_iter();
+        let inert = inert.map(|inert| format!("{} cannot act: {}", key(&inert.key), inert.reason));
+        inert.chain(unoptimised(env!("OREAL_OPT_LEVEL"))).collect()
+    }
+
     /// Warms a policy up and trains it.
     pub fn run(&self) -> Result<Report> {
-        let start = self.start(&mut |_| {})?;
-        self.train(&start, &mut |_| {})
+        self.run_watched(&mut |_| {})
+    }
+
+    /// As [`Experiment::run`]; `watch` is told of every step. The folder is made before any work.
+    pub fn run_watched(&self, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
+        self.check()?;
+        let _reserved = self.reserve()?;
+        let start = self.warm_up(watch)?;
+        self.train(&start, watch)
+    }
+
+    /// Makes the folder of the record, where there is one, so that no other run can take it. It is removed again if it is
+    /// dropped while empty.
+    pub fn reserve(&self) -> Result<Option<Reserved>> {
+        self.folder.as_deref().map(folder::reserve).transpose()
     }
 
     /// The policy that training starts from. It depends on everything but the algorithm, so that several experiments
     /// can share it.
-    pub fn start(&self, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Start> {
-        self.settings.validate("settings")?;
+    pub fn warm_up(&self, watch: &mut dyn FnMut(Progress<'_>)) -> Result<WarmedUp> {
+        self.check()?;
         let clock = Instant::now();
-        let tokenizer = Tokenizer::characters(&self.env.alphabet()).map_err(Error::model("tokenizer"))?;
-        let policy = self.warm_up(self.policy(&tokenizer)?, &tokenizer, watch)?;
-        let pass_rate = PassRate::new(0, 0);
-        let mut start = Start { tokenizer, policy, pass_rate, seconds: 0.0 };
-        let examinee = start.policy.fork(Head::Vocabulary, &self.settings.optimiser);
-        let mut examinee = examinee.map_err(Error::model("policy"))?;
-        start.pass_rate = evaluate(&start.rollout(self), &mut *examinee, &self.settings.evaluation)?;
-        start.seconds = clock.elapsed().as_secs_f64();
-        Ok(start)
+        let renderer = self.new_renderer()?;
+        let policy = policy::new(&self.settings, renderer.vocabulary(), oreal_models::Head::Vocabulary, Role::POLICY)?;
+        let policy = self.imitate(policy, &*renderer, watch)?;
+        let rollout = run::rollout(&self.settings, &*self.env, &*renderer);
+        let pass_rate = evaluate(&rollout, &*policy, &mut InProcess::default(), &self.settings.evaluation)?;
+        Ok(WarmedUp { renderer, policy, pass_rate, seconds: clock.elapsed().as_secs_f64() })
     }
 
     /// A run with models of its own, ready for [`train`].
-    pub fn prepare<'a>(&'a self, start: &'a Start) -> Result<Run<'a>> {
-        let policy = start.policy.fork(Head::Vocabulary, &self.settings.optimiser).map_err(Error::model("policy"))?;
-        Run::new(&self.settings, &*self.algorithm, start.rollout(self), policy)
+    pub fn prepare(&self, start: &WarmedUp) -> Result<Run> {
+        let (settings, algorithm) = (self.settings.clone(), self.effective());
+        let policy = start.policy.fork(oreal_models::Head::Vocabulary, &settings.optimiser);
+        let reads = run::reads(&*algorithm);
+        let vocabulary = start.renderer.vocabulary();
+        let weights = |role: Role| settings.roles.get(role.name()).map_or(Weights::Policy, |role| role.start);
+        let make = |role: Role, policy: &dyn Model| match weights(role) {
+            Weights::Policy => policy.fork(head(role), &settings.optimiser).map_err(Error::model(role.name())),
+            Weights::Fresh => policy::new(&settings, vocabulary, head(role), role),
+        };
+        let policy = policy.map_err(Error::model("policy"))?;
+        let mut roles = Roles::new(policy, &reads, settings.sampling.temperature, &make)?;
+        if weights(Role::REFERENCE) == Weights::Policy {
+            roles = roles.reference_is_policy();
+        }
+        let (env, renderer, columns) = (self.env.clone(), start.renderer.clone(), self.columns.clone());
+        let sampler = (self.sampler)();
+        Run::new(Parts { settings, env, renderer, algorithm, columns, sampler, roles })
     }
 
-    /// Trains from a start, which stays as it is.
-    pub fn train(&self, start: &Start, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
-        self.settings.validate("settings")?;
+    /// Trains from a warmed-up policy, which stays as it is.
+    pub fn train(&self, start: &WarmedUp, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
+        self.check()?;
         let clock = Instant::now();
         let total = self.settings.train.steps;
         let mut run = self.prepare(start)?;
-        let mut recorder = Recorder::new(self.folder.as_deref(), self.config().as_ref(), &run)?;
+        let mut recorder = Recorder::new(self.folder.as_deref(), self, &run)?;
+        let mut pass_rates = Vec::with_capacity(total.min(1 << 20));
         train(&mut run, &mut |done| {
             let record = StepRecord::new(done);
             recorder.step(&record, done)?;
+            pass_rates.push(record.pass_rate);
             watch(Progress::Step { record: &record, total });
             Ok(())
         })?;
-        let after = evaluate(&start.rollout(self), run.roles.policy()?, &self.settings.evaluation)?;
+        let policy = run.roles.policy()?;
+        let after = evaluate(&run.rollout(), policy, &mut InProcess::default(), &self.settings.evaluation)?;
         let report = Report {
             algorithm: self.algorithm.name().to_owned(),
+            preset: self.chosen.as_ref().and_then(|(_, algorithm)| algorithm.preset.clone()),
             env: self.env.name().to_owned(),
+            seed: self.settings.seed,
             steps: total,
             before: start.pass_rate,
             after,
+            training: training_pass_rate(&pass_rates),
             seconds: clock.elapsed().as_secs_f64(),
             folder: self.folder.clone(),
+            config: self.config(),
         };
-        recorder.finish(&report, &run, &start.tokenizer)?;
+        recorder.finish(&report, &run)?;
         Ok(report)
     }
 
-    fn policy(&self, tokenizer: &Tokenizer) -> Result<Box<dyn Model>> {
-        let optimiser = &self.settings.optimiser;
-        match self.settings.model {
-            Architecture::Table {} => Ok(Box::new(Table::new(tokenizer.len(), optimiser))),
-            Architecture::Transformer {
-                num_hidden_layers,
-                hidden_size,
-                num_attention_heads,
-                num_key_value_heads,
-                intermediate_size,
-            } => {
-                let config = TransformerConfig {
-                    vocab_size: tokenizer.len(),
-                    hidden_size,
-                    num_hidden_layers,
-                    num_attention_heads,
-                    num_key_value_heads,
-                    intermediate_size,
-                    rope_theta: 10_000.0,
-                    rms_norm_eps: 1e-6,
-                    tie_word_embeddings: true,
-                };
-                let seed = stream(self.settings.seed, Purpose::Weights, 0).random();
-                let device = self.settings.device;
-                device.transformer(config, Head::Vocabulary, optimiser, seed).map_err(Error::model("policy"))
-            }
+    /// The algorithm with the terms of the settings added to it.
+    pub(crate) fn effective(&self) -> Arc<dyn Algorithm> {
+        Arc::from(self.settings.added.to(Box::new(self.algorithm.clone())))
+    }
+
+    pub(crate) fn new_renderer(&self) -> Result<Arc<dyn Renderer>> {
+        if let Some(renderer) = &self.renderer {
+            return Ok(renderer.clone());
         }
+        let missing = || {
+            let problem = "has no alphabet to make tokens of: give the experiment a renderer (Experiment::renderer)";
+            Error::part(self.env.name(), problem)
+        };
+        let world = self.env.world().ok_or_else(missing)?;
+        Ok(Arc::new(Characters::new(&world.alphabet())?))
     }
 
     /// Cloning of the environment's demonstrations, wrong ones included.
-    fn warm_up(
+    fn imitate(
         &self,
         policy: Box<dyn Model>,
-        tokenizer: &Tokenizer,
+        renderer: &dyn Renderer,
         watch: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Box<dyn Model>> {
         let how = &self.settings.warm_up;
         let objective = Rft::default().objective();
         let update = Update::new(&*objective, &[], how.batch);
         let schedule = self.settings.rates.schedule(how.rate, how.steps);
-        let mut roles = Roles::new(policy, &Default::default(), &self.settings.optimiser, 1.0)?;
+        let mut roles = Roles::of([(Role::POLICY, policy)].into(), 1.0);
         for step in 0..how.steps {
-            let demonstrations = self.demonstrations(step, tokenizer)?;
+            let demonstrations = self.demonstrations(step, renderer)?;
             let sequences: Vec<Sequence<'_>> =
                 demonstrations.iter().map(|(prompt, completion)| Sequence { prompt, completion }).collect();
-            let batch = Experience::new(Layout::new(&[lengths(&sequences)]));
-            update.accumulate(&mut roles, &|_| true, &batch, &sequences, step)?;
-            roles.step(Role::Policy, schedule.rate(step as u64))?;
+            let layout = Layout::new(&[lengths(&sequences)])?;
+            let mut batch = Experience::new(layout).at_step(step as u64);
+            let ones = vec![1.0; batch.layout().count(Column::ADVANTAGE.level())];
+            batch.set(Column::ADVANTAGE, ones)?;
+            update.accumulate(&mut roles, &|_| true, &batch, &sequences)?;
+            roles.step(&[(Role::POLICY, schedule.rate(step as u64))])?;
             watch(Progress::WarmUp { done: step + 1, total: how.steps });
         }
         roles.into_policy()
     }
 
-    fn demonstrations(&self, step: usize, tokenizer: &Tokenizer) -> Result<Vec<(Vec<Token>, Vec<Token>)>> {
-        let how = &self.settings.warm_up;
-        let mut rng = stream(self.settings.seed, Purpose::Demonstrations, step);
-        let mut demonstration = || {
-            let problem = self.env.problem(Split::Train, &mut rng);
-            let mut completion = tokenizer.encode(&self.env.demonstration(&problem, how.error_rate, &mut rng))?;
-            completion.push(tokenizer.end());
-            Ok((tokenizer.encode(&problem.prompt)?, completion))
+    /// Prompts and completions of a step of the warm-up: the next problems of the epoch, each demonstrated.
+    fn demonstrations(
+        &self,
+        step: usize,
+        renderer: &dyn Renderer,
+    ) -> Result<Vec<(Vec<oreal_models::Token>, Vec<oreal_models::Token>)>> {
+        let (how, seed) = (&self.settings.warm_up, self.settings.seed);
+        let problems =
+            run::problems(&*self.env, Split::Train, seed, Purpose::WarmUpProblems, step * how.batch, how.batch);
+        let mut rng = stream(seed, Purpose::Demonstrations, step);
+        let teacher = self.env.teacher().ok_or_else(|| Error::part(self.env.name(), "has no teacher"))?;
+        let mut demonstrate = |problem: &Problem| {
+            let text = teacher.demonstration(problem, how.error_rate, &mut rng);
+            Ok((renderer.prompt(&problem.prompt)?, renderer.completion(&text)?))
         };
-        (0..how.batch).map(|_| demonstration()).collect::<oreal_models::Result<_>>().map_err(Error::model("tokenizer"))
+        problems.iter().map(&mut demonstrate).collect()
     }
 }
 
-impl Start {
-    /// How completions are drawn from it in an experiment.
-    pub fn rollout<'a>(&'a self, experiment: &'a Experiment) -> Rollout<'a> {
-        let sampling = experiment.settings.sampling.sampling(self.tokenizer.end(), experiment.env.max_tokens());
-        Rollout { env: &*experiment.env, tokenizer: &self.tokenizer, sampling, seed: experiment.settings.seed }
+impl std::fmt::Debug for Experiment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Experiment");
+        shown.field("env", &self.env).field("algorithm", &self.algorithm).field("settings", &self.settings);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// Mean pass rate of the last tenth of the steps, at least one; 0 without steps.
+fn training_pass_rate(pass_rates: &[f64]) -> f64 {
+    let last = &pass_rates[pass_rates.len() - pass_rates.len().div_ceil(10)..];
+    last.iter().sum::<f64>() / last.len().max(1) as f64
+}
+
+/// A program of a user's own is built unoptimised unless its profile says otherwise.
+fn unoptimised(level: &str) -> Option<String> {
+    let advice = "this program was built without optimisation, which makes it about 50 times slower: build with --release, or \
+                  put `[profile.dev.package.\"*\"]` and `opt-level = 3` into your Cargo.toml";
+    (level == "0").then(|| advice.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unoptimised_build_is_said() {
+        assert!(unoptimised("0").is_some_and(|notice| notice.contains("opt-level = 3")));
+        assert!(unoptimised("2").is_none() && unoptimised("s").is_none());
+    }
+
+    #[test]
+    fn the_training_pass_rate_is_that_of_the_last_steps() {
+        assert_eq!(training_pass_rate(&[]), 0.0);
+        assert_eq!(training_pass_rate(&[0.25]), 0.25);
+        let rising: Vec<f64> = (0..20).map(f64::from).collect();
+        assert_eq!(training_pass_rate(&rising), 18.5);
     }
 }

@@ -1,11 +1,15 @@
-//! The laboratory: what an algorithm does in expectation, computed exactly.
+//! The laboratory: expected gradients of an algorithm and their variance, computed exactly by enumeration.
 //!
-//! A [`Lab`] is a few [`Question`]s with every completion there is, exact tables in the roles, and a number of rollouts. It
-//! goes through every group that can be drawn and every choice the algorithm can make, each with its probability, and runs
-//! the algorithm's own credit, selection and objective on it, as the training loop does. So what it says of an algorithm is
-//! a sum, not a sample: [`Lab::expected`] the gradient and its variance, [`Lab::law`] what is learnt from,
-//! [`Lab::natural_step`] where training leads, [`report`] all of it at a glance, [`invariances`] what must
-//! not matter.
+//! A [`Lab`] has a few [`Question`]s with every possible completion, an exact table of logits or scalars in each role,
+//! and a number of rollouts. It enumerates every batch that can be drawn and every selection the algorithm can make,
+//! each with its probability, and runs the algorithm's own credit, selection and objective on it, as the training loop
+//! does. The results are exact sums, not sample means:
+//!
+//! - [`Lab::expected`]: the expected gradient of each role, its variance, the expected loss and metrics;
+//! - [`Lab::expected_counts`]: how often a selection keeps each completion;
+//! - [`Lab::natural_step`]: the lab after one step of the policy along its expected natural gradient;
+//! - [`report`]: a summary of one algorithm;
+//! - [`invariances`]: changes of a batch that must not change the loss or its cotangents.
 //!
 //! ```
 //! use oreal::algos::Grpo;
@@ -18,7 +22,8 @@
 //! # Ok::<(), oreal::Error>(())
 //! ```
 //!
-//! The gradient is that of the first update on the whole batch: before it nothing has moved, and there are no minibatches.
+//! The gradient is that of the first update on the whole batch: the policy has not been updated since sampling, unless
+//! [`Lab::drawn_from`] sets another sampler, and the batch is not cut into minibatches.
 
 use std::collections::BTreeMap;
 
@@ -27,190 +32,214 @@ use oreal_models::{Optimiser, State, Table};
 
 use crate::error::{Error, Result};
 
+mod answer_table;
 mod direction;
-mod draws;
 mod expected;
 mod invariances;
-mod known;
+mod multisets;
 mod question;
 mod random;
 mod report;
 pub mod worlds;
 
+use answer_table::AnswerTable;
 pub use direction::{Direction, norm};
-pub use expected::{Expected, Moments};
+pub use expected::{Expected, GradientMoments};
 pub use invariances::{Invariance, invariances};
 pub use question::{Answer, Question};
 pub use random::{random_batch, random_batch_on};
 pub use report::{Report, report};
 
-/// Questions, models and sizes of an exact experiment.
+/// Questions, models and the number of rollouts of an exact experiment.
 #[derive(Clone, Debug)]
 pub struct Lab {
     questions: Vec<Question>,
     tables: BTreeMap<Role, Table>,
-    /// Where completions are drawn from, when it is not the policy.
+    /// The model that completions are drawn from; the policy if `None`.
     sampler: Option<Table>,
     rollouts: usize,
     sharing: Sharing,
 }
 
-/// Which states of the policy have parameters in common.
+/// Which states share parameters. A state is a prompt with the tokens generated so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// None: each state has its own logits.
+    /// No states do: each has its own logits.
     Nothing,
-    /// States of different prompts with the same completion so far: their logits are a common row plus a constant that
-    /// does not learn, so that a gradient is the sum over prompts.
+    /// States of different prompts with the same tokens generated so far: their logits are a shared row of parameters
+    /// plus a constant row for each prompt, so the gradient of the shared row is the sum over prompts.
     Prompts,
 }
 
 impl Lab {
-    /// One batch is a group of `rollouts` completions of every question. The reference is a copy of the policy; critic and
-    /// reward model say 0.
+    /// A batch is one group of `rollouts` completions for each question. The reference is a copy of the policy; the
+    /// critic and the reward model output 0 everywhere.
+    ///
+    /// # Errors
+    /// If there are no questions or no rollouts, if two questions have the same prompt, or if a question is invalid:
+    /// without completions, with an empty, repeated or ungraded one, or with a token outside the policy's vocabulary.
     pub fn new(questions: Vec<Question>, policy: Table, rollouts: usize) -> Result<Lab> {
         let wrong = |problem: &str| Err(Error::setting("lab", problem));
         if questions.is_empty() || rollouts == 0 {
-            return wrong("there is nothing to learn from without a question and a rollout");
+            return wrong("no batch can be drawn without a question and at least one rollout");
         }
         for (i, question) in questions.iter().enumerate() {
             question.validate(&format!("question {i}"), policy.vocabulary())?;
         }
         if (1..questions.len()).any(|i| questions[..i].iter().any(|other| other.prompt == questions[i].prompt)) {
             return wrong(
-                "two questions have the same prompt: give each a prompt of its own, and share parameters instead",
+                "two questions have the same prompt: give each its own prompt, and share parameters with `sharing`",
             );
         }
-        let silent = Table::new(policy.vocabulary(), &Optimiser::EXACT);
+        let zero = Table::new(policy.vocabulary(), &Optimiser::EXACT)?;
         let tables = BTreeMap::from([
-            (Role::Reference, policy.clone()),
-            (Role::Critic, silent.clone()),
-            (Role::RewardModel, silent),
-            (Role::Policy, policy),
+            (Role::REFERENCE, policy.clone()),
+            (Role::CRITIC, zero.clone()),
+            (Role::REWARD_MODEL, zero),
+            (Role::POLICY, policy),
         ]);
         Ok(Lab { questions, tables, sampler: None, rollouts, sharing: Sharing::Nothing })
     }
 
-    /// With another model in a role.
+    /// Sets the model of a role.
     pub fn with(mut self, role: Role, table: Table) -> Lab {
         self.tables.insert(role, table);
         self
     }
 
-    /// With completions drawn from another model than the policy, as if the policy had moved since.
+    /// Draws completions from `sampler` instead of the policy: off-policy data, as if the policy had been updated since
+    /// sampling.
     pub fn drawn_from(mut self, sampler: Table) -> Lab {
         self.sampler = Some(sampler);
         self
     }
 
-    /// With another number of completions to a question.
+    /// Sets the number of completions per question, at least 1.
     pub fn rollouts(mut self, rollouts: usize) -> Lab {
         self.rollouts = rollouts.max(1);
         self
     }
 
-    /// With parameters that states have in common.
+    /// Sets which states share parameters.
     pub fn sharing(mut self, sharing: Sharing) -> Lab {
         self.sharing = sharing;
         self
     }
 
+    /// The questions, in the order they were given.
     pub fn questions(&self) -> &[Question] {
         &self.questions
     }
 
-    /// The model in a role.
+    /// The model of a role.
     pub fn table(&self, role: Role) -> &Table {
         &self.tables[&role]
     }
 
-    /// Outcome reward of a completion of a question.
+    /// Outcome reward of a completion, by the indices of question and completion.
     pub fn reward(&self, question: usize, answer: usize) -> f64 {
         self.questions[question].answers[answer].verdict.reward()
     }
 
-    /// Where completions are drawn from.
+    /// The model that completions are drawn from.
     fn sampler(&self) -> &Table {
-        self.sampler.as_ref().unwrap_or(self.table(Role::Policy))
+        self.sampler.as_ref().unwrap_or(self.table(Role::POLICY))
     }
 
-    /// Probability of each completion of a question, under the policy.
+    /// Probability of each completion of a question under the policy, in the order of [`Question::answers`].
     pub fn probabilities(&self, question: usize) -> Vec<f64> {
-        self.questions[question].probabilities(self.table(Role::Policy))
+        self.questions[question].probabilities(self.table(Role::POLICY))
     }
 
-    /// Probability of a right answer to each question, under the policy.
+    /// Probability of a right completion of each question under the policy.
     pub fn pass_rates(&self) -> Vec<f64> {
-        let policy = self.table(Role::Policy);
+        let policy = self.table(Role::POLICY);
         self.questions.iter().map(|question| question.pass_rate(policy)).collect()
     }
 
-    /// Gradient of the mean pass rate with respect to the policy's parameters: what policy gradients estimate.
+    /// Gradient of the mean pass rate over questions with respect to the policy's parameters: what policy-gradient
+    /// methods estimate.
     pub fn pass_rate_gradient(&self) -> Result<Vec<f64>> {
         self.gradient_of_mean(&|question, answer| self.reward(question, answer) / self.questions.len() as f64)
     }
 
-    /// Gradient, with respect to the policy's parameters, of `sum over questions and completions of π(s)·f(s)` with `f`, of
-    /// the places of question and completion, held where it is.
+    /// Gradient of `sum over questions and completions s of π(s)·f(s)` with respect to the policy's parameters. `f`
+    /// gets the indices of question and completion and is treated as a constant.
     pub fn gradient_of_mean(&self, f: &dyn Fn(usize, usize) -> f64) -> Result<Vec<f64>> {
-        let known = known::Known::new(self, &[Column::Logp])?;
-        let policy = self.table(Role::Policy);
-        let mut gradient = vec![0.0; known.parameters(Role::Policy)];
-        for (completion, place) in known.places() {
-            let answer = &self.questions[place.question].answers[place.answer];
-            let probability = policy.probability(&self.questions[place.question].prompt, &answer.tokens);
-            let weight = probability * f(place.question, place.answer);
-            known.pull(completion, Column::Logp, &vec![weight; answer.tokens.len()], &mut gradient);
+        let answers = AnswerTable::new(self, &[Column::LOGP])?;
+        let policy = self.table(Role::POLICY);
+        let mut gradient = vec![0.0; answers.parameters(Role::POLICY)];
+        for (completion, index) in answers.indices() {
+            let answer = &self.questions[index.question].answers[index.answer];
+            let probability = policy.probability(&self.questions[index.question].prompt, &answer.tokens);
+            let weight = probability * f(index.question, index.answer);
+            answers.add_gradient(completion, Column::LOGP, &vec![weight; answer.tokens.len()], &mut gradient);
         }
         Ok(gradient)
     }
 
-    /// The mean of what an algorithm does over everything that can be drawn.
+    /// The expected gradient of an algorithm, with its variance, over every batch that can be drawn.
+    ///
+    /// # Errors
+    /// If the algorithm's selection is not declared as data, if there are too many batches to enumerate, or if a loss
+    /// is not finite.
     pub fn expected(&self, algorithm: &dyn Algorithm) -> Result<Expected> {
         expected::expected(self, algorithm)
     }
 
-    /// Every batch that can be drawn, with its probability: the data, and of what models provide these columns. Credit is not
-    /// in place.
+    /// Every batch that can be drawn, with its probability. Each has the data columns and those of `columns` that
+    /// models provide; advantages are not computed.
+    ///
+    /// # Errors
+    /// If there are too many batches to enumerate.
     pub fn batches(&self, columns: &[Column]) -> Result<Vec<(f64, Experience)>> {
-        let known = known::Known::new(self, columns)?;
-        let batches = expected::batches(self, &known)?.into_iter();
-        Ok(batches.map(|batch| (batch.probability, batch.experience(&known, self))).collect())
+        let answers = AnswerTable::new(self, columns)?;
+        let batches = expected::batches(self, &answers)?.into_iter();
+        batches.map(|batch| Ok((batch.probability, batch.experience(&answers, self)?))).collect()
     }
 
-    /// How often, on average, a selection keeps each completion of each question of a batch.
-    pub fn law(&self, selection: Selection) -> Result<Vec<Vec<f64>>> {
-        expected::law(self, selection)
+    /// Expected number of times that a selection keeps each completion in a batch, by question and completion.
+    ///
+    /// # Errors
+    /// If there are too many batches to enumerate.
+    pub fn expected_counts(&self, selection: Selection) -> Result<Vec<Vec<f64>>> {
+        expected::counts(self, selection)
     }
 
-    /// Every group that can be drawn for a question, as places among its completions, with its probability in any order.
+    /// Every group that can be drawn for a question, as a multiset of indices of its completions in ascending order,
+    /// with the total probability of all orders in which it can be drawn.
     pub fn groups(&self, question: usize) -> impl Iterator<Item = (f64, Vec<usize>)> {
-        let law = self.questions[question].probabilities(self.sampler());
-        draws::groups(&law, self.rollouts).into_iter().map(|group| (group.probability, group.completions))
+        let probabilities = self.questions[question].probabilities(self.sampler());
+        let groups = multisets::enumerate(&probabilities, self.rollouts).into_iter();
+        groups.map(|group| (group.probability, group.completions))
     }
 
-    /// The lab after a step of the policy along its expected natural gradient: each state's gradient is divided by the
-    /// probabilities of that state's tokens, so that a vanishing probability does not slow it down. It rests where the
-    /// expected gradient does. Exact for questions with one state.
+    /// The lab after one step of the policy along its expected natural gradient, scaled by `rate`: each logit's
+    /// gradient is divided by the probability of its token, so that a small probability does not slow the step down.
+    /// Its fixed points are the zeros of the expected gradient. It is the natural gradient exactly for questions with
+    /// one state.
+    ///
+    /// # Errors
+    /// Those of [`Lab::expected`].
     pub fn natural_step(&self, algorithm: &dyn Algorithm, rate: f64) -> Result<Lab> {
         let expected = self.expected(algorithm)?;
         let mut lab = self.clone();
-        let policy = self.table(Role::Policy);
-        let mut moved = policy.clone();
-        for (state, gradient) in expected.by_state(Role::Policy) {
+        let policy = self.table(Role::POLICY);
+        let mut updated = policy.clone();
+        for (state, gradient) in expected.by_state(Role::POLICY) {
             let State { prompt, prefix } = state;
             let mut logits = policy.row(prompt, prefix).logits;
             for ((z, p), g) in logits.iter_mut().zip(next_token(policy, state)).zip(gradient) {
                 *z += rate * g / p.max(f64::MIN_POSITIVE);
             }
-            moved.set_logits(prompt, prefix, &logits);
+            updated.set_logits(prompt, prefix, &logits);
         }
-        lab.tables.insert(Role::Policy, moved);
+        lab.tables.insert(Role::POLICY, updated);
         Ok(lab)
     }
 }
 
-/// Probability of each token at a state.
+/// Probability of each token as the next one at a state.
 pub(crate) fn next_token(table: &Table, state: &State) -> Vec<f64> {
     let logits = table.row(&state.prompt, &state.prefix).logits;
     let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);

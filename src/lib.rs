@@ -1,46 +1,64 @@
 //! Outcome-reward reinforcement learning of language models, where an algorithm is an equation.
 //!
-//! In reading order: an [`Experiment`] is an algorithm on an environment with [`Settings`]; it makes a [`Start`], from it
-//! a [`Run`], and [`train`]s it. On the way, [`rollout`] turns problems into judged completions and these into
-//! experience, [`roles`] are the models behind the columns an algorithm reads, an [`update`] takes a batch to new
-//! weights, and a [`record`] keeps what happened. [`evaluate`] says what it came to.
+//! In reading order: an [`Experiment`] is an algorithm on an environment with [`Settings`]. [`Experiment::warm_up`] makes the
+//! policy that training starts from, [`Experiment::prepare`] a [`Run`] from it, and [`train`] trains it. On the way, a
+//! [`rollout`] turns problems into judged completions and these into experience, [`roles`] are the models behind the columns
+//! that an algorithm reads, an [`update`] takes a batch to gradients, and a [`record`] keeps what happened. [`evaluate`] gives
+//! the pass rate. A [`Catalogue`] is what a configuration file can name, a user's own algorithms and environments among it.
 //!
-//! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`models`].
+//! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`models`]; so is [`rand`], whose generators
+//! an environment takes.
+
+#![warn(missing_docs)]
 
 mod experiment;
 
+mod catalogue;
 pub mod config;
 
+mod epoch;
+mod plan;
+mod policy;
 mod run;
 mod streams;
 mod train;
 
+mod columns;
+pub mod renderer;
 pub mod roles;
 pub mod rollout;
 pub mod update;
 
 pub mod evaluate;
+mod folder;
 pub mod record;
+mod table;
 
 pub mod claims;
 pub mod lab;
 
-pub mod cli;
+mod cli;
 mod compare;
 mod error;
 pub mod show;
+mod terminal;
 
+pub use catalogue::{Catalogue, Chosen, Entry, section};
+pub use columns::DataColumn;
+pub use compare::{Variant, compare};
 pub use config::{Config, Settings};
 pub use error::{Error, Result};
 pub use evaluate::PassRate;
-pub use experiment::{Experiment, Progress, Start};
+pub use experiment::{Experiment, Progress, WarmedUp};
+pub use folder::{Reserved, reserve, reserve_numbered};
 pub use record::{Report, StepRecord};
-pub use run::Run;
-pub use train::{Done, Seconds, train};
+pub use run::{Run, TrainingState};
+pub use train::{Done, Learnt, Lost, Seconds, step, train};
 
 pub use oreal_algos as algos;
 pub use oreal_models as models;
 pub use oreal_toy_envs as envs;
+pub use rand;
 
 /// The program in README.md is run as a test.
 #[cfg(doctest)]

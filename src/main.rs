@@ -1,17 +1,7 @@
-//! Parse, resolve, call.
+//! The command line with what is built in.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    oreal::models::keep_memory();
-    oreal::models::allow_tf32();
-    match oreal::cli::Cli::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    oreal::Catalogue::built_in().main()
 }

@@ -2,25 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use oreal_algos::{Column, Experience, Level, Loss, Role};
-use oreal_models::Tokenizer;
 use oreal_toy_envs::Verdict;
-use serde::Serialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
+use crate::experiment::Experiment;
+use crate::folder::taken;
 use crate::rollout::{Group, Trajectory};
-use crate::run::Run;
+use crate::run::{Run, reads};
 use crate::train::{Done, Seconds};
 
-/// A line of `metrics.jsonl`. Rates and means of the batch are over all its trajectories; those of the loss are over the
-/// step's updates; those of signals are over the tokens of the first update, before it, and absent without one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// A line of `metrics.jsonl`. Rates and means of the batch are over its graded trajectories; those of the loss are over the
+/// step's updates; those of signals are over the tokens of the first update, before any weight has moved, and absent without
+/// an update.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepRecord {
     /// Counted from 0.
     pub step: usize,
@@ -34,8 +36,14 @@ pub struct StepRecord {
     pub unparsable: f64,
     /// Share of groups with both right and wrong answers.
     pub mixed_groups: f64,
-    /// Trajectories drawn.
+    /// Graded trajectories.
     pub trajectories: usize,
+    /// Completions that could not be graded: no evidence, never trained on.
+    pub ungraded: usize,
+    /// Completions that the sampler failed to draw.
+    pub failed: usize,
+    /// Version of the policy's weights that the oldest completion was drawn from: how often the policy had moved.
+    pub version: Option<u64>,
     /// Trajectories learnt from.
     pub kept: usize,
     /// Mean tokens of a completion, end token included.
@@ -45,9 +53,9 @@ pub struct StepRecord {
     /// Mean of every named node of the formula.
     pub terms: BTreeMap<String, f64>,
     /// Gradient norm of each role before clipping, mean over the step's updates.
-    pub gradient_norm: BTreeMap<&'static str, f64>,
+    pub gradient_norm: BTreeMap<String, f64>,
     /// Learning rate of each role.
-    pub rate: BTreeMap<&'static str, f64>,
+    pub rate: BTreeMap<String, f64>,
     /// Divergence of the policy from the reference, nats a token, estimated by k3; absent without a reference.
     pub kl_to_reference: Option<f64>,
     /// Mean entropy of the policy, nats a token.
@@ -61,33 +69,37 @@ pub struct StepRecord {
 }
 
 impl StepRecord {
-    pub fn new(done: &Done<'_>) -> StepRecord {
-        let Done { step, groups, kept, learnt, seconds, .. } = *done;
+    /// Of a step.
+    pub fn new(done: &Done) -> StepRecord {
+        let Done { step, groups, lost, kept, learnt, seconds, .. } = done;
         let all: Vec<&Trajectory> = groups.iter().flat_map(|group| &group.trajectories).collect();
         let share = |verdict| mean(all.iter().map(|t| f64::from(t.verdict == verdict)));
         let first = learnt.first.as_ref();
         StepRecord {
-            step,
+            step: *step,
             reward: mean(all.iter().map(|t| t.verdict.reward())),
             pass_rate: share(Verdict::Right),
-            truncated: share(Verdict::Truncated),
+            truncated: mean(all.iter().map(|t| f64::from(t.completion.ending == oreal_models::Ending::Truncated))),
             unparsable: share(Verdict::Unparsable),
             mixed_groups: mean(groups.iter().map(|group| f64::from(mixed(group)))),
             trajectories: all.len(),
+            ungraded: lost.ungraded,
+            failed: lost.failed,
+            version: all.iter().map(|t| t.completion.version).min(),
             kept: kept.iter().filter(|&&kept| kept).count(),
             length: mean(all.iter().map(|t| t.completion.tokens.len() as f64)),
             loss: first.map(|_| mean(learnt.losses.iter().map(|loss| loss.value))),
             terms: terms(&learnt.losses),
-            gradient_norm: learnt.roles.iter().map(|&(role, norm, _)| (role, norm)).collect(),
-            rate: learnt.roles.iter().map(|&(role, _, rate)| (role, rate)).collect(),
+            gradient_norm: learnt.roles.iter().map(|&(role, norm, _)| (role.name().to_owned(), norm)).collect(),
+            rate: learnt.roles.iter().map(|&(role, _, rate)| (role.name().to_owned(), rate)).collect(),
             kl_to_reference: first.and_then(divergence),
-            entropy: first.and_then(|first| Some(mean(first.column(Column::Entropy)?.iter().copied()))),
+            entropy: first.and_then(|first| Some(mean(first.column(Column::ENTROPY)?.iter().copied()))),
             first_update_ratio: first.and_then(|first| {
-                let columns = pairs(first, Column::Logp, Column::SampledLogp)?;
+                let columns = pairs(first, Column::LOGP, Column::SAMPLED_LOGP)?;
                 Some(mean(columns.map(|(new, sampled)| (new - sampled).exp())))
             }),
             updates: learnt.losses.len(),
-            seconds,
+            seconds: *seconds,
         }
     }
 }
@@ -95,14 +107,28 @@ impl StepRecord {
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
+    /// Name of the algorithm, or the label it was compared under.
     pub algorithm: String,
+    /// The preset that its settings started from; `None` for an algorithm that came as a value from Rust.
+    pub preset: Option<String>,
+    /// Name of the environment.
     pub env: String,
+    /// The seed of the run.
+    pub seed: u64,
+    /// Training steps.
     pub steps: usize,
+    /// On held-out problems, before training.
     pub before: PassRate,
+    /// On held-out problems, after training.
     pub after: PassRate,
+    /// Pass rate of the rollouts of the last tenth of the steps: on problems trained on.
+    pub training: f64,
     /// Of training and evaluation.
     pub seconds: f64,
+    /// Where it is recorded.
     pub folder: Option<PathBuf>,
+    /// Every setting, where a file could say them.
+    pub config: Option<Config>,
 }
 
 /// Writes a run's folder; does nothing for a run without one.
@@ -118,31 +144,27 @@ struct Folder {
 }
 
 impl Recorder {
-    /// Makes the folder, which must not exist, and writes what is known before the first step; `config` is there when a
-    /// file could say the experiment.
-    pub(crate) fn new(path: Option<&Path>, config: Option<&Config>, run: &Run<'_>) -> Result<Recorder> {
+    /// Writes what is known before the first step into a folder, which must be new or reserved for this run.
+    pub(crate) fn new(path: Option<&Path>, experiment: &Experiment, run: &Run) -> Result<Recorder> {
         let transcripts_every = run.settings.record.transcripts_every;
         let Some(path) = path else {
             return Ok(Recorder { folder: None, transcripts_every });
         };
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|problem| Error::file(parent, problem))?;
-        }
-        fs::create_dir(path).map_err(|problem| {
-            Error::file(path, format!("{problem}: a run is recorded in a new folder, so that none is overwritten"))
-        })?;
-        write(&path.join("manifest.json"), &pretty(&manifest(run)))?;
-        if let Some(config) = config {
+        fs::create_dir_all(path).map_err(|problem| Error::file(path, problem))?;
+        let create = |name: &str| match File::create_new(path.join(name)) {
+            Err(problem) if problem.kind() == ErrorKind::AlreadyExists => Err(taken(path)),
+            made => made.map_err(|problem| Error::file(&path.join(name), problem)),
+        };
+        let (metrics, transcripts) = (create("metrics.jsonl")?, create("transcripts.jsonl")?);
+        write(&path.join("manifest.json"), &pretty(&manifest(experiment, run)?)?)?;
+        if let Some(config) = experiment.config() {
             write(&path.join("config.toml"), config.to_toml().as_bytes())?;
         }
-        let create =
-            |name: &str| File::create(path.join(name)).map_err(|problem| Error::file(&path.join(name), problem));
-        let (metrics, transcripts) = (create("metrics.jsonl")?, create("transcripts.jsonl")?);
         Ok(Recorder { folder: Some(Folder { path: path.to_owned(), metrics, transcripts }), transcripts_every })
     }
 
     /// One line of metrics, and the step's first group when it is time for one.
-    pub(crate) fn step(&mut self, record: &StepRecord, done: &Done<'_>) -> Result<()> {
+    pub(crate) fn step(&mut self, record: &StepRecord, done: &Done) -> Result<()> {
         let Some(folder) = &mut self.folder else {
             return Ok(());
         };
@@ -156,44 +178,51 @@ impl Recorder {
     }
 
     /// The result, and the weights of everything that learnt.
-    pub(crate) fn finish(&mut self, report: &Report, run: &Run<'_>, tokenizer: &Tokenizer) -> Result<()> {
+    pub(crate) fn finish(&mut self, report: &Report, run: &Run) -> Result<()> {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        tokenizer.save(&folder.path.join("tokenizer.json")).map_err(Error::model("tokenizer"))?;
-        for (role, model) in run.roles.iter().filter(|(role, _)| *role != Role::Reference) {
+        run.renderer.save(&folder.path)?;
+        for (role, model) in run.roles.iter().filter(|(role, _)| *role != Role::REFERENCE) {
             let path = folder.path.join(role.name());
             fs::create_dir_all(&path).map_err(|problem| Error::file(&path, problem))?;
             model.save(&path.join("model.safetensors")).map_err(Error::model(role.name()))?;
         }
-        write(&folder.path.join("report.json"), &pretty(report))
+        write(&folder.path.join("report.json"), &pretty(report)?)
     }
 }
 
-fn manifest(run: &Run<'_>) -> serde_json::Value {
-    let reads: BTreeSet<&str> = run.credit.reads().into_iter().chain(run.objective.reads()).map(Column::name).collect();
-    let roles: BTreeMap<&str, usize> =
+fn manifest(experiment: &Experiment, run: &Run) -> Result<Value> {
+    let columns: BTreeSet<&str> = reads(&*run.algorithm).into_iter().map(Column::name).collect();
+    let parameters: BTreeMap<&str, usize> =
         run.roles.iter().map(|(role, model)| (role.name(), model.parameters())).collect();
-    json!({
+    let config = experiment.config();
+    let said =
+        |section: Option<Value>, value: &dyn std::fmt::Debug| section.unwrap_or_else(|| json!(format!("{value:?}")));
+    let env = config.as_ref().map(|config| json!(config.env));
+    let algorithm = config.as_ref().map(|config| json!(config.algorithm));
+    Ok(json!({
         "versions": { "oreal": env!("CARGO_PKG_VERSION"), "dfdx": "0.13.0" },
         "machine": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH },
         "device": { "name": run.settings.device, "products": run.settings.device.products() },
         "seed": run.settings.seed,
         "settings": run.settings,
-        "env": format!("{:?}", run.rollout.env),
-        "algorithm": format!("{:?}", run.algorithm),
+        "env": said(env, &run.env),
+        "algorithm": said(algorithm, &run.algorithm),
+        "preset": config.and_then(|config| config.algorithm.preset),
+        "notices": experiment.notices(),
         "credit": run.credit.formula().lines().collect::<Vec<_>>(),
         "objective": run.objective.formula().lines().collect::<Vec<_>>(),
         "selection": format!("{:?}", run.algorithm.select()),
-        "columns": reads,
+        "columns": columns,
         "coupling": run.objective.coupling(),
-        "parameters": roles,
-    })
+        "parameters": parameters,
+    }))
 }
 
 /// The first group of the batch, a line for each completion.
-fn transcripts(done: &Done<'_>) -> Vec<serde_json::Value> {
-    let credit = done.full.column(Column::Advantage).unwrap_or_default();
+fn transcripts(done: &Done) -> Vec<serde_json::Value> {
+    let credit = done.full.column(Column::ADVANTAGE).unwrap_or_default();
     let tokens = done.full.layout().spans(Level::Token, Level::Trajectory);
     let Some(group) = done.groups.first() else {
         return Vec::new();
@@ -216,7 +245,7 @@ fn terms(losses: &[Loss]) -> BTreeMap<String, f64> {
 }
 
 fn divergence(x: &Experience) -> Option<f64> {
-    let difference = pairs(x, Column::RefLogp, Column::Logp)?.map(|(reference, new)| reference - new);
+    let difference = pairs(x, Column::REF_LOGP, Column::LOGP)?.map(|(reference, new)| reference - new);
     Some(mean(difference.map(|d| d.exp() - d - 1.0)))
 }
 
@@ -234,8 +263,8 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
     if count == 0 { 0.0 } else { sum / f64::from(count) }
 }
 
-fn pretty(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec_pretty(value).unwrap_or_default()
+pub(crate) fn pretty(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value).map_err(|problem| Error::part("record", problem))
 }
 
 fn line(file: &mut File, path: &Path, value: &impl Serialize) -> Result<()> {
@@ -245,7 +274,7 @@ fn line(file: &mut File, path: &Path, value: &impl Serialize) -> Result<()> {
 }
 
 /// Whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = path.with_extension("partial");
     fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).map_err(|problem| Error::file(path, problem))
 }

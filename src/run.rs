@@ -1,69 +1,169 @@
-//! A run: an experiment's parts, brought together and ready to be trained.
+//! A run: everything that training needs, owned, so that it can be moved, saved and taken up again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use oreal_algos::{Algorithm, Column, Credit, Objective, Role, credit_of};
-use oreal_models::Model;
-use oreal_toy_envs::{Problem, Split};
+use oreal_models::{ModelState, Sampler};
+use oreal_toy_envs::{Env, Problem, Split};
 
+use crate::columns::DataColumn;
 use crate::config::Settings;
-use crate::error::Result;
+use crate::epoch;
+use crate::error::{Error, Result};
+use crate::renderer::Renderer;
 use crate::roles::Roles;
 use crate::rollout::Rollout;
 use crate::streams::{Purpose, stream};
 
 /// Everything the loop needs.
-pub struct Run<'a> {
-    pub settings: &'a Settings,
-    pub algorithm: &'a dyn Algorithm,
-    pub rollout: Rollout<'a>,
+pub struct Run {
+    /// The experiment's settings.
+    pub settings: Settings,
+    /// The task.
+    pub env: Arc<dyn Env>,
+    /// Between the task's text and tokens.
+    pub renderer: Arc<dyn Renderer>,
+    /// What is learnt by.
+    pub algorithm: Arc<dyn Algorithm>,
+    /// Data columns of a user's own.
+    pub columns: Vec<DataColumn>,
+    /// Where completions come from.
+    pub sampler: Box<dyn Sampler>,
+    /// The models.
     pub roles: Roles,
-    pub credit: Credit,
-    pub objective: Box<dyn Objective>,
-    /// Columns of the objective that are no signals.
-    pub data: Vec<Column>,
-    /// Signals that are read for the record, whether the objective reads them or not.
-    pub watched: Vec<Column>,
+    pub(crate) credit: Credit,
+    pub(crate) objective: Box<dyn Objective>,
+    /// The step that comes next, counted from 0.
+    pub(crate) step: usize,
+    /// How often the policy has moved. Completions carry the version they were drawn from.
+    pub(crate) version: u64,
 }
 
-impl<'a> Run<'a> {
-    /// The roles that the algorithm's columns ask for start from `policy`.
-    pub fn new(
-        settings: &'a Settings,
-        algorithm: &'a dyn Algorithm,
-        rollout: Rollout<'a>,
-        policy: Box<dyn Model>,
-    ) -> Result<Run<'a>> {
-        let (credit, objective) = (credit_of(algorithm), algorithm.objective());
-        let reads: BTreeSet<Column> = credit.reads().into_iter().chain(objective.reads()).collect();
-        let roles = Roles::new(policy, &reads, &settings.optimiser, settings.sampling.temperature)?;
-        let data = reads.iter().copied().filter(|column| !column.is_signal() && column.role().is_some()).collect();
-        let watched = vec![Column::Logp, Column::Entropy];
-        Ok(Run { settings, algorithm, rollout, roles, credit, objective, data, watched })
+/// What a run must be given back to go on as if it had never stopped: counters, and of each role weights, moments and the
+/// optimiser's step count. (Random numbers are keyed by the step, so they have no state; the reference is a role.)
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingState {
+    /// The step that comes next.
+    pub step: usize,
+    /// How often the policy has moved.
+    pub version: u64,
+    /// Each role's model, by name.
+    pub models: BTreeMap<String, ModelState>,
+}
+
+/// What a run is made of.
+pub(crate) struct Parts {
+    pub settings: Settings,
+    pub env: Arc<dyn Env>,
+    pub renderer: Arc<dyn Renderer>,
+    pub algorithm: Arc<dyn Algorithm>,
+    pub columns: Vec<DataColumn>,
+    pub sampler: Box<dyn Sampler>,
+    pub roles: Roles,
+}
+
+/// Every column that an algorithm reads, in its credit and its objective.
+pub(crate) fn reads(algorithm: &dyn Algorithm) -> BTreeSet<Column> {
+    credit_of(algorithm).reads().into_iter().chain(algorithm.objective().reads()).collect()
+}
+
+impl Run {
+    pub(crate) fn new(parts: Parts) -> Result<Run> {
+        let Parts { settings, env, renderer, algorithm, columns, sampler, roles } = parts;
+        let (credit, objective) = (credit_of(&*algorithm), algorithm.objective());
+        let mut run =
+            Run { settings, env, renderer, algorithm, columns, sampler, roles, credit, objective, step: 0, version: 0 };
+        run.tell_sampler()?;
+        Ok(run)
     }
 
-    /// The problems of a step.
+    /// The formula that gives each token its credit.
+    pub fn credit(&self) -> &Credit {
+        &self.credit
+    }
+
+    /// What is minimised.
+    pub fn objective(&self) -> &dyn Objective {
+        &*self.objective
+    }
+
+    /// The step that comes next, counted from 0.
+    pub fn next_step(&self) -> usize {
+        self.step
+    }
+
+    /// What must be kept to go on later.
+    pub fn state(&self) -> Result<TrainingState> {
+        let model = |(role, model): (Role, &dyn oreal_models::Model)| {
+            Ok((role.name().to_owned(), model.state().map_err(Error::model(role.name()))?))
+        };
+        let models = self.roles.iter().map(model).collect::<Result<_>>()?;
+        Ok(TrainingState { step: self.step, version: self.version, models })
+    }
+
+    /// Goes on from a state of a run with the same settings. Every role must be in it.
+    pub fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        let roles: Vec<Role> = self.roles.iter().map(|(role, _)| role).collect();
+        for role in roles {
+            let problem = || Error::part("training state", format!("the role {} is not in it", role.name()));
+            let model = state.models.get(role.name()).ok_or_else(problem)?;
+            self.roles.get_mut(role)?.restore(model).map_err(Error::model(role.name()))?;
+        }
+        (self.step, self.version) = (state.step, state.version);
+        self.tell_sampler()
+    }
+
+    /// The problems of a step: the next of the epoch, and what each leaves open drawn from a stream of its own.
     pub fn problems(&self, step: usize) -> Vec<Problem> {
-        let mut rng = stream(self.settings.seed, Purpose::Problems, step);
-        (0..self.settings.train.prompts).map(|_| self.rollout.env.problem(Split::Train, &mut rng)).collect()
+        let prompts = self.settings.train.prompts;
+        problems(&*self.env, Split::Train, self.settings.seed, Purpose::Problems, step * prompts, prompts)
     }
 
     /// The roles whose weights move at a step, with their learning rates.
-    pub fn learners(&self, step: usize) -> Vec<(Role, f64)> {
+    pub(crate) fn learners(&self, step: usize) -> Vec<(Role, f64)> {
         let signals = self.objective.reads().into_iter().filter(|column| column.is_signal());
         let roles: BTreeSet<Role> = signals.filter_map(Column::role).collect();
         let free = roles.into_iter().filter(|&role| step >= self.algorithm.frozen_steps(role));
         free.map(|role| (role, self.rate(role, step))).collect()
     }
 
+    /// How completions are drawn, and what from.
+    pub fn rollout(&self) -> Rollout<'_> {
+        rollout(&self.settings, &*self.env, &*self.renderer)
+    }
+
+    /// After the policy has moved.
+    pub(crate) fn tell_sampler(&mut self) -> Result<()> {
+        self.sampler.moved(self.roles.policy()?, self.version).map_err(Error::model("sampler"))
+    }
+
     fn rate(&self, role: Role, step: usize) -> f64 {
         let rates = &self.settings.rates;
-        let peak = match role {
-            Role::Policy => rates.policy,
-            Role::Reference => 0.0,
-            Role::Critic => rates.critic,
-            Role::RewardModel => rates.reward_model,
-        };
-        rates.schedule(peak, self.settings.train.steps).rate(step as u64)
+        rates.schedule(rates.of(role), self.settings.train.steps).rate(step as u64)
     }
+}
+
+/// How completions are drawn in training.
+pub(crate) fn rollout<'a>(settings: &Settings, env: &'a dyn Env, renderer: &'a dyn Renderer) -> Rollout<'a> {
+    let sampling = settings.sampling.sampling(renderer.stop(), env.max_tokens(), renderer.vocabulary());
+    Rollout { env, renderer, sampling, seed: settings.seed }
+}
+
+/// `count` problems of a split from a position of the run on: the data set is passed over without replacement, in an order of
+/// its own for each epoch, seed and purpose.
+pub(crate) fn problems(
+    env: &dyn Env,
+    split: Split,
+    seed: u64,
+    purpose: Purpose,
+    position: usize,
+    count: usize,
+) -> Vec<Problem> {
+    let (total, order) = (env.count(split), purpose.seed(seed));
+    let problem = |position: usize| {
+        let index = epoch::index(order, total, position as u64);
+        env.problem(split, index, &mut stream(seed, purpose, position))
+    };
+    (position..position + count).map(problem).collect()
 }

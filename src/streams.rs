@@ -1,16 +1,34 @@
 //! Randomness keyed by what is drawn, never by when or where.
 
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 
 /// What a stream of random numbers decides. (Completions have keys of their own: [`oreal_models::Key`].)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
+    /// Weights of a fresh policy.
     Weights,
+    /// What the teacher demonstrates, its mistakes among it.
     Demonstrations,
+    /// The problems that are trained on.
     Problems,
+    /// Which trajectories are learnt from.
     Select,
+    /// How a batch is divided into minibatches.
     Minibatch,
+    /// The problems that are demonstrated.
+    WarmUpProblems,
+    /// Weights of another role that starts fresh.
+    RoleWeights,
+    /// The problems of an evaluation.
+    Evaluation,
+}
+
+impl Purpose {
+    /// A seed of its own, for what is keyed by one number.
+    pub fn seed(self, seed: u64) -> u64 {
+        stream(seed, self, usize::MAX).random()
+    }
 }
 
 /// The stream of a purpose at a step.
@@ -26,8 +44,6 @@ pub const EVALUATION: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests {
-    use rand::RngExt;
-
     use super::*;
 
     #[test]

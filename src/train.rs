@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use oreal_algos::{Column, Experience, Layout, Level, Loss};
+use oreal_algos::{Column, Experience, Layout, Level, Loss, Role};
 use oreal_models::Sequence;
 use rand::Rng;
 use rand::seq::SliceRandom;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::columns;
 use crate::error::Result;
 use crate::rollout::{Group, experience, graded, sequences};
 use crate::run::Run;
@@ -16,82 +17,129 @@ use crate::streams::{Purpose, stream};
 use crate::update::{Update, Updated};
 
 /// A step that has been made: what was drawn, kept and learnt from it.
-pub struct Done<'a> {
+pub struct Done {
     /// Counted from 0.
     pub step: usize,
-    pub groups: &'a [Group],
-    /// Every trajectory, with credit.
-    pub full: &'a Experience,
-    /// One mark per trajectory.
-    pub kept: &'a [bool],
-    pub learnt: &'a Learnt,
+    /// What was drawn, without completions that could not be graded.
+    pub groups: Vec<Group>,
+    /// Completions that could not be graded, and those that failed to be drawn.
+    pub lost: Lost,
+    /// Every graded trajectory, with credit.
+    pub full: Experience,
+    /// One mark per trajectory: learnt from.
+    pub kept: Vec<bool>,
+    /// The step's updates.
+    pub learnt: Learnt,
+    /// Wall time.
     pub seconds: Seconds,
 }
 
+/// Completions that are no evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// The judge could not decide.
+    pub ungraded: usize,
+    /// The sampler failed.
+    pub failed: usize,
+}
+
 /// Wall time of a step's stages, in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
+    /// Drawing completions.
     pub sample: f64,
+    /// Judging them.
     pub judge: f64,
-    /// Reading the columns that models provide, credit and selection.
+    /// Reading the columns that models report, credit and selection.
     pub fill: f64,
     /// Objective, gradients and optimisers.
     pub update: f64,
 }
 
-/// Trains for as many steps as the run has; `observe` is told of each.
-pub fn train(run: &mut Run<'_>, observe: &mut dyn FnMut(&Done<'_>) -> Result<()>) -> Result<()> {
-    for step in 0..run.settings.train.steps {
-        let problems = run.problems(step);
-        let (groups, took) =
-            run.rollout.groups(run.roles.policy()?, step as u64, problems, run.settings.train.rollouts)?;
-        let groups = graded(groups);
+/// What a step's updates were.
+#[derive(Default)]
+pub struct Learnt {
+    /// The batch of the first of them with its signals, before any role has moved.
+    pub first: Option<Experience>,
+    /// The objective at each of them.
+    pub losses: Vec<Loss>,
+    /// Of each role that learns: mean gradient norm before clipping, and learning rate.
+    pub roles: Vec<(Role, f64, f64)>,
+}
 
-        let filling = Instant::now();
-        let (mut full, sequences) = (experience(&groups), sequences(&groups));
-        run.roles.fill(&mut full, &run.credit.reads(), &sequences)?;
-        full.set(Column::Advantage, run.credit.evaluate(&full));
-        let kept = run.algorithm.select().draw(&full, &mut stream(run.settings.seed, Purpose::Select, step));
-        let (mut batch, learnt) = (full.keep(&kept), marked(&sequences, &kept));
-        run.roles.fill(&mut batch, &run.data, &learnt)?;
-        let fill = filling.elapsed().as_secs_f64();
+/// Signals that are read for the record, whether the objective reads them or not.
+const WATCHED: [Column; 2] = [Column::LOGP, Column::ENTROPY];
 
-        let updating = Instant::now();
-        let learnt = learn(run, step, &batch, &learnt)?;
-        let update = updating.elapsed().as_secs_f64();
-        let seconds = Seconds { sample: took.sample, judge: took.judge, fill, update };
-        observe(&Done { step, groups: &groups, full: &full, kept: &kept, learnt: &learnt, seconds })?;
+/// Trains until the run has made as many steps as its settings say; `observe` is told of each.
+pub fn train(run: &mut Run, observe: &mut dyn FnMut(&Done) -> Result<()>) -> Result<()> {
+    while run.step < run.settings.train.steps {
+        observe(&step(run)?)?;
     }
     Ok(())
 }
 
-/// What a step's updates were.
-#[derive(Default)]
-pub struct Learnt {
-    /// The batch of the first of them with its signals, before which nothing has moved.
-    pub first: Option<Experience>,
-    /// The objective at each of them.
-    pub losses: Vec<Loss>,
-    /// Mean gradient norm of each role, and its learning rate.
-    pub roles: Vec<(&'static str, f64, f64)>,
+/// One step: rollouts, credit, selection, updates.
+pub fn step(run: &mut Run) -> Result<Done> {
+    let step = run.step;
+    let (problems, rollouts) = (run.problems(step), run.settings.train.rollouts);
+    let at = step as u64;
+    let rollout = crate::run::rollout(&run.settings, &*run.env, &*run.renderer);
+    let (groups, took) = rollout.groups(run.roles.policy()?, &mut *run.sampler, at, problems, rollouts)?;
+    let (groups, lost) = evidence(groups);
+
+    let filling = Instant::now();
+    let sequences = sequences(&groups);
+    let full = credited(run, &groups, &sequences)?;
+    let kept = run.algorithm.select().draw(&full, &mut stream(run.settings.seed, Purpose::Select, step))?;
+    let (mut batch, selected) = (full.keep(&kept), marked(&sequences, &kept));
+    let data: Vec<Column> = run.objective.reads().into_iter().filter(|column| !column.is_signal()).collect();
+    run.roles.fill(&mut batch, &data, &selected)?;
+    columns::check_finite(&batch, at)?;
+    let fill = filling.elapsed().as_secs_f64();
+
+    let updating = Instant::now();
+    let learnt = learn(run, &batch, &selected)?;
+    let update = updating.elapsed().as_secs_f64();
+    drop(sequences);
+    run.step += 1;
+    let seconds = Seconds { sample: took.sample, judge: took.judge, fill, update };
+    Ok(Done { step, groups, lost, full, kept, learnt, seconds })
+}
+
+/// The groups without completions that are no evidence, which are counted.
+fn evidence(groups: Vec<Group>) -> (Vec<Group>, Lost) {
+    let drawn = |groups: &[Group]| groups.iter().map(|group| group.trajectories.len()).sum::<usize>();
+    let (all, failed) = (drawn(&groups), groups.iter().map(|group| group.failures.len()).sum());
+    let groups = graded(groups);
+    let ungraded = all - drawn(&groups);
+    (groups, Lost { ungraded, failed })
+}
+
+/// Whole groups with the columns that credit, selection and objective read of them, and with credit.
+fn credited(run: &Run, groups: &[Group], sequences: &[Sequence<'_>]) -> Result<Experience> {
+    let at = run.step as u64;
+    let mut full = experience(groups, at)?;
+    let reads: Vec<Column> = run.credit.reads().into_iter().chain(run.objective.reads()).collect();
+    columns::fill(&mut full, &reads, &run.columns, groups, at)?;
+    run.roles.fill(&mut full, &run.credit.reads(), sequences)?;
+    columns::check_finite(&full, at)?;
+    let credit = run.credit.evaluate(&full);
+    full.set(Column::ADVANTAGE, credit)?;
+    columns::check_finite(&full, at)?;
+    Ok(full)
 }
 
 /// Every epoch and minibatch of a step.
-fn learn(run: &mut Run<'_>, step: usize, batch: &Experience, sequences: &[Sequence<'_>]) -> Result<Learnt> {
+fn learn(run: &mut Run, batch: &Experience, sequences: &[Sequence<'_>]) -> Result<Learnt> {
     let passes = run.algorithm.passes();
-    let learners = run.learners(step);
-    let update = Update::new(&*run.objective, &run.watched, run.settings.train.micro_batch);
-    let mut learnt =
-        Learnt { roles: learners.iter().map(|(role, rate)| (role.name(), 0.0, *rate)).collect(), ..Default::default() };
-    let mut rng = stream(run.settings.seed, Purpose::Minibatch, step);
+    let learners = run.learners(run.step);
+    let record = |&(role, rate): &(Role, f64)| (role, 0.0, rate);
+    let mut learnt = Learnt { roles: learners.iter().map(record).collect(), ..Default::default() };
+    let mut rng = stream(run.settings.seed, Purpose::Minibatch, run.step);
     for _ in 0..passes.epochs {
-        for kept in minibatches(batch.layout(), run.objective.coupling(), passes.minibatches, &mut rng) {
+        for kept in minibatches(batch.layout(), run.objective.minibatch_unit(), passes.minibatches, &mut rng) {
             let (batch, sequences) = (batch.keep(&kept), marked(sequences, &kept));
-            let learns = |role| learners.iter().any(|(learner, _)| *learner == role);
-            let Updated { loss, batch } = update.accumulate(&mut run.roles, &learns, &batch, &sequences, step)?;
-            for ((role, rate), record) in learners.iter().zip(&mut learnt.roles) {
-                record.1 += run.roles.step(*role, *rate)?;
-            }
+            let Updated { loss, batch } = update(run, &learners, &batch, &sequences, &mut learnt.roles)?;
             learnt.first.get_or_insert(batch);
             learnt.losses.push(loss);
         }
@@ -100,10 +148,33 @@ fn learn(run: &mut Run<'_>, step: usize, batch: &Experience, sequences: &[Sequen
     Ok(learnt)
 }
 
+/// One update of every role that learns.
+fn update(
+    run: &mut Run,
+    learners: &[(Role, f64)],
+    batch: &Experience,
+    sequences: &[Sequence<'_>],
+    record: &mut [(Role, f64, f64)],
+) -> Result<Updated> {
+    let learns = |role| learners.iter().any(|(learner, _)| *learner == role);
+    let update = Update::new(&*run.objective, &WATCHED, run.settings.train.micro_batch);
+    let updated = update.accumulate(&mut run.roles, &learns, batch, sequences)?;
+    let norms = run.roles.step(learners)?;
+    record.iter_mut().zip(norms).for_each(|(record, norm)| record.1 += norm);
+    if learns(Role::POLICY) {
+        run.version += 1;
+        run.tell_sampler()?;
+    }
+    Ok(updated)
+}
+
 /// A random partition of a batch into so many minibatches, as marks on its trajectories; none is empty, and none cuts a unit
-/// that must be differentiated together.
-fn minibatches(layout: &Layout, coupling: Level, count: usize, rng: &mut dyn Rng) -> Vec<Vec<bool>> {
-    let mut units = layout.spans(Level::Trajectory, coupling.clamp(Level::Trajectory, Level::Group));
+/// that must stay whole.
+fn minibatches(layout: &Layout, unit: Level, count: usize, rng: &mut dyn Rng) -> Vec<Vec<bool>> {
+    let mut units = layout.spans(Level::Trajectory, unit.clamp(Level::Trajectory, Level::Group));
+    if layout.count(Level::Trajectory) == 0 {
+        return Vec::new();
+    }
     if count > 1 {
         units.shuffle(rng);
     }
@@ -125,18 +196,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn minibatches_part_the_batch_along_its_coupling() {
-        let layout = Layout::new(&[vec![1, 2, 3], vec![1, 1], vec![4], vec![2, 2]]);
-        for (coupling, count) in [(Level::Token, 1), (Level::Trajectory, 3), (Level::Group, 2), (Level::Batch, 9)] {
-            let parts = minibatches(&layout, coupling, count, &mut stream(1, Purpose::Minibatch, 0));
-            assert!(parts.len() <= count && parts.iter().all(|part| part.contains(&true)), "{coupling} {count}");
+    fn minibatches_part_the_batch_along_its_units() {
+        let layout = Layout::new(&[vec![1, 2, 3], vec![1, 1], vec![4], vec![2, 2]]).unwrap();
+        for (unit, count) in [(Level::Token, 1), (Level::Trajectory, 3), (Level::Group, 2), (Level::Batch, 9)] {
+            let parts = minibatches(&layout, unit, count, &mut stream(1, Purpose::Minibatch, 0));
+            assert!(parts.len() <= count && parts.iter().all(|part| part.contains(&true)), "{unit} {count}");
             let times = |i: usize| parts.iter().filter(|part| part[i]).count();
-            assert!((0..8).all(|i| times(i) == 1), "{coupling} {count}: each trajectory is in one part");
+            assert!((0..8).all(|i| times(i) == 1), "{unit} {count}: each trajectory is in one part");
             let whole = |part: &Vec<bool>| {
                 let groups = layout.spans(Level::Trajectory, Level::Group).into_iter();
                 groups.map(|group| part[group].to_vec()).all(|marks| marks.windows(2).all(|w| w[0] == w[1]))
             };
-            assert!(coupling < Level::Group || parts.iter().all(whole), "{coupling} {count}: a group is cut");
+            assert!(unit < Level::Group || parts.iter().all(whole), "{unit} {count}: a group is cut");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One update: from a batch with its data in place to new weights, in pieces that fit.
+//! One update: from a batch with its data columns in place to accumulated gradients, in parts that fit into memory.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,15 +12,17 @@ use crate::roles::Roles;
 /// How the cotangents of a batch that does not fit are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traversal {
-    /// Each part's own, while its forward pass is still at hand.
+    /// Part by part: each part's own cotangents, from its own forward pass.
     Streaming,
-    /// All at once from a first pass over every part; each part is then computed again for its backward pass.
+    /// All at once, from a first forward pass over every part without gradient; each part then has a second forward pass,
+    /// for its backward pass.
     TwoPass,
 }
 
 /// What an update saw.
 #[derive(Clone, Debug)]
 pub struct Updated {
+    /// Value, cotangents and metrics.
     pub loss: Loss,
     /// The batch with every signal in place, as they were before the update.
     pub batch: Experience,
@@ -28,11 +30,13 @@ pub struct Updated {
 
 /// An objective applied to a batch.
 pub struct Update<'a> {
+    /// The loss to minimise.
     pub objective: &'a dyn Objective,
     /// Signals read besides the objective's own, for the record.
     pub watched: &'a [Column],
-    /// Most trajectories that are differentiated together; fewer where a device has no memory for so many.
+    /// Most trajectories in one forward and backward pass; fewer where a device has no memory for so many.
     pub micro_batch: usize,
+    /// How a batch that does not fit is differentiated.
     pub traversal: Traversal,
 }
 
@@ -46,33 +50,50 @@ impl<'a> Update<'a> {
         Update { objective, watched, micro_batch, traversal }
     }
 
-    /// Accumulates the gradient of every role that learns. `step` is only named in errors.
+    /// Accumulates the gradient of every role that learns. After an error no role has any gradient left.
     pub fn accumulate<M: Model + ?Sized>(
         &self,
         roles: &mut Roles<M>,
         learns: &dyn Fn(Role) -> bool,
         batch: &Experience,
         sequences: &[Sequence<'_>],
-        step: usize,
+    ) -> Result<Updated> {
+        let updated = self.try_accumulate(roles, learns, batch, sequences);
+        if updated.is_err() {
+            roles.discard();
+        }
+        updated
+    }
+
+    fn try_accumulate<M: Model + ?Sized>(
+        &self,
+        roles: &mut Roles<M>,
+        learns: &dyn Fn(Role) -> bool,
+        batch: &Experience,
+        sequences: &[Sequence<'_>],
     ) -> Result<Updated> {
         let parts = self.parts(roles, learns, batch.layout(), sequences)?;
         let split = match self.traversal {
-            Traversal::Streaming => self.objective.split(batch),
+            Traversal::Streaming => self.objective.by_parts(batch),
             Traversal::TwoPass => {
-                let signals = self.first_pass(roles, &parts, sequences)?;
-                let cotangents = self.evaluate(batch, &signals, step)?.loss.cotangents;
-                let tokens = batch.layout().clone();
-                Box::new(move |part: Range<usize>, _: &Columns| slice(&cotangents, &tokens, &part))
+                let signals = self.first_pass(roles, &parts, batch, sequences)?;
+                let cotangents = self.evaluate(batch, &signals)?.loss.cotangents;
+                let layout = batch.layout().clone();
+                Box::new(move |part: Range<usize>, _: &Columns| Ok(slice(&cotangents, &layout, &part)))
             }
         };
         let mut signals = Columns::new();
         for part in parts {
-            roles.backward(&self.signals(), learns, &sequences[part.clone()], &mut |seen| {
-                append(&mut signals, seen);
-                split(part.clone(), seen)
-            })?;
+            let (seen, passes) = roles.forward(&self.signals(), learns, &sequences[part.clone()])?;
+            let cotangents = split(part.clone(), &seen)?;
+            if !is_finite(&cotangents) {
+                self.evaluate(&batch.part(part), &seen)?;
+                return Err(not_finite(batch.step(), f64::NAN, None));
+            }
+            passes.backward(&cotangents)?;
+            append(&mut signals, &seen);
         }
-        self.evaluate(batch, &signals, step)
+        self.evaluate(batch, &signals)
     }
 
     /// Parts of the batch that are differentiated together: no more than was asked for, nor than there is memory for.
@@ -100,28 +121,39 @@ impl<'a> Update<'a> {
         &self,
         roles: &Roles<M>,
         parts: &[Range<usize>],
+        batch: &Experience,
         sequences: &[Sequence<'_>],
     ) -> Result<Columns> {
         let mut signals = Columns::new();
         for part in parts {
-            let mut x = Experience::new(Layout::new(&[lengths(&sequences[part.clone()])]));
+            let mut x = Experience::new(batch.layout().part(part.clone()));
             roles.fill(&mut x, &self.signals(), &sequences[part.clone()])?;
             append(&mut signals, x.columns());
         }
         Ok(signals)
     }
 
-    fn evaluate(&self, batch: &Experience, signals: &Columns, step: usize) -> Result<Updated> {
-        let mut batch = batch.clone();
-        signals.iter().for_each(|(&column, values)| batch.set(column, values.clone()));
+    /// The loss on a batch with these signals. It, and its cotangents, must be finite.
+    fn evaluate(&self, batch: &Experience, signals: &Columns) -> Result<Updated> {
+        let (mut batch, step) = (batch.clone(), batch.step());
+        for (&column, values) in signals {
+            batch.set(column, values.clone())?;
+        }
         let loss = self.objective.evaluate(&batch);
-        let finite = loss.value.is_finite() && loss.cotangents.values().flatten().all(|g| g.is_finite());
-        if finite {
+        if loss.value.is_finite() && is_finite(&loss.cotangents) {
             return Ok(Updated { loss, batch });
         }
-        let node = loss.broken.unwrap_or_else(|| "the derivative of the loss".to_owned());
-        Err(Error::NotFinite { step, value: loss.value, node })
+        Err(not_finite(step, loss.value, loss.not_finite))
     }
+}
+
+fn is_finite(cotangents: &Columns) -> bool {
+    cotangents.values().flatten().all(|g| g.is_finite())
+}
+
+fn not_finite(step: u64, value: f64, node: Option<String>) -> Error {
+    let node = node.unwrap_or_else(|| "the derivative of the loss".to_owned());
+    Error::NotFinite { step, value, node }
 }
 
 /// As few ranges of trajectories that fit as can be, none of which cuts a unit of `coupling`: one that does not fit stands

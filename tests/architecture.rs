@@ -101,6 +101,40 @@ fn the_code_map_names_every_file_at_the_top_of_each_crate() {
     }
 }
 
+/// Code spans of a Markdown text.
+fn spans(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_file_and_trait_in_its_tables_exists() {
+    let map = read(&root().join("ARCHITECTURE.md"));
+    let (files, after) = map.split_once("## Files").unwrap().1.split_once("## Invariants").unwrap();
+    assert!(!after.is_empty());
+    let (mut folder, mut named) = ("", 0);
+    for line in files.lines() {
+        for (i, span) in spans(line).enumerate() {
+            match line.ends_with("| |") && i == 0 {
+                true => folder = span,
+                false if span.ends_with(".rs") || span.ends_with('/') => {
+                    named += 1;
+                    assert!(root().join(folder).join(span).exists(), "ARCHITECTURE.md: {folder} has no {span}");
+                }
+                false => {}
+            }
+        }
+    }
+    let contracts = map.split_once("## The contracts").unwrap().1.split("\n\n").nth(1).unwrap();
+    let text: String = sources().iter().map(|path| read(path)).collect();
+    for row in contracts.lines().skip(2) {
+        for name in spans(row.split(" | ").next().unwrap()) {
+            named += 1;
+            assert!(text.contains(&format!("pub trait {name}")), "ARCHITECTURE.md: no trait {name}");
+        }
+    }
+    assert!(named >= 80, "{named}");
+}
+
 #[test]
 fn every_test_that_architecture_names_exists() {
     let map = read(&root().join("ARCHITECTURE.md"));

@@ -99,7 +99,7 @@ impl Objective for ByHand<'_> {
 
 /// Every algorithm with every preset, a setting that no preset has, and formulas of no algorithm.
 fn objectives() -> Vec<(String, Box<dyn Objective>)> {
-    let top_share = Oreal { token_weights: TokenWeights::TopShare(0.5), ..Oreal::default() };
+    let top_share = Oreal { token_weights: TokenWeights::TopShare(0.5.into()), ..Oreal::default() };
     let presets = BuiltIn::all().into_iter();
     let presets = presets.map(|(name, preset, algorithm)| (format!("{name}/{preset}"), algorithm.objective()));
     let setting = ("oreal with top share".to_owned(), top_share.objective());
@@ -230,7 +230,7 @@ fn moved(x: &Experience, objective: &dyn Objective, seed: u64, at: impl Fn(usize
     for column in objective.reads().into_iter().filter(|column| column.is_signal()) {
         let values = x.column(column).expect("every column has a value").iter().enumerate();
         let change = |(token, value): (usize, &f64)| value + f64::from(at(token)) * rng.random_range(-1.0..1.0);
-        moved.set(column, values.map(change).collect());
+        moved.set(column, values.map(change).collect()).unwrap();
     }
     moved
 }
@@ -240,13 +240,16 @@ fn assert_splits(objective: &dyn Objective, seed: u64, name: &str) {
     let x = oreal::lab::random_batch(seed);
     let whole = objective.evaluate(&x).cotangents;
     let mut data = Experience::new(x.layout().clone());
-    x.columns().iter().filter(|(c, _)| !c.is_signal()).for_each(|(&column, values)| data.set(column, values.clone()));
-    let split = objective.split(&data);
+    x.columns()
+        .iter()
+        .filter(|(c, _)| !c.is_signal())
+        .for_each(|(&column, values)| data.set(column, values.clone()).unwrap());
+    let split = objective.by_parts(&data);
     for part in partition(x.layout(), objective.coupling(), seed) {
         let range = x.layout().range(Level::Token, &part);
         let cut = |(&column, values): (&Column, &Vec<f64>)| (column, values[range.clone()].to_vec());
         let signals: Columns = x.columns().iter().filter(|(column, _)| column.is_signal()).map(cut).collect();
-        let found = split(part.clone(), &signals);
+        let found = split(part.clone(), &signals).unwrap();
         assert!(found.keys().eq(whole.keys()), "{name}, batch {seed}: signals of {part:?}");
         for (column, expected) in whole.iter().map(cut) {
             let off = off(&expected, &found[&column]);

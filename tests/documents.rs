@@ -3,12 +3,19 @@
 use std::fs;
 use std::path::Path;
 
-use oreal::Config;
 use oreal::algos::BuiltIn;
+use oreal::{Catalogue, Config};
 use toml::{Table, Value};
 
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap_or_else(|p| panic!("{name}: {p}"))
+}
+
+/// The rest of the block that a marker is in, with the marker's last line.
+fn after<'a>(text: &'a str, marker: &str) -> &'a str {
+    let start = text.find(marker).unwrap_or_else(|| panic!("README.md has no {marker:?}"));
+    let line = start + marker.rfind('\n').map_or(0, |newline| newline + 1);
+    text[line..].split("```").next().unwrap_or_default()
 }
 
 #[test]
@@ -28,7 +35,7 @@ fn the_table_of_algorithms_is_the_list() {
 #[test]
 fn formulas_in_the_readme_are_those_that_run() {
     let readme = read("README.md");
-    let page = oreal::show::page(&BuiltIn::presets("grpo")[0].1);
+    let page = Catalogue::built_in().run(&["oreal", "show", "grpo"]).unwrap();
     let shown = readme.split("$ oreal show grpo\n..\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     assert!(page.contains(shown), "README.md shows\n{shown}\nbut it is\n{page}");
 }
@@ -92,6 +99,12 @@ fn the_commands_in_the_readme_work() {
         }
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_oreal")).args(&args).output().unwrap();
         assert!(output.status.success(), "oreal {command}: {}", String::from_utf8_lossy(&output.stderr));
+        if command == "claims" {
+            let (printed, shown) = (String::from_utf8_lossy(&output.stdout), after(&readme, "```text\nGRADIENT"));
+            for line in shown.lines().filter(|line| *line != "..") {
+                assert!(printed.contains(line), "README.md shows\n{line}\nbut it is\n{printed}");
+            }
+        }
     }
 }
 
@@ -100,4 +113,78 @@ fn the_example_algorithm_is_as_short_as_said() {
     let lines = read("examples/own_algorithm.rs").lines().count();
     assert!(lines <= 60, "examples/own_algorithm.rs has {lines} lines");
     assert!(read("README.md").contains(&format!("GSPO in {lines} lines")), "README.md: it has {lines} lines");
+}
+
+const PAGES: [&str; 9] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/claims.md",
+    "docs/cuda.md",
+    "docs/differences.md",
+    "docs/speed.md",
+    "docs/your_algorithm.md",
+    "docs/your_environment.md",
+];
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let mut links = 0;
+    for page in PAGES {
+        for rest in read(page).split("](").skip(1) {
+            let target = rest.split([')', '#']).next().unwrap_or_default();
+            if target.is_empty() || target.starts_with("http") {
+                continue;
+            }
+            links += 1;
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(page).parent().unwrap().to_owned();
+            assert!(folder.join(target).exists(), "{page} links to {target}");
+        }
+    }
+    assert!(links >= 20, "{links}");
+}
+
+/// The last column of each table of docs/differences.md: settings, with values or without.
+#[test]
+fn every_setting_of_the_differences_is_one() {
+    let (page, mut tried) = (read("docs/differences.md"), 0);
+    for section in page.split("\n## ").skip(1) {
+        let algorithm = match section.lines().next().unwrap_or_default() {
+            name @ ("GRPO" | "PPO" | "OREAL") => name.to_lowercase(),
+            _ => "grpo".to_owned(),
+        };
+        for row in section.lines().filter(|line| line.starts_with("| ")).skip(1) {
+            let last = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+            let algorithm = if last.starts_with("PPO ") { "ppo" } else { &algorithm };
+            let mut key = "";
+            for span in last.split('`').skip(1).step_by(2).filter(|span| !span.starts_with("x.")) {
+                let value = match span.split_once(" = ") {
+                    _ if span.starts_with(['"', '{']) => Some(span),
+                    Some((name, value)) => {
+                        key = name;
+                        Some(value)
+                    }
+                    None => {
+                        key = span;
+                        None
+                    }
+                };
+                setting_exists(algorithm, key, value);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 50, "{tried} settings");
+}
+
+/// A key without a section is the algorithm's.
+fn setting_exists(algorithm: &str, key: &str, value: Option<&str>) {
+    let path = if key.contains('.') { key.to_owned() } else { format!("algorithm.{key}") };
+    let text = format!("[env]\nname = \"addition\"\n[algorithm]\nname = \"{algorithm}\"");
+    let set = value.map(|value| format!("{path}={value}"));
+    let config = Config::from_toml(&text, "docs/differences.md", set.as_slice());
+    let config = config.unwrap_or_else(|problem| panic!("docs/differences.md, {algorithm}: {problem}"));
+    let all = Value::Table(config.to_toml().parse().unwrap());
+    let found = path.split('.').try_fold(&all, |value, key| value.get(key));
+    assert!(found.is_some(), "docs/differences.md: {algorithm} has no setting {key}");
 }

@@ -1,15 +1,15 @@
 //! Equalities between algorithms, and between ways to compute the same thing.
 
 use oreal::algos::{
-    Algorithm, Average, BuiltIn, Column, Experience, Grpo, Level, Normaliser, Objective, Oreal, Positives, Reinforce,
-    Rft, Role, TokenWeights, credit_of,
+    Algorithm, Average, BuiltIn, Coefficient, Column, Experience, Grpo, Level, Normaliser, Objective, Oreal, Positives,
+    Reinforce, Rft, Role, TokenWeights, credit_of,
 };
-use oreal::models::{Backbone, Head, Optimiser, Sequence, Signal, Table, Transformer, TransformerConfig, Want};
-use oreal::roles::Roles;
+use oreal::models::{Head, Model, Optimiser, Sequence, Signal, Signals, Table, Transformer, TransformerConfig, Want};
+use oreal::roles::{Roles, head};
 use oreal::update::{Traversal, Update};
 
 fn cotangents(objective: &dyn Objective, x: &Experience) -> Vec<f64> {
-    objective.evaluate(x).cotangents[&Column::Logp].clone()
+    objective.evaluate(x).cotangents[&Column::LOGP].clone()
 }
 
 fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
@@ -20,10 +20,10 @@ fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
 
 #[test]
 fn grpo_at_the_first_update_is_reinforce_with_its_baseline() {
-    let grpo = Grpo { beta: 0.0, ..Grpo::default() };
+    let grpo = Grpo { beta: Coefficient::ZERO, ..Grpo::default() };
     let mut x = oreal::lab::random_batch(11);
-    x.set(Column::OldLogp, x.column(Column::Logp).unwrap().to_vec());
-    x.set(Column::Advantage, credit_of(&grpo).evaluate(&x));
+    x.set(Column::OLD_LOGP, x.column(Column::LOGP).unwrap().to_vec()).unwrap();
+    x.set(Column::ADVANTAGE, credit_of(&grpo).evaluate(&x)).unwrap();
     let reinforce = Reinforce { average: Average::Trajectory, ..Reinforce::default() };
     let (a, b) = (cotangents(&*grpo.objective(), &x), cotangents(&*reinforce.objective(), &x));
     assert_close(&a, &b, 1e-15, "grpo and reinforce");
@@ -34,14 +34,14 @@ fn grpo_at_the_first_update_is_reinforce_with_its_baseline() {
 fn rft_is_oreal_with_plain_cloning_and_nothing_else() {
     let oreal = Oreal {
         positives: Positives::Plain,
-        eta: 0.0,
-        beta: 0.0,
+        eta: Coefficient::ZERO,
+        beta: Coefficient::ZERO,
         token_weights: TokenWeights::Uniform,
         normaliser: Normaliser::Tokens,
         ..Oreal::default()
     };
     let x = oreal::lab::random_batch(12);
-    let right: Vec<bool> = x.column(Column::Reward).unwrap().iter().map(|&r| r > 0.5).collect();
+    let right: Vec<bool> = x.column(Column::REWARD).unwrap().iter().map(|&r| r > 0.5).collect();
     let (cloned, both) = (x.keep(&right), x);
     let rft = cotangents(&*Rft { average: Average::Token, ..Rft::default() }.objective(), &cloned);
     let all = cotangents(&*oreal.objective(), &both);
@@ -82,7 +82,7 @@ fn sizes() -> TransformerConfig {
 fn table_and_transformer_agree_in_values_and_in_what_a_cotangent_does_to_the_logits() {
     let fresh = Transformer::<f64>::new(sizes(), Head::Vocabulary, &Optimiser::EXACT, 3).unwrap();
     let mut transformer = fresh.clone();
-    let mut table = Table::new(5, &Optimiser::EXACT);
+    let mut table = Table::new(5, &Optimiser::EXACT).unwrap();
     let data = batch();
     for (prompt, completion) in &data {
         for t in 0..completion.len() {
@@ -94,13 +94,13 @@ fn table_and_transformer_agree_in_values_and_in_what_a_cotangent_does_to_the_log
     for (signal, values) in &a.0 {
         assert_close(values, &b.0[signal], 1e-12, &format!("{signal:?}"));
     }
-    let mut pull = |signals: &oreal::models::Signals| {
-        let mut cotangents = signals.clone();
-        cotangents.0.values_mut().for_each(|v| v.iter_mut().enumerate().for_each(|(i, g)| *g = 0.3 * i as f64 - 0.5));
-        cotangents
+    let backward = |model: &mut dyn Model| {
+        let (Signals(mut cotangents), pass) = model.forward(&sequences(&data), &want).unwrap();
+        cotangents.values_mut().for_each(|v| v.iter_mut().enumerate().for_each(|(i, g)| *g = 0.3 * i as f64 - 0.5));
+        pass.backward(&Signals(cotangents)).unwrap();
     };
-    table.backward(&sequences(&data), &want, &mut pull).unwrap();
-    transformer.backward(&sequences(&data), &want, &mut pull).unwrap();
+    backward(&mut table);
+    backward(&mut transformer);
     let head = transformer.gradient().find(|(name, _)| *name == "lm_head.weight").unwrap().1.to_vec();
     let mut expected = vec![0.0; head.len()];
     for (state, row) in table.gradient() {
@@ -130,15 +130,11 @@ fn hidden(model: &Transformer<f64>, state: &oreal::models::State) -> Vec<f64> {
     let completion = [prefix.as_slice(), &[0]].concat();
     let want = Want { signals: vec![Signal::Logp], temperature: 1.0 };
     let sequence = [Sequence { prompt, completion: &completion }];
-    let mut p = 0.0;
-    let mut last = |signals: &oreal::models::Signals| {
-        let mut one = signals.clone();
-        let values = one.0.get_mut(&Signal::Logp).unwrap();
-        p = values[prefix.len()].exp();
-        values.iter_mut().enumerate().for_each(|(i, g)| *g = f64::from(i == prefix.len()));
-        one
-    };
-    probe.backward(&sequence, &want, &mut last).unwrap();
+    let (Signals(mut one), pass) = probe.forward(&sequence, &want).unwrap();
+    let values = one.get_mut(&Signal::Logp).unwrap();
+    let p = values[prefix.len()].exp();
+    values.iter_mut().enumerate().for_each(|(i, g)| *g = f64::from(i == prefix.len()));
+    pass.backward(&Signals(one)).unwrap();
     let gradient = probe.gradient().find(|(name, _)| *name == "lm_head.weight").unwrap().1.to_vec();
     gradient[..8].iter().map(|g| g / (1.0 - p)).collect()
 }
@@ -150,18 +146,19 @@ fn two_passes_streaming_and_one_piece_have_one_gradient() {
         let reads = objective.reads().into_iter().chain(credit_of(&*algorithm).reads()).collect();
         let data: Vec<_> = (0..4).flat_map(|_| batch()).collect();
         let lengths: Vec<usize> = data.iter().map(|(_, completion)| completion.len()).collect();
-        let layout = oreal::algos::Layout::new(&[lengths[..6].to_vec(), lengths[6..].to_vec()]);
+        let layout = oreal::algos::Layout::new(&[lengths[..6].to_vec(), lengths[6..].to_vec()]).unwrap();
         let mut x = oreal::lab::random_batch_on(layout, 4);
-        x.set(Column::OldLogp, vec![-5.0_f64.ln(); x.layout().count(Level::Token)]);
+        x.set(Column::OLD_LOGP, vec![-5.0_f64.ln(); x.layout().count(Level::Token)]).unwrap();
         let gradient = |micro_batch: usize, traversal: Traversal| {
             let policy = Transformer::<f64>::new(sizes(), Head::Vocabulary, &Optimiser::EXACT, 9).unwrap();
-            let mut roles = Roles::new(Box::new(policy), &reads, &Optimiser::EXACT, 1.0).unwrap();
+            let make = |role, policy: &dyn Model| Ok(policy.fork(head(role), &Optimiser::EXACT)?);
+            let mut roles = Roles::new(Box::new(policy), &reads, 1.0, &make).unwrap();
             let update = Update { traversal, ..Update::new(&*objective, &[], micro_batch) };
-            update.accumulate(&mut roles, &|_| true, &x, &sequences(&data), 0).unwrap();
-            let norms =
-                [Role::Policy, Role::Critic, Role::RewardModel].map(|role| roles.step(role, 0.1).unwrap_or(0.0));
-            let moved = roles.read(Role::Policy, &[Column::Logp], &sequences(&data)).unwrap();
-            [norms.to_vec(), moved[&Column::Logp].clone()].concat()
+            update.accumulate(&mut roles, &|_| true, &x, &sequences(&data)).unwrap();
+            let learners = [Role::POLICY, Role::CRITIC, Role::REWARD_MODEL];
+            let norms = learners.map(|role| roles.step(&[(role, 0.1)]).map_or(0.0, |norms| norms[0]));
+            let moved = roles.read(Role::POLICY, &[Column::LOGP], &sequences(&data)).unwrap();
+            [norms.to_vec(), moved[&Column::LOGP].clone()].concat()
         };
         let whole = gradient(100, Traversal::Streaming);
         assert!(whole[0] > 0.0, "{name}/{preset}");

@@ -18,7 +18,7 @@ fn every_algorithm_has_every_invariance() {
 fn a_cotangent_is_not_zero_everywhere() {
     for (name, preset, algorithm) in BuiltIn::all() {
         let cotangents = algorithm.objective().evaluate(&random_batch(3)).cotangents;
-        assert!(cotangents.keys().any(|column| column.role() == Some(Role::Policy)), "{name}/{preset} learns nothing");
+        assert!(cotangents.keys().any(|column| column.role() == Some(Role::POLICY)), "{name}/{preset} learns nothing");
         for (column, values) in cotangents {
             assert!(values.iter().any(|g| *g != 0.0), "{name}/{preset}: {} has no gradient", column.name());
         }
@@ -73,7 +73,7 @@ impl Algorithm for ByHand {
 
 impl Objective for ByHand {
     fn reads(&self) -> Vec<Column> {
-        vec![Column::Logp]
+        vec![Column::LOGP]
     }
 
     fn coupling(&self) -> Level {
@@ -81,29 +81,29 @@ impl Objective for ByHand {
     }
 
     fn evaluate(&self, x: &Experience) -> Loss {
-        let logp = x.column(Column::Logp).unwrap();
+        let logp = x.column(Column::LOGP).unwrap();
         let count = if self.0 == Mistake::Sum { 1.0 } else { x.layout().size(Level::Token, Level::Batch, 0) as f64 };
         let weight = |t: usize| if self.0 == Mistake::Place { t as f64 } else { 1.0 };
         let slope = if self.0 == Mistake::Slope { 1.0 } else { 2.0 };
         let value = logp.iter().enumerate().map(|(t, l)| weight(t) * l * l).sum::<f64>() / count;
         let cotangent = logp.iter().enumerate().map(|(t, l)| slope * weight(t) * l / count).collect();
-        let cotangents = Columns::from([(Column::Logp, cotangent)]);
-        Loss { value, cotangents, metrics: Default::default(), broken: None }
+        let cotangents = Columns::from([(Column::LOGP, cotangent)]);
+        Loss { value, cotangents, metrics: Default::default(), not_finite: None }
     }
 
-    fn split<'a>(&'a self, data: &'a Experience) -> oreal::algos::Split<'a> {
+    fn by_parts<'a>(&'a self, data: &'a Experience) -> oreal::algos::PartCotangents<'a> {
         let whole = data.layout().count(Level::Token) as f64;
         let mistaken = self.0 == Mistake::Parts;
         let alone = *self;
         Box::new(move |part, signals| {
             let mut x = Experience::new(data.layout().part(part));
-            signals.iter().for_each(|(&column, values)| x.set(column, values.clone()));
+            signals.iter().for_each(|(&column, values)| x.set(column, values.clone()).unwrap());
             let mut cotangents = alone.evaluate(&x).cotangents;
             if mistaken {
                 let here = x.layout().count(Level::Token) as f64;
                 cotangents.values_mut().flatten().for_each(|g| *g *= whole / here);
             }
-            cotangents
+            Ok(cotangents)
         })
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use oreal::algos::{
     Algorithm, BuiltIn, Column, Experience, Level, Objective, Repeats, Role, Select, Selection, credit_of,
 };
-use oreal::envs::{Bandit, Countdown, Env, Split};
+use oreal::envs::{Bandit, Countdown, Split, World, enumerate};
 use oreal::lab::{Lab, Question, Sharing, report, worlds};
-use oreal::models::{Completion, Ending, Optimiser, Sequence, Table, Tokenizer};
+use oreal::models::{Completion, Ending, Optimiser, Sequence, Table};
+use oreal::renderer::{Characters, Renderer};
 use oreal::roles::Roles;
 use oreal::rollout::{Group, Trajectory, experience, sequences};
 use oreal::update::Update;
@@ -21,12 +22,12 @@ fn assert_close(a: &[f64], b: &[f64], what: &str) {
 /// A world with every role saying something.
 fn lab(rollouts: usize) -> Lab {
     let lab = worlds::ragged(3, rollouts).unwrap();
-    let mut scores = Table::new(2, &Optimiser::EXACT);
+    let mut scores = Table::new(2, &Optimiser::EXACT).unwrap();
     for (length, score) in [(0, 0.4), (1, -0.3), (2, 0.8), (3, 0.1)] {
         scores.set_scalar(&lab.questions()[0].prompt, &[1, 1, 1][..length], score);
     }
-    let reference = worlds::ragged(4, 1).unwrap().table(Role::Policy).clone();
-    lab.with(Role::Reference, reference).with(Role::Critic, scores.clone()).with(Role::RewardModel, scores)
+    let reference = worlds::ragged(4, 1).unwrap().table(Role::POLICY).clone();
+    lab.with(Role::REFERENCE, reference).with(Role::CRITIC, scores.clone()).with(Role::REWARD_MODEL, scores)
 }
 
 /// One ordered group as the training loop would have drawn it.
@@ -35,22 +36,23 @@ fn drawn(lab: &Lab, answers: &[usize]) -> Group {
     let trajectory = |&i: &usize| {
         let tokens = question.answers[i].tokens.clone();
         let logp = |t: usize| {
-            let policy = lab.table(Role::Policy);
+            let policy = lab.table(Role::POLICY);
             let p = |length| policy.probability(&question.prompt, &tokens[..length]);
             (p(t + 1) / p(t)).ln()
         };
-        let sampled_logp = (0..tokens.len()).map(logp).collect();
+        let sampled_logp = Some((0..tokens.len()).map(logp).collect());
         let verdict = question.answers[i].verdict;
-        let completion = Completion { tokens, sampled_logp, ending: Ending::Stopped };
+        let completion = Completion { tokens, sampled_logp, ending: Ending::Stopped, version: 0 };
         Trajectory { completion, text: String::new(), verdict }
     };
-    let problem = Bandit::default().problems(Split::Train).unwrap().swap_remove(0);
-    Group { problem, prompt: question.prompt.clone(), trajectories: answers.iter().map(trajectory).collect() }
+    let problem = enumerate::problems(&Bandit::default(), Split::Train).next().unwrap();
+    let trajectories = answers.iter().map(trajectory).collect();
+    Group { problem, prompt: question.prompt.clone(), trajectories, failures: Vec::new() }
 }
 
 /// How the logits of the policy move in one step at rate 1, by the loop's own stages.
 fn step(lab: &Lab, algorithm: &dyn Algorithm, x: &Experience, kept: &[bool], all: &[Sequence<'_>]) -> Vec<f64> {
-    let roles = [Role::Policy, Role::Reference, Role::Critic, Role::RewardModel];
+    let roles = [Role::POLICY, Role::REFERENCE, Role::CRITIC, Role::REWARD_MODEL];
     let tables = roles.map(|role| (role, Box::new(lab.table(role).clone())));
     let mut roles: Roles<Table> = Roles::of(BTreeMap::from(tables), 1.0);
     let objective = algorithm.objective();
@@ -58,10 +60,10 @@ fn step(lab: &Lab, algorithm: &dyn Algorithm, x: &Experience, kept: &[bool], all
     let mut batch = x.keep(kept);
     let data: Vec<Column> = objective.reads().into_iter().filter(|column| !column.is_signal()).collect();
     roles.fill(&mut batch, &data, &learnt).unwrap();
-    Update::new(&*objective, &[], 2).accumulate(&mut roles, &|_| true, &batch, &learnt, 0).unwrap();
-    let before = logits(lab, lab.table(Role::Policy));
-    roles.step(Role::Policy, 1.0).unwrap();
-    let after = logits(lab, roles.get_mut(Role::Policy).unwrap());
+    Update::new(&*objective, &[], 2).accumulate(&mut roles, &|_| true, &batch, &learnt).unwrap();
+    let before = logits(lab, lab.table(Role::POLICY));
+    roles.step(&[(Role::POLICY, 1.0)]).unwrap();
+    let after = logits(lab, roles.get(Role::POLICY).unwrap());
     after.iter().zip(before).map(|(after, before)| after - before).collect()
 }
 
@@ -82,10 +84,10 @@ fn the_expected_gradient_is_the_mean_step_of_the_loop_over_ordered_groups() {
             for draw in 0..law.len().pow(rollouts as u32) {
                 let answers: Vec<usize> = (0..rollouts).map(|i| draw / law.len().pow(i as u32) % law.len()).collect();
                 let groups = [drawn(&lab, &answers)];
-                let (mut x, all) = (experience(&groups), sequences(&groups));
-                let tables = [Role::Policy, Role::Reference, Role::Critic].map(|r| (r, Box::new(lab.table(r).clone())));
+                let (mut x, all) = (experience(&groups, 0).unwrap(), sequences(&groups));
+                let tables = [Role::POLICY, Role::REFERENCE, Role::CRITIC].map(|r| (r, Box::new(lab.table(r).clone())));
                 Roles::of(BTreeMap::from(tables), 1.0).fill(&mut x, &credit.reads(), &all).unwrap();
-                x.set(Column::Advantage, credit.evaluate(&x));
+                x.set(Column::ADVANTAGE, credit.evaluate(&x)).unwrap();
                 for outcome in selection.outcomes(&x, 0..rollouts).into_iter().filter(|o| o.kept.contains(&true)) {
                     let probability = outcome.probability * answers.iter().map(|&i| law[i]).product::<f64>();
                     let step = step(&lab, &*algorithm, &x, &outcome.kept, &all);
@@ -95,14 +97,14 @@ fn the_expected_gradient_is_the_mean_step_of_the_loop_over_ordered_groups() {
             }
             let expected = lab.expected(&*algorithm).unwrap();
             let mut found = vec![0.0; 6];
-            for (state, gradient) in expected.by_state(Role::Policy) {
+            for (state, gradient) in expected.by_state(Role::POLICY) {
                 let row = 2 * state.prefix.len();
                 found[row..row + 2].copy_from_slice(gradient);
             }
             assert_close(&found, &mean, &format!("{name}/{preset}, {rollouts} rollouts"));
             assert!(mean.iter().any(|g| g.abs() > 1e-6), "{name}/{preset} learns nothing");
             let variance = squares - mean.iter().map(|g| g * g).sum::<f64>();
-            let spread = expected.roles[&Role::Policy].variance;
+            let spread = expected.roles[&Role::POLICY].variance;
             assert!((spread - variance).abs() < 1e-12, "{name}/{preset}: variance {spread}, but {variance}");
         }
     }
@@ -113,8 +115,8 @@ fn the_gradient_of_the_pass_rate_is_its_difference_quotient() {
     for lab in [worlds::tree(2, 1).unwrap(), worlds::ragged(5, 1).unwrap(), worlds::arms(0.3, 1).unwrap()] {
         let gradient = lab.pass_rate_gradient().unwrap();
         let mut expected = Vec::new();
-        let (prompt, policy) = (lab.questions()[0].prompt.clone(), lab.table(Role::Policy));
-        for (state, row) in lab.expected(&oreal::algos::Rloo::default()).unwrap().by_state(Role::Policy) {
+        let (prompt, policy) = (lab.questions()[0].prompt.clone(), lab.table(Role::POLICY));
+        for (state, row) in lab.expected(&oreal::algos::Rloo::default()).unwrap().by_state(Role::POLICY) {
             for v in 0..row.len() {
                 let at = |change: f64| {
                     let mut moved = policy.clone();
@@ -136,13 +138,13 @@ fn the_gradient_of_the_pass_rate_is_its_difference_quotient() {
 
 #[test]
 fn a_question_of_an_environment_has_every_completion_that_can_be_drawn() {
-    let bandit = Bandit::new(vec![0.3]).unwrap();
-    let problem = bandit.problems(Split::Train).unwrap().swap_remove(0);
-    let tokenizer = Tokenizer::characters(&bandit.alphabet()).unwrap();
-    let prompt = tokenizer.encode(&problem.prompt).unwrap();
-    let mut policy = Table::new(tokenizer.len(), &Optimiser::EXACT);
+    let bandit = Bandit::new(vec![0.3], 1).unwrap();
+    let problem = enumerate::problems(&bandit, Split::Train).next().unwrap();
+    let renderer = Characters::new(&bandit.alphabet()).unwrap();
+    let (prompt, tokenizer) = (renderer.prompt(&problem.prompt).unwrap(), renderer.tokenizer());
+    let mut policy = Table::new(tokenizer.len(), &Optimiser::EXACT).unwrap();
     let mut logits = vec![-1e4; tokenizer.len()];
-    for (arm, mass) in bandit.law(&problem) {
+    for (arm, mass) in bandit.initial_policy(&problem) {
         let token = tokenizer.encode(&arm.to_string()).unwrap()[0];
         logits[token as usize] = mass.ln();
         let mut stop = vec![-1e4; tokenizer.len()];
@@ -150,7 +152,7 @@ fn a_question_of_an_environment_has_every_completion_that_can_be_drawn() {
         policy.set_logits(&prompt, &[token], &stop);
     }
     policy.set_logits(&prompt, &[], &logits);
-    let question = Question::of(&bandit, &problem, &tokenizer, &policy).unwrap();
+    let question = Question::of(&bandit, &problem, &renderer, &policy).unwrap();
     assert_eq!(question.answers.len(), 6);
     let lab = Lab::new(vec![question], policy, 4).unwrap();
     assert!((lab.pass_rates()[0] - 0.3).abs() < 1e-14);
@@ -160,10 +162,10 @@ fn a_question_of_an_environment_has_every_completion_that_can_be_drawn() {
     let mixed = 1.0 - 0.3_f64.powi(4) - 0.7_f64.powi(4);
     assert!((seen.moves - mixed).abs() < 1e-12, "only mixed groups have advantages: {seen:?}");
     let countdown = Countdown::default();
-    let problem = &countdown.held_out(1)[0];
-    let tokenizer = Tokenizer::characters(&countdown.alphabet()).unwrap();
-    let policy = Table::new(tokenizer.len(), &Optimiser::EXACT);
-    let refused = Question::of(&countdown, problem, &tokenizer, &policy).unwrap_err().to_string();
+    let problem = &enumerate::problems(&countdown, Split::HeldOut).next().unwrap();
+    let renderer = Characters::new(&countdown.alphabet()).unwrap();
+    let policy = Table::new(tokenizer.len(), &Optimiser::EXACT).unwrap();
+    let refused = Question::of(&countdown, problem, &renderer, &policy).unwrap_err().to_string();
     assert!(refused.contains("countdown has too many completions"), "{refused}");
 }
 
@@ -177,17 +179,21 @@ fn shared_parameters_learn_from_every_prompt() {
 }
 
 #[test]
-fn the_law_of_what_is_kept_counts_every_outcome() {
+fn expected_counts_cover_every_outcome() {
     let lab = worlds::arms(0.4, 3).unwrap();
-    let all = lab.law(Selection::All).unwrap().swap_remove(0);
+    let all = lab.expected_counts(Selection::All).unwrap().swap_remove(0);
     let expected: Vec<f64> = lab.probabilities(0).iter().map(|p| 3.0 * p).collect();
     assert_close(&all, &expected, "all of three");
     let both = worlds::crossed([0.3, 0.6], 3).unwrap();
-    for (question, law) in both.law(Selection::Pair).unwrap().into_iter().enumerate() {
-        let alone = Lab::new(vec![both.questions()[question].clone()], both.table(Role::Policy).clone(), 3).unwrap();
-        assert_close(&law, &alone.law(Selection::Pair).unwrap()[0], "what is kept of one question ignores the other");
+    for (question, counts) in both.expected_counts(Selection::Pair).unwrap().into_iter().enumerate() {
+        let alone = Lab::new(vec![both.questions()[question].clone()], both.table(Role::POLICY).clone(), 3).unwrap();
+        assert_close(
+            &counts,
+            &alone.expected_counts(Selection::Pair).unwrap()[0],
+            "what is kept of one question ignores the other",
+        );
     }
-    let one = lab.law(Selection::Right { per_prompt: 1, repeats: Repeats::Keep }).unwrap().swap_remove(0);
+    let one = lab.expected_counts(Selection::Right { per_prompt: 1, repeats: Repeats::Keep }).unwrap().swap_remove(0);
     assert!((one.iter().sum::<f64>() - (1.0 - 0.6_f64.powi(3))).abs() < 1e-15);
 }
 
@@ -217,7 +223,7 @@ fn what_cannot_be_enumerated_is_refused_with_a_reason() {
     assert!(refused(lab.expected(&Free).map(drop)).contains("the choices of free cannot be enumerated"));
     let many = lab.rollouts(5000).expected(&oreal::algos::Rloo::default()).map(drop);
     assert!(refused(many).contains("ask for fewer rollouts"));
-    let policy = || Table::new(2, &Optimiser::EXACT);
+    let policy = || Table::new(2, &Optimiser::EXACT).unwrap();
     let new = |questions| refused(Lab::new(questions, policy(), 2).map(drop));
     assert!(new(vec![]).contains("without a question"));
     assert!(

@@ -8,8 +8,8 @@ use oreal::{Config, Experiment};
 use serde_json::Value;
 
 fn experiment() -> Experiment {
-    let env = oreal::envs::Bandit::new(vec![0.5]).unwrap().into();
-    Experiment::from_config(Config { env, ..Config::default() }).with(|s| {
+    let env: oreal::envs::BuiltIn = oreal::envs::Bandit::new(vec![0.5], 1).unwrap().into();
+    Experiment::from_config(Config { env: env.into(), ..Config::default() }).with(|s| {
         s.model = Architecture::Table {};
         (s.warm_up.steps, s.warm_up.batch, s.warm_up.rate) = (30, 32, 0.15);
         (s.train.steps, s.train.prompts, s.train.rollouts) = (12, 3, 4);

@@ -46,35 +46,35 @@ const KEPT: [usize; 6] = [0, 1, 2, 3, 5, 6];
 const ALL: [usize; 7] = [0, 1, 2, 3, 4, 5, 6];
 #[rustfmt::skip]
 const TOKENS: [(Column, [f64; 18]); 8] = [
-    (Column::Logp, [
+    (Column::LOGP, [
         -2.27, -1.75, -1.94, -2.27, -0.72, -1.63, -2.27, -2.19, -1.48, -0.51, -1.09, -2.49, -0.35, -0.87, -2.38,
         -1.18, -0.6, -0.86,
     ]),
-    (Column::OldLogp, [
+    (Column::OLD_LOGP, [
         -2.37, -1.85, -2.17, -1.97, -1.17, -1.93, -2.5, -1.89, -1.78, -0.66, -0.99, -2.09, -0.25, -0.57, -2.08,
         -1.08, -0.65, -0.91,
     ]),
-    (Column::RefLogp, [
+    (Column::REF_LOGP, [
         -2.5, -2.04, -1.79, -1.78, -1.0, -1.95, -1.86, -2.1, -2.01, -0.15, -0.95, -2.75, -0.12, -1.07, -2.11,
         -0.69, -0.09, -1.13,
     ]),
-    (Column::Entropy, [
+    (Column::ENTROPY, [
         1.28, 0.4, 0.73, 1.12, 0.36, 0.36, 1.21, 0.76, 0.49, 1.38, 0.27, 0.45, 0.42, 0.42, 0.31, 1.22, 0.58,
         1.25,
     ]),
-    (Column::Value, [
+    (Column::VALUE, [
         0.55, 0.61, 0.2, 0.44, 0.88, 0.54, 0.6, -0.15, 0.76, 0.29, -0.53, 0.61, -0.24, 0.3, 0.56, 1.43, 0.97,
         0.35,
     ]),
-    (Column::OldValue, [
+    (Column::OLD_VALUE, [
         0.9, 0.71, 0.3, 0.39, 0.83, 0.79, 0.95, -0.05, 1.11, 0.54, -0.28, 0.56, -0.14, 0.2, 0.66, 1.13, 0.87,
         0.7,
     ]),
-    (Column::Score, [
+    (Column::SCORE, [
         0.34, -0.85, -0.91, -0.82, -0.6, 0.17, 1.16, 0.44, -0.15, -1.49, -0.93, -0.9, -0.28, 1.04, 1.23, -0.61,
         0.71, -0.61,
     ]),
-    (Column::ScoreAfter, [
+    (Column::SCORE_AFTER, [
         0.53, -1.2, -0.67, 1.14, -0.38, 1.41, -0.31, 1.01, -0.11, -1.2, 0.23, -0.87, 1.25, 0.6, 0.09, 1.27,
         0.14, 1.4,
     ]),
@@ -90,7 +90,7 @@ impl Golden {
     /// The loss of an algorithm's own credit, on the kept trajectories. The others' rows are not looked at.
     fn check(&self, algorithm: &dyn Algorithm, kept: &[usize], name: &str) {
         let x = experience();
-        let x = x.clone().with(Column::Advantage, credit_of(algorithm).evaluate(&x));
+        let x = x.clone().with(Column::ADVANTAGE, credit_of(algorithm).evaluate(&x)).unwrap();
         let marks: Vec<bool> = (0..7).map(|i| kept.contains(&i)).collect();
         let loss = algorithm.objective().evaluate(&x.keep(&marks));
         close(&[loss.value], &[self.value], &format!("{name}: value"));
@@ -104,8 +104,10 @@ impl Golden {
 
 /// Three prompts, seven trajectories, eighteen tokens.
 fn experience() -> Experience {
-    let x = Experience::new(Layout::new(&LENGTHS.map(<[usize]>::to_vec))).with(Column::Reward, REWARD.to_vec());
-    TOKENS.into_iter().fold(x, |x, (column, values)| x.with(column, values.to_vec()))
+    let x = Experience::new(Layout::new(&LENGTHS.map(<[usize]>::to_vec)).unwrap())
+        .with(Column::REWARD, REWARD.to_vec())
+        .unwrap();
+    TOKENS.into_iter().fold(x, |x, (column, values)| x.with(column, values.to_vec()).unwrap())
 }
 
 /// The credit of an algorithm is the same for all tokens of a trajectory, and is this.

@@ -1,6 +1,8 @@
 //! The sizes of transformer that speed is measured at, each with its batch.
 
-use oreal::models::{Device, Head, Key, Model, Optimiser, Sampling, Sequence, Signal, Token, TransformerConfig, Want};
+use oreal::models::{
+    Device, Head, Key, Model, Optimiser, Request, Runtime, Sampling, Sequence, Signal, Token, TransformerConfig, Want,
+};
 
 /// A transformer, and the batch it is measured on: completions of equal length, every one behind a prompt of one token.
 pub struct Size {
@@ -73,7 +75,8 @@ impl Size {
             rms_norm_eps: 1e-6,
             tie_word_embeddings: self.tied,
         };
-        let model = device.transformer(config, Head::Vocabulary, &Optimiser::default(), 0);
+        let runtime = Runtime::new(None, device);
+        let model = runtime.and_then(|runtime| runtime.create(config, Head::Vocabulary, &Optimiser::default(), 0));
         model.unwrap_or_else(|problem| panic!("{}: {problem}", self.name))
     }
 
@@ -85,18 +88,15 @@ impl Size {
         }
     }
 
-    pub fn keys(&self) -> Vec<Key> {
-        (0..self.batch as u64).map(|sample| Key { seed: 0, step: 0, prompt: 0, sample }).collect()
-    }
-
     pub fn sampling(&self) -> Sampling {
         Sampling { max_tokens: self.drawn, ..Sampling::default() }
     }
 }
 
 impl Batch {
-    pub fn prompts(&self) -> Vec<&[Token]> {
-        self.prompts.iter().map(<[Token; 1]>::as_slice).collect()
+    pub fn requests(&self) -> Vec<Request<'_>> {
+        let key = |sample| Key { seed: 0, step: 0, prompt: 0, sample };
+        self.prompts.iter().zip(0..).map(|(prompt, sample)| Request { prompt, key: key(sample) }).collect()
     }
 
     pub fn sequences(&self) -> Vec<Sequence<'_>> {

@@ -1,64 +1,76 @@
-//! What a claim is, and what is found of it.
+//! Claims and findings.
 
 use serde::Serialize;
 
 use super::evidence::{Evidence, Verdict};
 use crate::error::Result;
 
-/// A statement of the theory that can be checked.
+/// A statement of the theory with an executable check.
 #[derive(Clone, Debug, Serialize)]
 pub struct Claim {
-    /// As on the command line.
+    /// Name on the command line.
     pub name: &'static str,
+    /// Topic under which it is listed.
     pub topic: Topic,
-    /// Where it is stated.
+    /// Paper, section or equation that states or implies it.
     pub source: &'static str,
-    /// One sentence.
+    /// The statement, one sentence.
     pub statement: &'static str,
-    /// What the numbers are: "law of the kept answer against π/p".
+    /// The measured quantity and what it is compared with, such as "expected gradient against ∇p".
     pub measures: &'static str,
-    /// Why it is so, in a paragraph.
+    /// Derivation of the result, one paragraph.
     pub derivation: &'static str,
-    /// What is known to come out.
+    /// The expected verdict. A run that finds another one is an error.
     pub recorded: Verdict,
+    /// Computes the evidence.
     #[serde(skip)]
     pub check: Check,
+    /// The same check on something wrong on purpose.
     pub control: Control,
 }
 
-/// How evidence is found.
+/// How the evidence is computed.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
-    /// By enumeration, in a moment.
+    /// By enumeration: exact, takes at most seconds.
     Exact(fn() -> Result<Evidence>),
-    /// By training from several seeds. Tells how far it is, from 0 to 1.
+    /// By training from several seeds. Calls its argument with the share that is done, from 0 to 1.
     Trained(fn(&mut dyn FnMut(f64)) -> Result<Evidence>),
 }
 
-/// The same check on something that is wrong on purpose. A check that passes it checks nothing.
+/// A negative control: the claim's check on something wrong on purpose. Its evidence must not support the recorded
+/// verdict; otherwise the check could not detect an error.
 #[derive(Clone, Debug, Serialize)]
 pub struct Control {
-    /// What is wrong with it.
+    /// What is wrong.
     pub wrong: &'static str,
+    /// Computes the evidence of the wrong variant.
     #[serde(skip)]
     pub check: Check,
 }
 
-/// What claims are about.
+/// Topics of claims, in the order in which they are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
+    /// The distribution of the completion that best-of-n keeps.
     BestOfN,
+    /// Where cloning right completions converges to.
     Sufficiency,
+    /// Direction and norm of expected gradients.
     GradientConsistency,
+    /// Estimators of ratios, advantages and KL divergences, as values and as losses.
     Estimators,
+    /// OREAL's token-level reward model.
     TokenRewards,
+    /// Variance and signal-to-noise ratio of gradients.
     Variance,
-    /// By training, with intervals over seeds: not exact.
+    /// Checked by training, with intervals over seeds: not exact.
     Empirical,
 }
 
 impl Topic {
+    /// The heading under which the claims are listed.
     pub fn title(self) -> &'static str {
         match self {
             Topic::BestOfN => "Best-of-n",
@@ -72,18 +84,22 @@ impl Topic {
     }
 }
 
-/// A claim with what came out of its checks.
+/// A claim with the results of its check and its control.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
+    /// The claim.
     #[serde(flatten)]
     pub claim: Claim,
+    /// The verdict that follows from the evidence.
     pub verdict: Verdict,
+    /// What the check measured.
     pub evidence: Evidence,
-    /// What the same check says of the control.
+    /// What the control measured.
     pub violation: Evidence,
-    /// The verdict is the recorded one, what is said to hold exactly does, and the control is violated.
+    /// Whether the verdict is the recorded one, the exact statement of [`Evidence::exactly`] holds, and the control
+    /// fails.
     pub as_recorded: bool,
-    /// Of both checks.
+    /// Wall time of check and control together, in seconds.
     pub seconds: f64,
 }
 
@@ -97,7 +113,10 @@ impl Check {
 }
 
 impl Claim {
-    /// Runs the check and its control; `watch` is told how far they are, from 0 to 1.
+    /// Runs the check and its control. `watch` is called with the share that is done, from 0 to 1.
+    ///
+    /// # Errors
+    /// Those of the check or the control.
     pub fn find(&self, watch: &mut dyn FnMut(f64)) -> Result<Finding> {
         let clock = std::time::Instant::now();
         let evidence = self.check.run(&mut |share| watch(share / 2.0))?;
@@ -107,7 +126,7 @@ impl Claim {
         Ok(Finding { claim: self.clone(), verdict: evidence.verdict(), evidence, violation, as_recorded, seconds })
     }
 
-    /// Checked by training rather than by enumeration.
+    /// Whether the claim is checked by training rather than by enumeration.
     pub fn is_empirical(&self) -> bool {
         matches!(self.check, Check::Trained(_))
     }

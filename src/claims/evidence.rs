@@ -1,4 +1,4 @@
-//! Measurements, and the verdict that follows from them.
+//! Measurements and the verdict that follows from them.
 
 use std::fmt;
 
@@ -6,22 +6,26 @@ use serde::Serialize;
 
 use crate::lab::Direction;
 
-/// How far a number that is computed exactly may be from the one that is stated, relative to it where it is above 1: room for
-/// rounding, not for error.
+/// Largest deviation of an exactly computed number from the stated one that counts as rounding: relative to the stated
+/// number if its absolute value is above 1, absolute otherwise.
 pub const TOLERANCE: f64 = 1e-9;
 
-/// What a statement turns out to be.
+/// The verdict on a claim, a statement about algorithms. It is not a [`crate::envs::Verdict`], which an environment
+/// gives on a completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
+    /// The statement is exact at every point of the grid; for an empirical claim, every interval is above the stated
+    /// number.
     Holds,
-    /// Each question's gradient points where it should, but is longer or shorter by a factor of its own.
+    /// Each question's gradient has the stated direction, but its norm differs by a positive factor that depends on the
+    /// question.
     UpToScale,
-    /// Wrong by an amount that goes to zero.
+    /// The deviation is not zero, but goes to zero along every series of the grid.
     InTheLimit,
-    /// There is a counter-example.
+    /// There is a counterexample; for an empirical claim, an interval is below the stated number.
     DoesNotHold,
-    /// The interval over seeds contains both.
+    /// Empirical claims only: an interval over seeds contains the stated number, and none is below it.
     Undecided,
 }
 
@@ -37,149 +41,160 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What was found at one point of a grid.
+/// The stated and the measured number at one point of a grid.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row {
-    /// Where: the algorithm, p, n, K, beta.
+pub struct Measurement {
+    /// The point: algorithm, p, n, K, beta.
     pub at: String,
+    /// The number according to the statement.
     pub stated: f64,
+    /// The number that was measured.
     pub measured: f64,
-    /// How far the second is from the first.
+    /// Deviation of the measured number from the stated one, relative to it if its absolute value is above 1. For a
+    /// bound, by how much it is violated; for a gradient, [`Direction::off`].
     pub off: f64,
-    /// For gradients: the one measured, seen from the one stated.
+    /// For gradients: the measured one compared with the stated one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
-    /// Rows of one series, in order, go to a limit.
+    /// Measurements with the same series are listed in order and should converge to the stated number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub series: Option<String>,
-    /// An interval of the measured number over seeds, for what was not computed exactly.
+    /// For an empirical claim: 95% interval of the measured number over seeds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
 }
 
-impl Row {
-    /// A number that should be another.
-    pub fn number(at: impl Into<String>, stated: f64, measured: f64) -> Row {
+impl Measurement {
+    /// A number that should equal `stated`.
+    pub fn number(at: impl Into<String>, stated: f64, measured: f64) -> Measurement {
         let off = (measured - stated).abs() / stated.abs().max(1.0);
-        Row { at: at.into(), stated, measured, off, direction: None, series: None, interval: None }
+        Measurement { at: at.into(), stated, measured, off, direction: None, series: None, interval: None }
     }
 
-    /// A number that should be at least another.
-    pub fn at_least(at: impl Into<String>, least: f64, measured: f64) -> Row {
-        Row { off: (least - measured).max(0.0) / least.abs().max(1.0), ..Row::number(at, least, measured) }
+    /// A number that should be at least `least`.
+    pub fn at_least(at: impl Into<String>, least: f64, measured: f64) -> Measurement {
+        Measurement {
+            off: (least - measured).max(0.0) / least.abs().max(1.0),
+            ..Measurement::number(at, least, measured)
+        }
     }
 
-    /// A number that should be at most another.
-    pub fn at_most(at: impl Into<String>, most: f64, measured: f64) -> Row {
-        Row { off: (measured - most).max(0.0) / most.abs().max(1.0), ..Row::number(at, most, measured) }
+    /// A number that should be at most `most`.
+    pub fn at_most(at: impl Into<String>, most: f64, measured: f64) -> Measurement {
+        Measurement { off: (measured - most).max(0.0) / most.abs().max(1.0), ..Measurement::number(at, most, measured) }
     }
 
-    /// Two laws that should be one: their total variation, which should be 0.
-    pub fn laws(at: impl Into<String>, stated: &[f64], measured: &[f64]) -> Row {
+    /// The total variation distance of two distributions, which should be 0.
+    pub fn distributions(at: impl Into<String>, stated: &[f64], measured: &[f64]) -> Measurement {
         let total: f64 = stated.iter().zip(measured).map(|(a, b)| (a - b).abs()).sum();
-        Row::number(at, 0.0, total / 2.0)
+        Measurement::number(at, 0.0, total / 2.0)
     }
 
-    /// A gradient that should be another. The numbers shown are the factor between them.
-    pub fn gradient(at: impl Into<String>, stated: &[f64], measured: &[f64]) -> Row {
+    /// A gradient that should equal `stated`. Its numbers are the projection on `stated` in units of it,
+    /// [`Direction::scale`], and 1.
+    pub fn gradient(at: impl Into<String>, stated: &[f64], measured: &[f64]) -> Measurement {
         let direction = Direction::new(measured, stated);
-        Row { off: direction.off, direction: Some(direction), ..Row::number(at, 1.0, direction.scale) }
+        Measurement { off: direction.off, direction: Some(direction), ..Measurement::number(at, 1.0, direction.scale) }
     }
 
-    /// As one of a series that goes to a limit.
-    pub fn in_series(self, series: impl Into<String>) -> Row {
-        Row { series: Some(series.into()), ..self }
+    /// Makes it an element of a series that should converge.
+    pub fn in_series(self, series: impl Into<String>) -> Measurement {
+        Measurement { series: Some(series.into()), ..self }
     }
 
-    /// A mean over seeds with its interval, which should be above `stated`.
-    pub fn above(at: impl Into<String>, stated: f64, measured: f64, interval: [f64; 2]) -> Row {
-        Row { interval: Some(interval), ..Row::at_least(at, stated, measured) }
+    /// A mean over seeds that should be above `stated`, with its 95% interval.
+    pub fn above(at: impl Into<String>, stated: f64, measured: f64, interval: [f64; 2]) -> Measurement {
+        Measurement { interval: Some(interval), ..Measurement::at_least(at, stated, measured) }
     }
 
-    /// A mean over seeds does only with its whole interval.
+    /// Whether the statement holds here; with an interval, only if the whole interval is above the stated number.
     fn holds(&self) -> bool {
         self.off <= TOLERANCE && self.interval.is_none_or(|[low, _]| low > self.stated)
     }
 
-    fn points_the_same_way(&self) -> bool {
+    fn has_the_stated_direction(&self) -> bool {
         self.direction.is_some_and(|seen| seen.scale > 0.0 && seen.angle < 1e-6)
     }
 }
 
-/// What speaks for and against a claim.
+/// The measurements that a check made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Evidence {
-    /// The statement as it stands, over a grid.
-    pub stated: Vec<Row>,
-    /// Where it does not simply hold: what does, exactly.
+    /// The statement itself, over a grid.
+    pub stated: Vec<Measurement>,
+    /// A statement that holds exactly in place of one that does not, or a sharper form of one that does. Empty if there
+    /// is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub exactly: Vec<Row>,
+    pub exactly: Vec<Measurement>,
 }
 
 impl Evidence {
-    /// The statement over a grid.
-    pub fn new(stated: impl IntoIterator<Item = Row>) -> Evidence {
+    /// Evidence of the statement over a grid.
+    pub fn new(stated: impl IntoIterator<Item = Measurement>) -> Evidence {
         Evidence { stated: stated.into_iter().collect(), exactly: Vec::new() }
     }
 
-    /// With what holds instead.
-    pub fn exactly(self, rows: impl IntoIterator<Item = Row>) -> Evidence {
-        Evidence { exactly: rows.into_iter().collect(), ..self }
+    /// Adds the measurements of the statement that holds exactly.
+    pub fn exactly(self, measurements: impl IntoIterator<Item = Measurement>) -> Evidence {
+        Evidence { exactly: measurements.into_iter().collect(), ..self }
     }
 
-    /// What the statement turns out to be, decided by its rows alone.
+    /// The verdict on the statement. It follows from the measurements alone; without any it is
+    /// [`Verdict::DoesNotHold`].
     pub fn verdict(&self) -> Verdict {
-        let rows = &self.stated;
-        if rows.is_empty() {
+        let measurements = &self.stated;
+        if measurements.is_empty() {
             return Verdict::DoesNotHold;
         }
-        if rows.iter().any(|row| row.interval.is_some()) {
-            return by_intervals(rows);
+        if measurements.iter().any(|one| one.interval.is_some()) {
+            return by_intervals(measurements);
         }
-        if rows.iter().all(Row::holds) {
+        if measurements.iter().all(Measurement::holds) {
             Verdict::Holds
-        } else if goes_to_zero(rows) {
+        } else if goes_to_zero(measurements) {
             Verdict::InTheLimit
-        } else if rows.iter().all(Row::points_the_same_way) {
+        } else if measurements.iter().all(Measurement::has_the_stated_direction) {
             Verdict::UpToScale
         } else {
             Verdict::DoesNotHold
         }
     }
 
-    /// The evidence bears a verdict out, and what is said to hold instead does.
+    /// Whether the verdict is `verdict` and every measurement of [`Evidence::exactly`] holds.
     pub fn supports(&self, verdict: Verdict) -> bool {
-        self.verdict() == verdict && self.exactly.iter().all(Row::holds)
+        self.verdict() == verdict && self.exactly.iter().all(Measurement::holds)
     }
 
-    /// The rows that must be right to the last digits: what holds exactly, which is the statement itself where nothing else
-    /// is said to.
-    pub fn exact_rows(&self) -> &[Row] {
+    /// The measurements that must hold within rounding: [`Evidence::exactly`], or the statement itself if that is
+    /// empty.
+    pub fn exact_measurements(&self) -> &[Measurement] {
         if self.exactly.is_empty() { &self.stated } else { &self.exactly }
     }
 }
 
-/// The row that is furthest off, the first of them where rounding alone would decide; numbers that are none are furthest.
-pub fn worst(rows: &[Row]) -> Option<&Row> {
-    let key = |row: &Row| if row.off.is_nan() { f64::INFINITY } else { (1e6 * row.off).round() };
-    rows.iter().rev().max_by(|a, b| key(a).total_cmp(&key(b)))
+/// The measurement with the largest deviation, rounded to 1e-6; the first of equal ones. NaN counts as infinite.
+pub fn worst(measurements: &[Measurement]) -> Option<&Measurement> {
+    let key = |one: &Measurement| if one.off.is_nan() { f64::INFINITY } else { (1e6 * one.off).round() };
+    measurements.iter().rev().max_by(|a, b| key(a).total_cmp(&key(b)))
 }
 
-/// Every row is one of a series, and each series falls at every step, to less than a hundredth of where it began.
-fn goes_to_zero(rows: &[Row]) -> bool {
-    let same = |a: &Row, b: &Row| a.series == b.series;
-    rows.iter().all(|row| row.series.is_some())
-        && rows.chunk_by(same).all(|series| {
-            let falls = series.windows(2).all(|pair| pair[1].off < pair[0].off || pair[1].holds());
-            series.len() > 2 && falls && series[series.len() - 1].off < 0.01 * series[0].off
+/// Whether every measurement belongs to a series, and the deviations of each series decrease at every step (until they
+/// are within rounding) to less than a hundredth of the first.
+fn goes_to_zero(measurements: &[Measurement]) -> bool {
+    let same = |a: &Measurement, b: &Measurement| a.series == b.series;
+    measurements.iter().all(|one| one.series.is_some())
+        && measurements.chunk_by(same).all(|series| {
+            let decreases = series.windows(2).all(|pair| pair[1].off < pair[0].off || pair[1].holds());
+            series.len() > 2 && decreases && series[series.len() - 1].off < 0.01 * series[0].off
         })
 }
 
-fn by_intervals(rows: &[Row]) -> Verdict {
+/// The verdict on measurements with intervals.
+fn by_intervals(measurements: &[Measurement]) -> Verdict {
     let all = |holds: &dyn Fn([f64; 2], f64) -> bool| {
-        rows.iter().all(|row| row.interval.is_some_and(|interval| holds(interval, row.stated)))
+        measurements.iter().all(|one| one.interval.is_some_and(|interval| holds(interval, one.stated)))
     };
-    let any = rows.iter().any(|row| row.interval.is_some_and(|[_, high]| high < row.stated));
+    let any = measurements.iter().any(|one| one.interval.is_some_and(|[_, high]| high < one.stated));
     match (all(&|[low, _], stated| low > stated), any) {
         (true, _) => Verdict::Holds,
         (_, true) => Verdict::DoesNotHold,
@@ -191,40 +206,43 @@ fn by_intervals(rows: &[Row]) -> Verdict {
 mod tests {
     use super::*;
 
-    fn verdict(rows: impl IntoIterator<Item = Row>) -> Verdict {
+    fn verdict(rows: impl IntoIterator<Item = Measurement>) -> Verdict {
         Evidence::new(rows).verdict()
     }
 
     #[test]
-    fn verdicts_follow_from_rows() {
-        let exact = || Row::number("", 0.5, 0.5 + 1e-12);
-        let wrong = || Row::number("", 0.5, 0.6);
+    fn verdicts_follow_from_measurements() {
+        let exact = || Measurement::number("", 0.5, 0.5 + 1e-12);
+        let wrong = || Measurement::number("", 0.5, 0.6);
         assert_eq!(verdict([exact(), exact()]), Verdict::Holds);
         assert_eq!(verdict([exact(), wrong()]), Verdict::DoesNotHold);
-        assert_eq!(verdict([]), Verdict::DoesNotHold, "no evidence is none");
-        let longer = || Row::gradient("", &[1.0, 2.0], &[2.0, 4.0]);
+        assert_eq!(verdict([]), Verdict::DoesNotHold, "no evidence");
+        let longer = || Measurement::gradient("", &[1.0, 2.0], &[2.0, 4.0]);
         assert_eq!(verdict([longer()]), Verdict::UpToScale);
-        assert_eq!(verdict([longer(), Row::gradient("", &[1.0, 2.0], &[-2.0, -4.0])]), Verdict::DoesNotHold);
-        assert_eq!(verdict([longer(), Row::gradient("", &[1.0, 2.0], &[2.0, 1.0])]), Verdict::DoesNotHold);
+        assert_eq!(verdict([longer(), Measurement::gradient("", &[1.0, 2.0], &[-2.0, -4.0])]), Verdict::DoesNotHold);
+        assert_eq!(verdict([longer(), Measurement::gradient("", &[1.0, 2.0], &[2.0, 1.0])]), Verdict::DoesNotHold);
         assert_eq!(verdict([longer(), exact()]), Verdict::DoesNotHold, "a number has no direction");
-        assert_eq!(verdict([Row::at_least("", 1.0, 2.0), Row::at_most("", 1.0, 0.5)]), Verdict::Holds);
-        assert_eq!(verdict([Row::at_least("", 1.0, 0.5)]), Verdict::DoesNotHold);
-        assert_eq!(verdict([Row::number("", 0.0, f64::NAN)]), Verdict::DoesNotHold, "what is no number proves nothing");
+        assert_eq!(verdict([Measurement::at_least("", 1.0, 2.0), Measurement::at_most("", 1.0, 0.5)]), Verdict::Holds);
+        assert_eq!(verdict([Measurement::at_least("", 1.0, 0.5)]), Verdict::DoesNotHold);
+        assert_eq!(verdict([Measurement::number("", 0.0, f64::NAN)]), Verdict::DoesNotHold, "NaN proves nothing");
     }
 
     #[test]
-    fn a_limit_needs_a_series_that_falls_far_enough() {
+    fn a_limit_needs_a_series_that_decreases_far_enough() {
         let series =
-            |values: &[f64]| values.iter().map(|v| Row::number("", 0.0, *v).in_series("n")).collect::<Vec<_>>();
+            |values: &[f64]| values.iter().map(|v| Measurement::number("", 0.0, *v).in_series("n")).collect::<Vec<_>>();
         assert_eq!(verdict(series(&[1.0, 0.1, 0.001])), Verdict::InTheLimit);
         assert_eq!(verdict(series(&[1.0, 0.5, 0.25])), Verdict::DoesNotHold, "not far enough");
-        assert_eq!(verdict(series(&[1.0, 2.0, 0.001])), Verdict::DoesNotHold, "not falling");
-        assert_eq!(verdict([Row::number("", 0.0, 1.0), Row::number("", 0.0, 0.001)]), Verdict::DoesNotHold);
+        assert_eq!(verdict(series(&[1.0, 2.0, 0.001])), Verdict::DoesNotHold, "not decreasing");
+        assert_eq!(
+            verdict([Measurement::number("", 0.0, 1.0), Measurement::number("", 0.0, 0.001)]),
+            Verdict::DoesNotHold
+        );
     }
 
     #[test]
-    fn intervals_decide_only_when_they_are_on_one_side() {
-        let row = |low: f64, high: f64| Row::above("", 0.0, (low + high) / 2.0, [low, high]);
+    fn intervals_decide_only_if_they_are_on_one_side() {
+        let row = |low: f64, high: f64| Measurement::above("", 0.0, (low + high) / 2.0, [low, high]);
         assert_eq!(verdict([row(0.1, 0.2), row(0.3, 0.4)]), Verdict::Holds);
         assert_eq!(verdict([row(0.1, 0.2), row(-0.3, 0.4)]), Verdict::Undecided);
         assert_eq!(verdict([row(0.1, 0.2), row(-0.3, -0.1)]), Verdict::DoesNotHold);
@@ -232,11 +250,13 @@ mod tests {
 
     #[test]
     fn what_holds_instead_must_hold() {
-        let evidence = Evidence::new([Row::number("", 1.0, 2.0)]);
+        let evidence = Evidence::new([Measurement::number("", 1.0, 2.0)]);
         assert!(evidence.supports(Verdict::DoesNotHold));
-        assert!(!evidence.clone().exactly([Row::number("", 2.0, 2.1)]).supports(Verdict::DoesNotHold));
-        assert!(evidence.clone().exactly([Row::number("", 2.0, 2.0)]).supports(Verdict::DoesNotHold));
-        assert!(!evidence.clone().exactly([Row::above("", 0.0, 0.2, [-0.1, 0.5])]).supports(Verdict::DoesNotHold));
-        assert!(evidence.exactly([Row::above("", 0.0, 0.2, [0.1, 0.3])]).supports(Verdict::DoesNotHold));
+        assert!(!evidence.clone().exactly([Measurement::number("", 2.0, 2.1)]).supports(Verdict::DoesNotHold));
+        assert!(evidence.clone().exactly([Measurement::number("", 2.0, 2.0)]).supports(Verdict::DoesNotHold));
+        assert!(
+            !evidence.clone().exactly([Measurement::above("", 0.0, 0.2, [-0.1, 0.5])]).supports(Verdict::DoesNotHold)
+        );
+        assert!(evidence.exactly([Measurement::above("", 0.0, 0.2, [0.1, 0.3])]).supports(Verdict::DoesNotHold));
     }
 }

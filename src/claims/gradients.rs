@@ -1,10 +1,10 @@
-//! Where the expected gradients of algorithms point, and how long they are.
+//! Direction and norm of expected gradients.
 
 use oreal_algos::{Algorithm, Average, Grpo, Oreal, Ppo, Reinforce, Repeats, Rft, Rloo, Scale, Shaping, TokenWeights};
 
 use super::claim::Check::Exact;
 use super::claim::{Claim, Control, Topic};
-use super::evidence::{Evidence, Row, Verdict};
+use super::evidence::{Evidence, Measurement, Verdict};
 use super::variants::WHOLE;
 use super::worlds::{PASS_RATES, arms, binomial, crossed};
 use crate::error::Result;
@@ -16,15 +16,15 @@ pub fn claims() -> Vec<Claim> {
             name: "rloo-unbiased",
             topic: Topic::GradientConsistency,
             source: "RLOO (arXiv 2402.14740)",
-            statement: "RLOO's expected gradient is that of the pass rate, at every K.",
+            statement: "RLOO's expected gradient is that of the pass rate, for every K.",
             measures: "expected gradient against ∇p",
-            derivation: "The baseline of an answer is made of the others, which are independent of it, so E[baseline·∇logπ] = 0 and E[R·∇logπ] = ∇p \
-                         remains.",
+            derivation: "The baseline of an answer is the mean reward of the others, which are independent of it, so \
+                         E[baseline·∇logπ] = 0. What remains is E[R·∇logπ] = ∇p.",
             recorded: Verdict::Holds,
             check: Exact(|| same(&Rloo { average: WHOLE })),
             control: Control {
-                wrong: "the answer itself in its baseline",
-                check: Exact(|| same(&Grpo { beta: 0.0, scale: Scale::One, average: WHOLE, ..Grpo::default() })),
+                wrong: "the baseline includes the answer's own reward",
+                check: Exact(|| same(&Grpo { beta: 0.0.into(), scale: Scale::One, average: WHOLE, ..Grpo::default() })),
             },
         },
         Claim {
@@ -33,11 +33,15 @@ pub fn claims() -> Vec<Claim> {
             source: "GRPO (arXiv 2402.03300), Dr. GRPO (arXiv 2503.20783)",
             statement: "GRPO's expected gradient is that of the pass rate.",
             measures: "expected gradient against ∇p",
-            derivation: "Division by the group's deviation multiplies ∇p by √((K-1)/K)·E[√(q(1-q))]/(p(1-p)), where q is the group's pass rate: towards \
-                         1/√(p(1-p)) as K grows. Questions that are nearly always or nearly never solved are weighed up.",
+            derivation: "Division by the group's standard deviation multiplies ∇p by √((K-1)/K)·E[√(q(1-q))]/(p(1-p)), \
+                         where q is the group's pass rate. The factor tends to 1/√(p(1-p)) as K grows: questions that \
+                         are almost always or almost never solved get the largest weights.",
             recorded: Verdict::UpToScale,
             check: Exact(|| grpo(1.0)),
-            control: Control { wrong: "the other standard deviation (of n, not n-1)", check: Exact(|| grpo(0.0)) },
+            control: Control {
+                wrong: "the other standard deviation (divided by n, not n-1)",
+                check: Exact(|| grpo(0.0)),
+            },
         },
         Claim {
             name: "rft-scale",
@@ -45,11 +49,12 @@ pub fn claims() -> Vec<Claim> {
             source: "RFT (arXiv 2308.01825); OREAL, section 2.2",
             statement: "Cloning right answers follows the gradient of the pass rate.",
             measures: "expected gradient of RFT against ∇p",
-            derivation: "The mean over right answers has expectation E₊[∇logπ] = ∇p/p when there is one: (1-(1-p)^K)/p times ∇p, the gradient of log p \
-                         for large K. Dropping repeated answers turns it away from ∇p.",
+            derivation: "If there is a right answer, the mean over right answers has expectation E₊[∇logπ] = ∇p/p. So \
+                         the expected gradient is (1-(1-p)^K)/p times ∇p, for large K the gradient of log p. If \
+                         repeated answers are dropped, its direction differs from that of ∇p.",
             recorded: Verdict::UpToScale,
             check: Exact(|| rft(Repeats::Keep)),
-            control: Control { wrong: "repeated answers dropped", check: Exact(|| rft(Repeats::Drop)) },
+            control: Control { wrong: "repeated answers are dropped", check: Exact(|| rft(Repeats::Drop)) },
         },
         Claim {
             name: "released-scale",
@@ -57,12 +62,13 @@ pub fn claims() -> Vec<Claim> {
             source: "OREAL, released code",
             statement: "The released OREAL, without its token weights, follows the gradient of the pass rate.",
             measures: "expected gradient of pairs with leave-one-out advantages against ∇p",
-            derivation: "With C(p) = (2K/(K-1))·[((1-p)/p)·(1-(1-p)^(K-1)) + η·(p/(1-p))·(1-p^(K-1))] it is C(p)·∇p. For K = 16 and η = 0.5, C is 21.8 \
-                         at p = 0.05, 3.2 at 0.5, and 11.0 at 0.95: the questions in the middle count least.",
+            derivation: "It is C(p)·∇p with C(p) = (2K/(K-1))·[((1-p)/p)·(1-(1-p)^(K-1)) + η·(p/(1-p))·(1-p^(K-1))]. \
+                         For K = 16 and η = 0.5, C is 21.8 at p = 0.05, 3.2 at 0.5, and 11.0 at 0.95: questions of \
+                         medium difficulty get the smallest weights.",
             recorded: Verdict::UpToScale,
             check: Exact(|| released(Shaping::Rloo)),
             control: Control {
-                wrong: "advantages divided by the group's deviation",
+                wrong: "advantages divided by the group's standard deviation",
                 check: Exact(|| released(Shaping::Grpo)),
             },
         },
@@ -70,14 +76,17 @@ pub fn claims() -> Vec<Claim> {
             name: "one-question-direction",
             topic: Topic::GradientConsistency,
             source: "OREAL, section 2.3 (implied)",
-            statement: "On one question every scheme that weighs answers by their reward follows the gradient of the pass rate.",
+            statement: "On one question, every scheme that weights answers by their reward follows the gradient of the \
+                        pass rate.",
             measures: "expected gradient of each algorithm against ∇p",
-            derivation: "Weights that depend on the reward alone give a·E₊ - b·E₋, and both means are multiples of ∇p. So on one question schemes differ \
-                         in nothing but a factor and their variance. Token weights, lengths and de-duplication are not of this kind.",
+            derivation: "Weights that depend on the reward alone give a·E₊[∇logπ] - b·E₋[∇logπ], and both means are \
+                         multiples of ∇p. So on one question such schemes differ only in a factor and in their \
+                         variance. Token weights, length normalisation and dropping repeated answers do not depend on \
+                         the reward alone.",
             recorded: Verdict::UpToScale,
             check: Exact(|| one_question(schemes())),
             control: Control {
-                wrong: "RFT that drops repeated answers",
+                wrong: "RFT with repeated answers dropped",
                 check: Exact(|| one_question(vec![("rft", Box::new(Rft::default()) as Box<dyn Algorithm>)])),
             },
         },
@@ -85,66 +94,73 @@ pub fn claims() -> Vec<Claim> {
             name: "across-questions",
             topic: Topic::GradientConsistency,
             source: "OREAL, section 2.3 (implied)",
-            statement: "Every scheme that weighs answers by their reward follows the gradient of the mean pass rate across questions that share parameters, too.",
-            measures: "expected gradient against that of the mean pass rate, two questions with common logits",
-            derivation: "A scheme's gradient is then the sum of C(p)·∇p over questions, with a factor that differs between them, and a weighted sum of \
-                         vectors that are not parallel points elsewhere. RLOO has factor 1 and stays exact.",
+            statement: "Every scheme that weights answers by their reward also follows the gradient of the mean pass \
+                        rate over questions that share parameters.",
+            measures: "expected gradient against that of the mean pass rate, two questions with shared logits",
+            derivation: "The gradient of a scheme is then the mean of C(p)·∇p over questions. The factor differs \
+                         between questions, and a weighted sum of vectors that are not parallel has another direction. \
+                         RLOO has factor 1 on every question and is exact.",
             recorded: Verdict::DoesNotHold,
             check: Exact(|| across(&Rloo { average: WHOLE })),
             control: Control {
-                wrong: "the answer itself in its baseline",
-                check: Exact(|| across(&Grpo { beta: 0.0, scale: Scale::One, average: WHOLE, ..Grpo::default() })),
+                wrong: "the baseline includes the answer's own reward",
+                check: Exact(|| {
+                    across(&Grpo { beta: 0.0.into(), scale: Scale::One, average: WHOLE, ..Grpo::default() })
+                }),
             },
         },
     ]
 }
 
+/// The gradient times a number.
 pub fn scaled(gradient: &[f64], scale: f64) -> Vec<f64> {
     gradient.iter().map(|g| g * scale).collect()
 }
 
+/// The factor between an algorithm's expected gradient and ∇p.
 fn scale(lab: &Lab, algorithm: &dyn Algorithm) -> Result<f64> {
     Ok(Direction::new(lab.expected(algorithm)?.policy(), &lab.pass_rate_gradient()?).scale)
 }
 
-/// At every pass rate, with this many rollouts: the expected gradient beside ∇p, and its factor beside the one that is derived.
+/// At every pass rate and each of these group sizes: the expected gradient against ∇p, and the factor between them
+/// against the derived formula, a function of p and K.
 pub fn scales(sizes: &[usize], algorithm: &dyn Algorithm, derived: impl Fn(f64, usize) -> f64) -> Result<Evidence> {
     let (mut stated, mut exactly) = (Vec::new(), Vec::new());
     for &k in sizes {
         for p in PASS_RATES {
             let lab = arms(p, k)?;
             let found = lab.expected(algorithm)?;
-            let row = Row::gradient(format!("p {p}, K {k}"), &lab.pass_rate_gradient()?, found.policy());
-            exactly.push(Row::number(format!("factor, p {p}, K {k}"), derived(p, k), row.measured));
+            let row = Measurement::gradient(format!("p {p}, K {k}"), &lab.pass_rate_gradient()?, found.policy());
+            exactly.push(Measurement::number(format!("factor, p {p}, K {k}"), derived(p, k), row.measured));
             stated.push(row);
         }
     }
     Ok(Evidence::new(stated).exactly(exactly))
 }
 
-/// The expected gradient is ∇p, on questions of one token and of several.
+/// The expected gradient against ∇p, on answers of one token and of several.
 fn same(algorithm: &dyn Algorithm) -> Result<Evidence> {
     let mut rows = Vec::new();
     for p in PASS_RATES {
         for k in [2, 4, 8] {
             let lab = arms(p, k)?;
             let found = lab.expected(algorithm)?;
-            rows.push(Row::gradient(format!("p {p}, K {k}"), &lab.pass_rate_gradient()?, found.policy()));
+            rows.push(Measurement::gradient(format!("p {p}, K {k}"), &lab.pass_rate_gradient()?, found.policy()));
         }
     }
     for seed in 0..5 {
         for (world, lab) in [("tree", super::worlds::tree(seed, 3)?), ("ragged tree", super::worlds::ragged(seed, 4)?)]
         {
             let found = lab.expected(algorithm)?;
-            rows.push(Row::gradient(format!("{world} {seed}"), &lab.pass_rate_gradient()?, found.policy()));
+            rows.push(Measurement::gradient(format!("{world} {seed}"), &lab.pass_rate_gradient()?, found.policy()));
         }
     }
     Ok(Evidence::new(rows))
 }
 
 fn grpo(degrees_of_freedom: f64) -> Result<Evidence> {
-    let scale = Scale::Deviation { degrees_of_freedom, epsilon: 1e-12 };
-    let algorithm = Grpo { beta: 0.0, scale, ..Grpo::default() };
+    let scale = Scale::Deviation { degrees_of_freedom, epsilon: 1e-12.into() };
+    let algorithm = Grpo { beta: 0.0.into(), scale, ..Grpo::default() };
     scales(&[2, 4, 16], &algorithm, |p, k| {
         let n = k as f64;
         let deviation = |right: usize| (right as f64 / n * (1.0 - right as f64 / n)).sqrt();
@@ -159,7 +175,7 @@ fn rft(repeats: Repeats) -> Result<Evidence> {
 }
 
 fn released(shaping: Shaping) -> Result<Evidence> {
-    let algorithm = Oreal { shaping, token_weights: TokenWeights::Uniform, beta: 0.0, ..Oreal::default() };
+    let algorithm = Oreal { shaping, token_weights: TokenWeights::Uniform, beta: 0.0.into(), ..Oreal::default() };
     scales(&[4, 16], &algorithm, move |p, k| {
         let (n, q) = (k as f64, 1.0 - p);
         let right = q / p * (1.0 - q.powi(k as i32 - 1));
@@ -168,7 +184,7 @@ fn released(shaping: Shaping) -> Result<Evidence> {
     })
 }
 
-/// Every kind of scheme there is, by reward alone.
+/// Algorithms whose weights depend on the reward alone.
 fn schemes() -> Vec<(&'static str, Box<dyn Algorithm>)> {
     let uniform = |oreal: Oreal| Oreal { token_weights: TokenWeights::Uniform, ..oreal };
     vec![
@@ -191,7 +207,7 @@ fn one_question(schemes: Vec<(&'static str, Box<dyn Algorithm>)>) -> Result<Evid
         for p in [0.1, 0.5, 0.9] {
             let lab = arms(p, 4)?;
             let found = lab.expected(&**algorithm)?;
-            rows.push(Row::gradient(format!("{name}, p {p}"), &lab.pass_rate_gradient()?, found.policy()));
+            rows.push(Measurement::gradient(format!("{name}, p {p}"), &lab.pass_rate_gradient()?, found.policy()));
         }
     }
     Ok(Evidence::new(rows))
@@ -202,12 +218,12 @@ fn across(unbiased: &dyn Algorithm) -> Result<Evidence> {
     let truth = lab.pass_rate_gradient()?;
     let mut stated = Vec::new();
     for (name, algorithm) in schemes() {
-        stated.push(Row::gradient(name, &truth, lab.expected(&*algorithm)?.policy()));
+        stated.push(Measurement::gradient(name, &truth, lab.expected(&*algorithm)?.policy()));
     }
-    let mut exactly = vec![Row::gradient("rloo", &truth, lab.expected(unbiased)?.policy())];
-    let grpo = Grpo { beta: 0.0, ..Grpo::default() };
+    let mut exactly = vec![Measurement::gradient("rloo", &truth, lab.expected(unbiased)?.policy())];
+    let grpo = Grpo { beta: 0.0.into(), ..Grpo::default() };
     let factors = lab.pass_rates().into_iter().map(|p| scale(&arms(p, 4)?, &grpo)).collect::<Result<Vec<_>>>()?;
     let weighed = lab.gradient_of_mean(&|question, answer| factors[question] * lab.reward(question, answer) / 2.0)?;
-    exactly.push(Row::gradient("grpo, as a sum of C(p)·∇p", &weighed, lab.expected(&grpo)?.policy()));
+    exactly.push(Measurement::gradient("grpo, against the mean of C(p)·∇p", &weighed, lab.expected(&grpo)?.policy()));
     Ok(Evidence::new(stated).exactly(exactly))
 }

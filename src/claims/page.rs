@@ -1,12 +1,12 @@
-//! How claims are shown: a table of all, a page for one, and a Markdown page for the documentation.
+//! Output of claims: a table of all, a page about one, and Markdown pages for the documentation.
 
 use std::fmt::Write;
 
+use super::bias_and_noise::BiasAndNoise;
 use super::claim::{Finding, Topic};
-use super::evidence::{Evidence, Row, TOLERANCE, Verdict, worst};
-use super::moments::Moment;
+use super::evidence::{Evidence, Measurement, TOLERANCE, Verdict, worst};
 
-/// Two lines for each claim, by topic.
+/// The table of `oreal claims`: two lines for each claim, grouped by topic.
 pub fn table(findings: &[Finding]) -> String {
     let mut text = String::new();
     for of_topic in by_topic(findings) {
@@ -14,36 +14,37 @@ pub fn table(findings: &[Finding]) -> String {
         of_topic.iter().for_each(|finding| text += &entry(finding));
     }
     text += &format!(
-        "\noff by   how far what was measured is from the statement, at worst (relative, or an angle): the counter-example\n\
-         exactly  the same for what holds exactly, which is the statement itself where it holds: at most {TOLERANCE:e} is allowed\n\
-         control  the same for a control that is wrong on purpose and must not pass\n\
-         oreal claims NAME explains one\n"
+        "\noff by   largest deviation of a measurement from the statement (relative, or an angle)\n\
+         exactly  largest deviation from the statement that holds exactly; at most {TOLERANCE:e} is allowed\n\
+         control  largest deviation of the control, which is wrong on purpose and must fail\n\
+         oreal claims NAME explains one claim\n"
     );
     text
 }
 
-/// Findings are listed topic by topic.
+/// The findings of each topic. Findings are ordered by topic.
 fn by_topic(findings: &[Finding]) -> impl Iterator<Item = &[Finding]> {
     findings.chunk_by(|a, b| a.claim.topic == b.claim.topic)
 }
 
 fn entry(finding: &Finding) -> String {
     let Finding { claim, evidence, violation, .. } = finding;
-    let mark = if finding.as_recorded { "" } else { "  NOT AS RECORDED" };
     let exactly = match (finding.verdict, evidence.exactly.is_empty()) {
-        (Verdict::Holds, _) | (_, false) => off(evidence.exact_rows()),
+        (Verdict::Holds, _) | (_, false) => off(evidence.exact_measurements()),
         _ => "-".to_owned(),
     };
-    let (verdict, stated, control) = (finding.verdict, off(&evidence.stated), off(violated(violation)));
-    format!(
-        "{:24}  {verdict:32}  {stated:>8}  {exactly:>8}  {control:>8}{mark}\n  {}: {}\n",
-        claim.name, claim.source, claim.measures
-    )
+    let (verdict, stated, control) = (short(finding.verdict), off(&evidence.stated), off(violated(violation)));
+    let mut text = format!("{:24}  {verdict:19}  {stated:>8}  {exactly:>8}  {control:>8}\n", claim.name);
+    text += &format!("{}\n", wrapped(&format!("{}: {}", claim.source, claim.measures), "  "));
+    if !finding.as_recorded {
+        text += &not_as_recorded(finding);
+    }
+    text
 }
 
 fn heading(topic: Topic) -> String {
     format!(
-        "\n{:24}  {:32}  {:>8}  {:>8}  {:>8}\n",
+        "\n{:24}  {:19}  {:>8}  {:>8}  {:>8}\n",
         topic.title().to_uppercase(),
         "verdict",
         "off by",
@@ -52,46 +53,62 @@ fn heading(topic: Topic) -> String {
     )
 }
 
-/// Everything about one claim.
+/// The page of `oreal claims NAME`: statement, derivation and every measurement of one claim.
 pub fn page(finding: &Finding) -> String {
     let Finding { claim, evidence, violation, .. } = finding;
     let mut text = format!("{}: {}\n{}\n\n", claim.name, finding.verdict, claim.source);
     text += &format!("{}\n\n", wrapped(claim.statement, "  "));
     text += &format!("{}\n\n", wrapped(claim.derivation, ""));
-    text += &format!("measured: {}\n{}", claim.measures, rows(&evidence.stated, usize::MAX));
+    let measured = wrapped(&format!("measured: {}", claim.measures), "");
+    text += &format!("{measured}\n{}", rows(&evidence.stated, usize::MAX));
     if !evidence.exactly.is_empty() {
-        text += &format!("\nwhat holds exactly\n{}", rows(&evidence.exactly, usize::MAX));
+        text += &format!("\nwhat holds exactly:\n{}", rows(&evidence.exactly, usize::MAX));
     }
-    let what = format!("\ncontrol, which must fail: {}: {}", claim.control.wrong, violation.verdict());
-    text += &format!("{what}\n{}", rows(violated(violation), 5));
+    let control = format!("control, which must fail: {}: {}", claim.control.wrong, violation.verdict());
+    text += &format!("\n{}\n{}", wrapped(&control, ""), rows(violated(violation), 5));
     if !finding.as_recorded {
-        text += &format!("\nNOT AS RECORDED: the record says \"{}\"\n", claim.recorded);
+        text += &format!("\n{}", not_as_recorded(finding));
     }
     text
 }
 
-type Quantity = fn(&Moment) -> f64;
+fn not_as_recorded(finding: &Finding) -> String {
+    format!("  NOT AS RECORDED: the recorded verdict is \"{}\"\n", finding.claim.recorded)
+}
 
-/// A block for each quantity, with a line for each algorithm and number of rollouts and a column for each pass rate. Lines of
-/// zeros are left out.
-pub fn moments(table: &[Moment]) -> String {
+/// A verdict in at most 19 characters.
+fn short(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Holds => "holds",
+        Verdict::UpToScale => "holds up to a scale",
+        Verdict::InTheLimit => "holds in the limit",
+        Verdict::DoesNotHold => "does not hold",
+        Verdict::Undecided => "undecided",
+    }
+}
+
+type Quantity = fn(&BiasAndNoise) -> f64;
+
+/// The table of `oreal claims --moments`: a block for each quantity, with a line for each algorithm and number of
+/// rollouts and a column for each pass rate. Lines that contain only zeros are omitted.
+pub fn moments(table: &[BiasAndNoise]) -> String {
     let quantities: [(&str, Quantity); 4] = [
-        ("length along ∇p, in units of it", |moment| moment.scale),
-        ("degrees between the expected gradient and ∇p (lines of zeros left out)", |moment| moment.angle),
-        ("variance of a batch's gradient", |moment| moment.variance),
-        ("signal to noise", |moment| moment.signal_to_noise),
+        ("projection on ∇p, in units of it", |row| row.scale),
+        ("angle between the expected gradient and ∇p in degrees (lines of zeros omitted)", |row| row.angle),
+        ("variance of a batch's gradient", |row| row.variance),
+        ("signal-to-noise ratio", |row| row.signal_to_noise),
     ];
     let mut blocks = Vec::new();
     for (title, quantity) in quantities {
         let mut text = format!("{title}\n");
-        let mut rates: Vec<f64> = table.iter().map(|moment| moment.pass_rate).collect();
-        rates.sort_by(f64::total_cmp);
-        rates.dedup();
+        let mut pass_rates: Vec<f64> = table.iter().map(|row| row.pass_rate).collect();
+        pass_rates.sort_by(f64::total_cmp);
+        pass_rates.dedup();
         let _ = write!(text, "{:46} {:>3}", "", "K");
-        rates.iter().for_each(|p| text += &format!("  {:>8}", format!("p {}", number(*p))));
+        pass_rates.iter().for_each(|p| text += &format!("  {:>8}", format!("p {}", number(*p))));
         text.push('\n');
         for line in lines(table) {
-            let cells: Vec<String> = line.iter().map(|moment| number(quantity(moment))).collect();
+            let cells: Vec<String> = line.iter().map(|row| number(quantity(row))).collect();
             if cells.iter().any(|cell| cell != "0") {
                 let _ = write!(text, "{:46} {:>3}", line[0].algorithm, line[0].rollouts);
                 cells.iter().for_each(|cell| text += &format!("  {cell:>8}"));
@@ -103,22 +120,23 @@ pub fn moments(table: &[Moment]) -> String {
     blocks.join("\n")
 }
 
-/// The moments of an algorithm with a number of rollouts, pass rate by pass rate, in the order in which they first come.
-fn lines(table: &[Moment]) -> Vec<Vec<&Moment>> {
-    let mut lines: Vec<Vec<&Moment>> = Vec::new();
-    for moment in table {
+/// For each algorithm and number of rollouts, its rows by pass rate, in the order of the table.
+fn lines(table: &[BiasAndNoise]) -> Vec<Vec<&BiasAndNoise>> {
+    let mut lines: Vec<Vec<&BiasAndNoise>> = Vec::new();
+    for row in table {
         let same =
-            |line: &&mut Vec<&Moment>| (&line[0].algorithm, line[0].rollouts) == (&moment.algorithm, moment.rollouts);
+            |line: &&mut Vec<&BiasAndNoise>| (&line[0].algorithm, line[0].rollouts) == (&row.algorithm, row.rollouts);
         match lines.iter_mut().find(same) {
-            Some(line) => line.push(moment),
-            None => lines.push(vec![moment]),
+            Some(line) => line.push(row),
+            None => lines.push(vec![row]),
         }
     }
     lines
 }
 
-/// The documentation page: `oreal claims --markdown`. Its numbers are rounded so far that they are the same on any processor.
-pub fn markdown(findings: &[Finding], table: &[Moment]) -> String {
+/// The page `docs/claims.md`, written by `oreal claims --markdown`. Numbers are rounded to four digits, so that they
+/// are the same on any processor.
+pub fn markdown(findings: &[Finding], table: &[BiasAndNoise]) -> String {
     let mut text = String::from(HEAD);
     for finding in findings {
         let claim = &finding.claim;
@@ -128,11 +146,11 @@ pub fn markdown(findings: &[Finding], table: &[Moment]) -> String {
         let _ = write!(text, "\n## {}\n", of_topic[0].claim.topic.title());
         of_topic.iter().for_each(|finding| text += &section(finding));
     }
-    let some: Vec<Moment> = table.iter().filter(|moment| moment.rollouts == 8).cloned().collect();
+    let some: Vec<BiasAndNoise> = table.iter().filter(|row| row.rollouts == 8).cloned().collect();
     text + &format!("{TABLE}\n```text\n{}```\n", moments(&some))
 }
 
-/// The documentation page of the claims that are checked by training: `oreal claims --empirical --markdown`.
+/// The page `docs/by_training.md` of the empirical claims, written by `oreal claims --empirical --markdown`.
 pub fn trained(findings: &[Finding]) -> String {
     let mut text = String::from(TRAINED);
     for Finding { claim, verdict, evidence, violation, .. } in findings {
@@ -161,22 +179,22 @@ fn section(finding: &Finding) -> String {
     text
 }
 
-fn summary(rows: &[Row]) -> String {
+fn summary(rows: &[Measurement]) -> String {
     let count = format!("{} points", rows.len());
     match worst(rows) {
         Some(row) if row.off > TOLERANCE => {
-            let Row { at, stated, measured, .. } = row;
+            let Measurement { at, stated, measured, .. } = row;
             let angle = row.direction.map_or(String::new(), |seen| format!(", {} degrees apart", number(seen.angle)));
             let (stated, measured) = (number(*stated), number(*measured));
-            format!("{count}, at worst stated {stated}, measured {measured}{angle} ({at})")
+            format!("{count}, largest deviation: stated {stated}, measured {measured}{angle} ({at})")
         }
-        _ => format!("{count}, none off by more than {TOLERANCE:e}"),
+        _ => format!("{count}, largest deviation at most {TOLERANCE:e}"),
     }
 }
 
-/// A line for each, or for so many of those that are furthest off.
-fn rows(rows: &[Row], most: usize) -> String {
-    let mut shown: Vec<&Row> = rows.iter().collect();
+/// A line for each measurement, or for the `most` with the largest deviations.
+fn rows(rows: &[Measurement], most: usize) -> String {
+    let mut shown: Vec<&Measurement> = rows.iter().collect();
     if most < rows.len() {
         shown.sort_by(|a, b| b.off.total_cmp(&a.off));
         shown.truncate(most);
@@ -186,7 +204,7 @@ fn rows(rows: &[Row], most: usize) -> String {
     let last = if trained { "95% interval" } else { "  off by" };
     let mut text = format!("  {:width$}  {:>10}  {:>10}  {last}\n", "", "stated", "measured");
     for row in &shown {
-        let Row { at, stated, measured, .. } = row;
+        let Measurement { at, stated, measured, .. } = row;
         let _ = write!(text, "  {at:width$}  {:>10}  {:>10}", number(*stated), number(*measured));
         let _ = match row.interval {
             Some([low, high]) => write!(text, "  [{}, {}]", number(low), number(high)),
@@ -203,14 +221,14 @@ fn rows(rows: &[Row], most: usize) -> String {
     text
 }
 
-/// The rows that a control fails at: those that should be exact, unless only the statement itself changes.
-fn violated(violation: &Evidence) -> &[Row] {
-    let exact = violation.exact_rows();
+/// The measurements at which a control fails: those that should be exact, or the statement itself if these hold.
+fn violated(violation: &Evidence) -> &[Measurement] {
+    let exact = violation.exact_measurements();
     if worst(exact).is_some_and(|row| row.off <= TOLERANCE) { &violation.stated } else { exact }
 }
 
-/// How far off a list is at worst: by an angle, where gradients point elsewhere.
-fn off(rows: &[Row]) -> String {
+/// The largest deviation of a list: an angle in degrees if gradients differ in direction.
+fn off(rows: &[Measurement]) -> String {
     let angle = rows.iter().filter_map(|row| row.direction).map(|seen| seen.angle).fold(0.0, f64::max);
     match worst(rows) {
         Some(row) if row.interval.is_some() => "-".to_owned(),
@@ -220,7 +238,7 @@ fn off(rows: &[Row]) -> String {
     }
 }
 
-/// Rounding shows as what it is.
+/// A deviation; one within rounding is shown as `<1e-9`.
 fn gap(off: f64) -> String {
     match off {
         off if off <= TOLERANCE => format!("<{TOLERANCE:e}"),
@@ -229,7 +247,8 @@ fn gap(off: f64) -> String {
     }
 }
 
-/// Four digits; what rounding left of zero is zero, and what it took from a half is given back.
+/// A number with four digits. It is first rounded to ten, so that a result near a rounding boundary is printed alike on
+/// every processor; values below 1e-6 are printed as 0.
 fn number(x: f64) -> String {
     let scale = 10f64.powi(9 - x.abs().max(1e-6).log10().floor() as i32);
     let x = (x * scale).round() / scale;
@@ -245,12 +264,12 @@ fn number(x: f64) -> String {
     }
 }
 
-/// Lines of at most 100 characters.
+/// The text in lines of at most 78 characters, plus indentation.
 fn wrapped(text: &str, indent: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.len() - 1;
-        if !lines[line].is_empty() && lines[line].chars().count() + word.chars().count() > 99 {
+        if !lines[line].is_empty() && lines[line].chars().count() + word.chars().count() >= 78 {
             lines.push(String::new());
         }
         let line = lines.len() - 1;
@@ -264,17 +283,22 @@ fn wrapped(text: &str, indent: &str) -> String {
 
 const HEAD: &str = "# Claims
 
-What the theory of outcome-reward reinforcement learning says, each statement checked by running the algorithms of this
-repository on problems small enough to go through everything that can be drawn. Nothing here is sampled: an expected
-gradient is the sum over every group of K answers and every choice the algorithm can make, each with its probability.
-`oreal claims` makes the numbers again, `oreal claims NAME` shows the whole grid of one claim, and
+Statements from the theory of outcome-reward reinforcement learning. Each is checked by running the algorithms of this
+repository on problems small enough to enumerate every possible rollout. Nothing is sampled: an expected gradient is
+the sum over every group of K answers and every selection the algorithm can make, each weighted by its probability.
+`oreal claims` recomputes the numbers, `oreal claims NAME` prints every measurement of one claim, and
 `oreal claims --markdown` writes this page.
 
-A verdict follows from the numbers: *holds*; *holds up to a scale per question* (each question's gradient points the right
-way, but is longer or shorter by a factor of its own); *holds only in the limit* (wrong by an amount that falls to zero);
-*does not hold as stated* (there is a counter-example). Each claim has a control that is wrong on purpose and must fail.
-R is the reward in {0, 1}, p the probability of a right answer, π₊ = π/p the law of right answers, E₊ and E₋ means over right
-and over wrong answers, n or K the number of answers to a question.
+The verdict follows from the numbers: *holds*; *holds up to a scale per question* (each question's gradient has the
+stated direction, but its norm differs by a positive factor that depends on the question); *holds only in the limit*
+(the deviation is not zero, but goes to zero); *does not hold as stated* (there is a counterexample). Each claim has a
+control, the same check on something wrong on purpose, which must fail.
+
+An answer is a completion with its verdict. R is its reward in {0, 1}; π(s) is the policy's probability of answer s; p
+is the pass rate, the probability of a right answer; π₊ = π/p is the distribution of right answers; E₊ and E₋ are means
+over right and over wrong answers; n or K is the number of answers to a question, the group. ∇ is the gradient with
+respect to the policy's parameters, ∇p that of the pass rate. X is ∇logπ of an answer, X⁺ and X⁻ those of a random right
+and a random wrong answer. π₀ is the policy before training and P the pass rate after it; ref is the reference policy.
 
 | claim | verdict | statement |
 |---|---|---|
@@ -282,19 +306,20 @@ and over wrong answers, n or K the number of answers to a question.
 
 const TRAINED: &str = "# Claims that need training
 
-No theorem says these; they are checked by training small transformers from several seeds, and what comes out is an interval.
-A claim *holds* when each of its intervals is on its side, *does not hold as stated* when one is on the other, and is
-*undecided* otherwise. `oreal claims --empirical --markdown` writes this page, with the same numbers on the same kind of
-processor. The exact claims are in [claims.md](claims.md).
+No theorem states these claims. They are checked by training small transformers from several seeds, and each result is
+a mean with a 95% interval. A claim *holds* if every interval is above the stated number, *does not hold as stated* if
+an interval is below it, and is *undecided* otherwise. `oreal claims --empirical --markdown` writes this page; the
+numbers are the same on the same kind of processor. The exact claims are in [claims.md](claims.md).
 ";
 
 const TABLE: &str = "
-## Bias, variance and signal to noise of every algorithm
+## Bias, variance and signal-to-noise ratio of every algorithm
 
-The gradient of one group of K = 8 answers to one question with two right and two wrong answers, at the start of training.
-Signal to noise is the length of the expected gradient over the standard deviation of a group's. Weights 1: the token-level
-reward model says 0 at the start, and would stop every step. PPO's critic knows p. The lines with eta and beta have a uniform
-reference. `oreal claims --moments` prints K = 2, 4, 8 and 16.
+The gradient of one group of K = 8 answers to one question with two right and two wrong answers, at the first update.
+The signal-to-noise ratio is the norm of the expected gradient over the standard deviation of a group's gradient.
+\"Weights 1\" means that token weights are set to 1: an untrained token-level reward model outputs 0, which makes every
+weight 0. PPO's critic outputs p. The lines with eta and beta have a uniform reference. `oreal claims --moments` prints
+K = 2, 4, 8 and 16.
 ";
 
 #[cfg(test)]
@@ -302,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_rounded_to_what_any_processor_says() {
+    fn numbers_are_rounded_alike_on_every_processor() {
         for (x, text) in [
             (0.0, "0"),
             (1e-12, "0"),
@@ -325,7 +350,7 @@ mod tests {
     fn lines_are_wrapped_between_words() {
         let text = "word ".repeat(50);
         let lines = wrapped(&text, "  ");
-        assert!(lines.lines().all(|line| line.starts_with("  word") && line.len() <= 102));
+        assert!(lines.lines().all(|line| line.starts_with("  word") && line.len() <= 80));
         assert_eq!(lines.split_whitespace().count(), 50);
     }
 }

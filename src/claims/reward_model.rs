@@ -1,4 +1,4 @@
-//! The token-level reward model: what it learns from outcomes.
+//! The token-level reward model: its first step and its optimum.
 
 use oreal_algos::{Alignment, Oreal, Role, Selection};
 use rand::rngs::ChaCha8Rng;
@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::claim::Check::Exact;
 use super::claim::{Claim, Control, Topic};
-use super::evidence::{Evidence, Row, Verdict};
+use super::evidence::{Evidence, Measurement, Verdict};
 use super::token_rewards::{is_right, motion, released};
 use super::worlds::{PASS_RATES, arms, tree};
 use crate::error::Result;
@@ -18,55 +18,67 @@ pub fn claims() -> Vec<Claim> {
             name: "first-lesson",
             topic: Topic::TokenRewards,
             source: "OREAL, eq. 12 and released code",
-            statement: "The first step of the reward model moves the score of a prefix in proportion to P(prefix | right) - \
-                        P(prefix | wrong).",
-            measures: "the reward model's expected step from 0 against that difference times P(right and wrong in the group)/4n",
-            derivation: "At 0 the cross-entropy pulls the mean score of a right answer up by 1/2 and that of a wrong one down by as much; \
-                         each of n scores gets 1/n of it, each of the two kept answers counts 1/2. The kept right answer passes the \
-                         prefix with probability P(prefix | right). Every answer passes the prompt: its own score does not move.",
+            statement: "At the reward model's first step, the score of a prefix changes in proportion to P(prefix | \
+                        right) - P(prefix | wrong).",
+            measures: "the reward model's expected step from 0 against that difference times P(right and wrong in the \
+                       group)/4n",
+            derivation: "At 0 the gradient of the cross-entropy with respect to the mean score is -1/2 for a right \
+                         answer and 1/2 for a wrong one. Each of n scores gets 1/n of it, and each of the two kept \
+                         answers counts 1/2. The kept right answer contains the prefix with probability P(prefix | \
+                         right), the wrong one with P(prefix | wrong). Both contain the prompt, so the score of the \
+                         prompt does not change.",
             recorded: Verdict::Holds,
             check: Exact(|| first_lesson(Selection::Pair)),
-            control: Control { wrong: "all answers kept, not pairs", check: Exact(|| first_lesson(Selection::All)) },
+            control: Control {
+                wrong: "all answers are kept, not pairs",
+                check: Exact(|| first_lesson(Selection::All)),
+            },
         },
         Claim {
             name: "one-token-silence",
             topic: Topic::TokenRewards,
             source: "OREAL, released code",
-            statement: "Where answers have one token, neither the reward model nor the policy of the released code ever moves.",
-            measures: "length and variance of both steps, starting from a reward model that says 0",
-            derivation: "The weight of a token has seen what is before it: of a single token, the prompt. A pair has a right and a wrong \
-                         answer with the same prompt, so the pulls on its score, -1/2 and 1/2, cancel in every batch; the score stays 0, \
-                         and with it the weight. In longer answers the same is true of the first token until later scores differ.",
+            statement: "If answers have one token, neither the reward model nor the policy of the released code ever \
+                        changes.",
+            measures: "norm plus standard deviation of both steps, for a reward model that outputs 0",
+            derivation: "The weight of a token depends on the tokens before it, for a single token on the prompt. A \
+                         pair has a right and a wrong answer to the same prompt, so their gradient contributions to \
+                         its score, -1/2 and 1/2, cancel in every batch. The score stays 0, and with it the weight. In \
+                         longer answers the same holds for the first token until later scores differ.",
             recorded: Verdict::Holds,
             check: Exact(|| silence(Selection::Pair)),
-            control: Control { wrong: "all answers kept, not pairs", check: Exact(|| silence(Selection::All)) },
+            control: Control { wrong: "all answers are kept, not pairs", check: Exact(|| silence(Selection::All)) },
         },
         Claim {
             name: "no-finite-optimum",
             topic: Topic::TokenRewards,
             source: "OREAL, eq. 12",
-            statement: "A reward model that sees complete answers brings the cross-entropy of eq. 12 to 0.",
-            measures: "expected cross-entropy of a pair where the mean score is ±c",
-            derivation: "The outcome is certain given the answer, so scores that separate right from wrong answers lower the loss at every \
-                         scale: at mean scores ±c it is log(1+e^-c), above 0 for every finite c. There is no optimum to reach; what \
-                         training makes of it is decided by when it stops.",
+            statement: "A reward model that reads complete answers brings the cross-entropy of eq. 12 to 0.",
+            measures: "expected cross-entropy of a pair with mean scores ±c",
+            derivation: "The outcome is certain given the answer, so scores that separate right from wrong answers \
+                         lower the loss further the larger they are. With mean scores ±c it is log(1+e^-c), above 0 \
+                         for every finite c. There is no finite optimum; the result of training depends on when it \
+                         stops.",
             recorded: Verdict::InTheLimit,
             check: Exact(|| no_optimum(Alignment::After)),
-            control: Control { wrong: "the last token is not seen", check: Exact(|| no_optimum(Alignment::Before)) },
+            control: Control { wrong: "the last token is not read", check: Exact(|| no_optimum(Alignment::Before)) },
         },
         Claim {
             name: "finite-optimum",
             topic: Topic::TokenRewards,
             source: "OREAL, eq. 12 and released code",
-            statement: "Where the last token decides, a reward model that has not seen it has an optimum: the mean score is log P(prefix | \
-                        right)/P(prefix | wrong).",
-            measures: "the reward model's expected step there, and the loss against the entropy that is left",
-            derivation: "The cross-entropy of a prefix that is right with chance q among those kept is least at logit(q). A pair is right \
-                         or wrong with equal chance, so q has no p in it: logit(q) is the log of the likelihood ratio, not the \
-                         log-odds of success after the prefix, which it would be if all answers were kept. An average prefix weighs 0.",
+            statement: "If the last token decides, a reward model that does not read it has an optimum: the mean score \
+                        is log P(prefix | right)/P(prefix | wrong).",
+            measures: "the reward model's expected step at the optimum, and the loss there against the remaining \
+                       entropy",
+            derivation: "For a prefix whose answer is right with probability q among the kept answers, the \
+                         cross-entropy is minimal at logit(q). A pair has one right and one wrong answer, so q does \
+                         not depend on p, and logit(q) is the log of the likelihood ratio. If all answers were kept, \
+                         it would be the log-odds of a right answer after the prefix. A prefix that is equally \
+                         probable in right and wrong answers has score 0, so its weight is 0.",
             recorded: Verdict::Holds,
             check: Exact(|| optimum(Selection::Pair)),
-            control: Control { wrong: "all answers kept, not pairs", check: Exact(|| optimum(Selection::All)) },
+            control: Control { wrong: "all answers are kept, not pairs", check: Exact(|| optimum(Selection::All)) },
         },
     ]
 }
@@ -80,18 +92,18 @@ fn first_lesson(selection: Selection) -> Result<Evidence> {
         let mixed = 1.0 - p.powi(rollouts as i32) - (1.0 - p).powi(rollouts as i32);
         let expected = lab.expected(&algorithm)?;
         let (mut stated, mut measured) = (Vec::new(), Vec::new());
-        for (state, step) in expected.by_state(Role::RewardModel) {
-            let passing =
+        for (state, step) in expected.by_state(Role::REWARD_MODEL) {
+            let signed_mass =
                 |(answer, mass): (&Answer, f64)| match (answer.tokens.starts_with(&state.prefix), is_right(answer)) {
                     (true, true) => mass / p,
                     (true, false) => -mass / (1.0 - p),
                     (false, _) => 0.0,
                 };
-            let difference: f64 = question.answers.iter().zip(lab.probabilities(0)).map(passing).sum();
+            let difference: f64 = question.answers.iter().zip(lab.probabilities(0)).map(signed_mass).sum();
             stated.push(difference * mixed / (4 * question.answers[0].tokens.len()) as f64);
             measured.push(step[0]);
         }
-        rows.push(Row::gradient(format!("tree {seed}, K {rollouts}"), &stated, &measured));
+        rows.push(Measurement::gradient(format!("tree {seed}, K {rollouts}"), &stated, &measured));
     }
     Ok(Evidence::new(rows))
 }
@@ -101,23 +113,27 @@ fn silence(selection: Selection) -> Result<Evidence> {
     let mut rows = Vec::new();
     for p in PASS_RATES {
         let lab = arms(p, 4)?;
-        rows.push(Row::number(format!("reward model, p {p}"), 0.0, motion(&lab, &algorithm, Role::RewardModel)?));
-        rows.push(Row::number(format!("policy, p {p}"), 0.0, motion(&lab, &algorithm, Role::Policy)?));
+        rows.push(Measurement::number(
+            format!("reward model, p {p}"),
+            0.0,
+            motion(&lab, &algorithm, Role::REWARD_MODEL)?,
+        ));
+        rows.push(Measurement::number(format!("policy, p {p}"), 0.0, motion(&lab, &algorithm, Role::POLICY)?));
     }
     Ok(Evidence::new(rows))
 }
 
-/// A tree in which the last token decides: after every two tokens one third token is right and one is wrong.
+/// A tree in which the last token decides: after any two tokens, one third token is right and the other wrong.
 fn decided_last(seed: u64, rollouts: usize) -> Result<Lab> {
     let lab = tree(seed, rollouts)?;
     let (question, mut rng) = (&lab.questions()[0], ChaCha8Rng::seed_from_u64(seed));
     let flips: Vec<bool> = (0..4).map(|_| rng.random()).collect();
     let judged =
         question.answers.iter().enumerate().map(|(i, a)| (a.tokens.clone(), (a.tokens[2] == 1) != flips[i / 2]));
-    Lab::new(vec![Question::new(&question.prompt, judged)], lab.table(Role::Policy).clone(), rollouts)
+    Lab::new(vec![Question::new(&question.prompt, judged)], lab.table(Role::POLICY).clone(), rollouts)
 }
 
-/// The cross-entropy of eq. 12, where there is something to learn from.
+/// The expected cross-entropy of eq. 12, given that a batch has kept answers.
 fn cross_entropy(lab: &Lab, algorithm: &Oreal) -> Result<f64> {
     let expected = lab.expected(algorithm)?;
     Ok(expected.metrics["reward_model_loss"] / expected.kept)
@@ -128,15 +144,15 @@ fn no_optimum(alignment: Alignment) -> Result<Evidence> {
     let (mut stated, mut exactly) = (Vec::new(), Vec::new());
     for (seed, scale) in (0..4).flat_map(|seed| [1.0, 2.0, 4.0, 8.0, 16.0].map(|c| (seed, c))) {
         let lab = decided_last(seed, 3)?;
-        let (question, mut scores) = (&lab.questions()[0], lab.table(Role::RewardModel).clone());
+        let (question, mut scores) = (&lab.questions()[0], lab.table(Role::REWARD_MODEL).clone());
         for answer in &question.answers {
             let sign = if is_right(answer) { 1.0 } else { -1.0 };
             scores.set_scalar(&question.prompt, &answer.tokens, sign * scale * answer.tokens.len() as f64);
         }
-        let loss = cross_entropy(&lab.clone().with(Role::RewardModel, scores), &algorithm)?;
+        let loss = cross_entropy(&lab.clone().with(Role::REWARD_MODEL, scores), &algorithm)?;
         let at = format!("tree {seed}, c {scale}");
-        stated.push(Row::number(&at, 0.0, loss).in_series(format!("tree {seed}")));
-        exactly.push(Row::number(format!("log(1+e^-c), {at}"), f64::exp(-scale).ln_1p(), loss));
+        stated.push(Measurement::number(&at, 0.0, loss).in_series(format!("tree {seed}")));
+        exactly.push(Measurement::number(format!("log(1+e^-c), {at}"), f64::exp(-scale).ln_1p(), loss));
     }
     Ok(Evidence::new(stated).exactly(exactly))
 }
@@ -146,25 +162,25 @@ fn optimum(selection: Selection) -> Result<Evidence> {
     let mut rows = Vec::new();
     for (seed, rollouts) in (0..4).flat_map(|seed| [2, 3, 4].map(|k| (seed, k))) {
         let lab = decided_last(seed, rollouts)?;
-        let (question, p, law) = (&lab.questions()[0], lab.pass_rates()[0], lab.probabilities(0));
-        let mut scores = lab.table(Role::RewardModel).clone();
+        let (question, p, probabilities) = (&lab.questions()[0], lab.pass_rates()[0], lab.probabilities(0));
+        let mut scores = lab.table(Role::REWARD_MODEL).clone();
         let mut entropy = 0.0;
-        for (pair, mass) in question.answers.chunks(2).zip(law.chunks(2)) {
+        for (pair, mass) in question.answers.chunks(2).zip(probabilities.chunks(2)) {
             let (right, wrong) = if is_right(&pair[0]) { (mass[0], mass[1]) } else { (mass[1], mass[0]) };
             let [a, b] = [right / p, wrong / (1.0 - p)];
-            // Three scores are averaged; the last of them carries all of it.
+            // The mean of three scores is log(a/b): the first two are 0.
             scores.set_scalar(&question.prompt, &pair[0].tokens[..2], 3.0 * (a / b).ln());
             entropy -= (a * (a / (a + b)).ln() + b * (b / (a + b)).ln()) / 2.0;
         }
-        let lab = lab.with(Role::RewardModel, scores);
+        let lab = lab.with(Role::REWARD_MODEL, scores);
         let expected = lab.expected(&algorithm)?;
-        rows.push(Row::number(
+        rows.push(Measurement::number(
             format!("step at the optimum, tree {seed}, K {rollouts}"),
             0.0,
-            norm(&expected.roles[&Role::RewardModel].mean),
+            norm(&expected.roles[&Role::REWARD_MODEL].mean),
         ));
         let loss = cross_entropy(&lab, &algorithm)?;
-        rows.push(Row::number(format!("loss there, tree {seed}, K {rollouts}"), entropy, loss));
+        rows.push(Measurement::number(format!("loss at the optimum, tree {seed}, K {rollouts}"), entropy, loss));
     }
     Ok(Evidence::new(rows))
 }

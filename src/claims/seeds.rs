@@ -1,4 +1,4 @@
-//! The same experiment from several seeds, and what their spread says.
+//! The same experiment from several seeds, and intervals of its results.
 
 use std::num::NonZero;
 use std::ops::Range;
@@ -9,11 +9,12 @@ use std::thread;
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::evidence::Row;
+use super::evidence::Measurement;
 use crate::error::Result;
 
-/// What `run` finds at each seed, in order. As many run at a time as there are processors; each is on its own,
-/// so that nothing depends on which. A seed has so many `arms` and says when one is done; `watch` is told the share.
+/// The results of `run` in the order of seeds. As many seeds run at a time as there are processors; runs do not affect
+/// each other, so results do not depend on the number of processors. A run has `arms` parts and calls its second
+/// argument when one is done; `watch` is called with the share of all parts that is done.
 pub fn over<T: Send>(
     seeds: Range<u64>,
     arms: usize,
@@ -25,7 +26,7 @@ pub fn over<T: Send>(
     let work = |finished: Sender<()>| {
         let ticket = || next.fetch_add(1, Ordering::Relaxed);
         let mine = std::iter::from_fn(|| Some(ticket()).filter(|seed| seeds.contains(seed)));
-        // It fails only when nobody listens any more.
+        // Sending fails only if the receiver is gone, which needs no handling.
         let done = || finished.send(()).unwrap_or_default();
         mine.map(|seed| (seed, run(seed, &done))).collect::<Vec<_>>()
     };
@@ -45,18 +46,18 @@ pub fn over<T: Send>(
     found.into_iter().map(|(_, result)| result).collect()
 }
 
-/// A row that says that the mean of these numbers, one for each seed, is above another.
-pub fn above(at: impl Into<String>, stated: f64, values: &[f64]) -> Row {
+/// The measurement that the mean of these numbers, one for each seed, is above `stated`.
+pub fn above(at: impl Into<String>, stated: f64, values: &[f64]) -> Measurement {
     let (mean, interval) = interval(values);
-    Row::above(at, stated, mean, interval)
+    Measurement::above(at, stated, mean, interval)
 }
 
-/// What the first has more than the second at each seed.
+/// The differences of two arms, first minus second, at each seed.
 pub fn differences(found: &[Vec<f64>], first: usize, second: usize) -> Vec<f64> {
     found.iter().map(|arms| arms[first] - arms[second]).collect()
 }
 
-/// Mean, and the two-sided 95% interval of Student's t. Of a single number nothing is known: its interval is everything.
+/// Mean and two-sided 95% interval of Student's t. The interval of a single number is infinite.
 pub fn interval(values: &[f64]) -> (f64, [f64; 2]) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_come_in_order_and_every_arm_is_heard_of() {
+    fn results_are_in_the_order_of_seeds_and_every_arm_is_reported() {
         let mut shares = Vec::new();
         let run = |seed, done: &dyn Fn()| {
             thread::sleep(std::time::Duration::from_millis(5 - seed));

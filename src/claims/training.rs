@@ -1,4 +1,4 @@
-//! What is known by training only: from several seeds, with intervals, on one small task.
+//! Claims that are checked by training on one small task: means over several seeds with intervals.
 
 use oreal_algos::{
     Algorithm, Average, Data, Expr, Frozen, Grpo, Objective, Oreal, Passes, Positives, Reinforce, Role, Select,
@@ -9,7 +9,7 @@ use super::claim::Check::Trained;
 use super::claim::{Claim, Control, Topic};
 use super::evidence::{Evidence, Verdict};
 use super::seeds::{above, differences, over};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::train::train;
 
 mod roc;
@@ -26,21 +26,25 @@ pub fn claims() -> Vec<Claim> {
             name: "ablation-ladder",
             topic: Topic::Empirical,
             source: "OREAL, table of the ablation",
-            statement: "Each rung ends above the one before: REINFORCE, + reward shaping, + behaviour cloning, + token-level reward model.",
-            measures: "pass rate on held-out problems after training, less that of the rung before: mean and 95% interval over 16 seeds",
-            derivation: "No theorem orders the rungs, and the paper has one run of each. Here a rung differs from the one before \
-                         by what it is named after. REINFORCE has the mean reward of the batch as its baseline; shaping makes the advantage \
-                         leave-one-out on ±1 and averages right and wrong answers apart, wrong ones at half weight; cloning takes \
-                         the advantage off right answers; the last rung weighs tokens by a reward model, which is trained for 10 \
-                         steps before and in all steps after. All learn from all answers, as many at every step, from the same \
-                         start, for 200 updates of the policy, and have no divergence from the start. Step sizes are matched by \
-                         the optimiser: without clipping a step of AdamW does not depend on the scale of the loss, and the rate \
-                         is the same constant. Twelve other seeds had left the last row at the edge of its interval, with the \
-                         reward model behind; on these no step of the ladder shows, either way.",
+            statement: "Each rung of the ablation ends above the previous one: REINFORCE, + reward shaping, + \
+                        behaviour cloning, + token-level reward model.",
+            measures: "pass rate on held-out problems after training minus that of the previous rung: mean and 95% \
+                       interval over 16 seeds",
+            derivation: "No theorem orders the rungs, and the paper has one run of each. Here each rung differs from \
+                         the previous one only in the named change. REINFORCE has the mean reward of the batch as its \
+                         baseline. Shaping uses the leave-one-out advantage on rewards of ±1 and averages right and \
+                         wrong answers separately, wrong ones with weight 0.5. Cloning removes the advantage from \
+                         right answers. The last rung weights tokens by a reward model, which is trained for 10 steps \
+                         before the policy and in every step after. All rungs train on all answers, with equally many \
+                         per step, from the same initial policy, for 200 updates of the policy, without a KL \
+                         divergence. AdamW without gradient clipping makes the step size independent of the scale of \
+                         the loss, and the learning rate is the same constant. On twelve other seeds the last row was \
+                         at the edge of its interval, with the reward model behind; on these seeds no step of the \
+                         ladder is significant in either direction.",
             recorded: Verdict::Undecided,
             check: Trained(|watch| ladder(Size { seeds: 100..116, ..FULL }, rungs, watch)),
             control: Control {
-                wrong: "the credit of reward shaping has the wrong sign",
+                wrong: "the credit of the reward-shaping rung has the wrong sign",
                 check: Trained(|watch| ladder(FEWER, broken_rungs, watch)),
             },
         },
@@ -48,22 +52,26 @@ pub fn claims() -> Vec<Claim> {
             name: "decisive-token",
             topic: Topic::Empirical,
             source: "OREAL, eq. 10-11 and the released code",
-            statement: "The trained token-level reward model singles out the token that loses a wrong answer, in the weights of the formula as in its scores.",
-            measures: "area under the ROC curve, mean and 95% interval over 20 seeds, chance being 0.5: three readings of the decisive token \
-                       against those of other tokens at the same place of wrong answers; last, whole answers",
-            derivation: "In running sums the token is known after which a wrong answer, continued faithfully, stays wrong. The \
-                         reward model is trained on outcomes only, through the mean of its scores before each token. The weight \
-                         of the decisive token is thus made of prefixes that are not lost yet: these score higher than others \
-                         (what holds instead), so the weight of a wrong answer lies on the tokens after. What tells the token is \
-                         the fall of the score across it, which the formula does not read (third row). All of it is faint: beside \
-                         a policy that learns for 200 of its 210 steps the model hardly learns to tell right answers from wrong \
-                         ones (last row). Tokens are compared at the same place only, so that a reading that knows no more than \
-                         the place is at 0.5; the end token, after which no score is trained, is left out. Preset and ratio of \
-                         rates are the released ones.",
+            statement: "The trained token-level reward model identifies the token that makes an answer wrong, both in \
+                        the weights of the formula and in its scores.",
+            measures: "area under the ROC curve (0.5 is chance): mean and 95% interval over 20 seeds, for three \
+                       readings of the decisive token against other tokens at the same position in wrong answers; last \
+                       row: whole answers",
+            derivation: "In running sums, the decisive token is known: after it, a wrong answer that is otherwise \
+                         computed correctly stays wrong. The reward model is trained only on outcomes, through the \
+                         mean of its scores before each token. So the weight of the decisive token depends on prefixes \
+                         that are still correct. These have higher scores than others (see what holds instead), so the weight \
+                         of a wrong answer is on the tokens after the decisive one. The fall of the score across a \
+                         token identifies the decisive one (third row), but the formula does not use it. All effects \
+                         are small: beside a policy that is trained in 200 of its 210 steps, the model hardly \
+                         distinguishes right answers from wrong ones (last row). Tokens are compared only at the same \
+                         position, so a reading that depends on the position alone gives 0.5. The end token is left \
+                         out, since no score after it is trained. The preset and the ratio of learning rates are the \
+                         released ones.",
             recorded: Verdict::DoesNotHold,
             check: Trained(|watch| decisive(Size { seeds: 0..20, prompts: 32, ..FULL }, Marks::Own, watch)),
             control: Control {
-                wrong: "each wrong answer is said to be lost where one to another problem is",
+                wrong: "each wrong answer is marked at the decisive token of an answer to another problem",
                 check: Trained(|watch| decisive(Size { seeds: 0..4, prompts: 32, ..FULL }, Marks::OfAnother, watch)),
             },
         },
@@ -71,17 +79,20 @@ pub fn claims() -> Vec<Claim> {
             name: "initial-policy-ceiling",
             topic: Topic::Empirical,
             source: "OREAL, table of the ablation",
-            statement: "Equally many steps of training do not make up for a start with less skill: it ends below where one with more skill begins.",
-            measures: "differences of pass rates on held-out problems between two starts: mean and 95% interval over 5 seeds",
-            derivation: "Outcome rewards weigh what the policy already draws; what it never draws has no gradient. The weaker \
-                         start has imitated the same teacher, who errs as often, for a quarter as long (150 steps of 600). Both \
-                         are then trained by the same algorithm, as it is shipped, for 200 steps. The first row of each algorithm \
-                         compares their ends, the second the weaker one's end with the stronger one's start. It says how far so \
-                         many steps reach, not where training without end would.",
+            statement: "The same number of training steps does not make up for a weaker initial policy: the trained \
+                        weaker policy ends below the untrained stronger one.",
+            measures: "differences of pass rates on held-out problems between two initial policies: mean and 95% \
+                       interval over 5 seeds",
+            derivation: "Outcome rewards reweight what the policy already samples; an answer that it never samples has \
+                         no gradient. The weaker policy has imitated the same teacher, with the same error rate, for a \
+                         quarter of the steps (150 of 600). Both are then trained with the same shipped algorithm for \
+                         200 steps. For each algorithm, the first row compares the two trained policies, the second \
+                         the trained weaker policy with the untrained stronger one. This shows what this number of \
+                         steps reaches, not the limit of training.",
             recorded: Verdict::Holds,
             check: Trained(|watch| ceiling(FULL, [150, 600], watch)),
             control: Control {
-                wrong: "the two starts are swapped",
+                wrong: "the two initial policies are swapped",
                 check: Trained(|watch| ceiling(FEWER, [600, 150], watch)),
             },
         },
@@ -92,12 +103,12 @@ type Watch<'a> = &'a mut dyn FnMut(f64);
 
 type Arm = (&'static str, Box<dyn Algorithm>);
 
-/// The rungs from the lowest. Every rung learns from all answers, and none is held to the start.
+/// The rungs, lowest first. Every rung trains on all answers, and none has a KL divergence from the initial policy.
 fn rungs() -> Vec<Arm> {
     let shaped = Oreal {
         token_weights: TokenWeights::Uniform,
         selection: Selection::All,
-        beta: 0.0,
+        beta: 0.0.into(),
         frozen_steps: 0,
         ..Oreal::default()
     };
@@ -112,7 +123,7 @@ fn rungs() -> Vec<Arm> {
     ]
 }
 
-/// The second rung's credit with the wrong sign.
+/// The rungs with the sign of the second one's credit reversed.
 fn broken_rungs() -> Vec<Arm> {
     let mut rungs = rungs();
     let (name, shaped) = rungs.remove(1);
@@ -120,7 +131,7 @@ fn broken_rungs() -> Vec<Arm> {
     rungs
 }
 
-/// An algorithm that takes right for wrong.
+/// An algorithm with the sign of its credit reversed.
 #[derive(Debug)]
 struct Reversed(Box<dyn Algorithm>);
 
@@ -150,7 +161,7 @@ impl Algorithm for Reversed {
     }
 }
 
-/// Every rung from the same start.
+/// Trains every rung from the same initial policy.
 fn ladder(size: Size, rungs: fn() -> Vec<Arm>, watch: Watch<'_>) -> Result<Evidence> {
     let names: Vec<_> = rungs().into_iter().map(|(name, _)| name).collect();
     let found = over(size.seeds.clone(), names.len(), watch, |seed, done| {
@@ -162,36 +173,36 @@ fn ladder(size: Size, rungs: fn() -> Vec<Arm>, watch: Watch<'_>) -> Result<Evide
     Ok(Evidence::new((1..names.len()).map(step)))
 }
 
-/// Policies of two warm-ups, trained alike.
+/// Trains two initial policies, from two lengths of warm-up, with the same algorithms.
 fn ceiling(size: Size, [weaker, stronger]: [usize; 2], watch: Watch<'_>) -> Result<Evidence> {
     let arms: fn() -> [Arm; 2] = || [("OREAL", Box::new(Oreal::outcome())), ("GRPO", Box::new(Grpo::default()))];
     let from = |warm_up: usize, seed: u64, done: &dyn Fn()| {
         let size = Size { warm_up, ..size.clone() };
         let start = start(&size, seed)?;
         let [oreal, grpo] = arms().map(|(_, algorithm)| trained(&size, seed, &start, algorithm, done));
-        Ok([start.pass_rate.rate, oreal?, grpo?])
+        Ok::<_, Error>([start.pass_rate.rate, oreal?, grpo?])
     };
     let found = over(size.seeds.clone(), 4, watch, |seed, done| {
         Ok([from(weaker, seed, done)?, from(stronger, seed, done)?].concat())
     })?;
-    // A seed's numbers: start and ends of the weaker, start and ends of the stronger.
+    // Of each seed: pass rates of the weaker policy before and after each algorithm, then those of the stronger one.
     let row = |at: String, stronger, weaker| above(at, 0.0, &differences(&found, stronger, weaker));
     let rows = arms().into_iter().zip(1..).flat_map(|((name, _), end)| {
         [
-            row(format!("{name}: end from the stronger start, less end from the weaker"), 3 + end, end),
-            row(format!("{name}: the stronger start itself, less end from the weaker"), 3, end),
+            row(format!("{name}: stronger policy after training - weaker after"), 3 + end, end),
+            row(format!("{name}: stronger policy before training - weaker after"), 3, end),
         ]
     });
     Ok(Evidence::new(rows))
 }
 
-/// What the reward model of the released formula says of the token that lost an answer, and of answers as a whole.
+/// How well readings of the trained reward model identify the decisive token of wrong answers, and right answers.
 fn decisive(size: Size, marks: Marks, watch: Watch<'_>) -> Result<Evidence> {
     let reads: [(&str, Read); 4] = [
-        ("its weight in the released formula, of scores before it", tokens::weight),
-        ("depth of the score after it", tokens::after),
-        ("fall of the score across it", tokens::fall),
-        ("height of the score before it", tokens::before),
+        ("weight in the released formula", tokens::weight),
+        ("negative score after the token", tokens::after),
+        ("fall of the score across the token", tokens::fall),
+        ("score before the token", tokens::before),
     ];
     let found = over(size.seeds.clone(), 1, watch, |seed, done| {
         let experiment = experiment(&size, seed, Box::new(Oreal::default()));
@@ -205,7 +216,7 @@ fn decisive(size: Size, marks: Marks, watch: Watch<'_>) -> Result<Evidence> {
     })?;
     let row = |i: usize| above(reads[i].0, 0.5, &found.iter().map(|(areas, _)| areas[i]).collect::<Vec<_>>());
     let outcomes: Vec<f64> = found.iter().map(|(_, outcomes)| *outcomes).collect();
-    let whole = above("mean score of right answers against wrong ones to the same problem", 0.5, &outcomes);
+    let whole = above("mean score, right against wrong answers", 0.5, &outcomes);
     Ok(Evidence::new((0..3).map(row).chain([whole])).exactly([row(3)]))
 }
 
@@ -217,7 +228,7 @@ mod tests {
 
     const TINY: Size = Size { seeds: 0..2, warm_up: 3, steps: 2, prompts: 2, completions: 100 };
 
-    /// What the claims do, with the number of rows that come of it.
+    /// The check of each claim and control, with its number of measurements.
     type Small = fn(Watch<'_>) -> Result<Evidence>;
     const CHECKS: [(Small, usize); 6] = [
         (|watch| ladder(TINY, rungs, watch), 3),
@@ -229,7 +240,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_check_runs_to_its_end_and_says_the_same_again() {
+    fn every_check_completes_and_is_reproducible() {
         for (i, (check, rows)) in CHECKS.into_iter().enumerate() {
             let mut shares = Vec::new();
             let found = check(&mut |share| shares.push(share)).unwrap();
@@ -243,26 +254,27 @@ mod tests {
     }
 
     #[test]
-    fn swapped_starts_have_the_opposite_lead() {
-        let leads = |starts| ceiling(TINY, starts, &mut |_| {}).unwrap().stated;
-        for (lead, swapped) in leads([10, 90]).iter().zip(leads([90, 10])).step_by(2) {
-            assert!(lead.measured > 0.0 && swapped.measured == -lead.measured, "{lead:?}, swapped {swapped:?}");
+    fn swapping_the_initial_policies_negates_the_differences() {
+        let differences = |warm_ups| ceiling(TINY, warm_ups, &mut |_| {}).unwrap().stated;
+        for (one, swapped) in differences([10, 90]).iter().zip(differences([90, 10])).step_by(2) {
+            assert!(one.measured > 0.0 && swapped.measured == -one.measured, "{one:?}, swapped {swapped:?}");
         }
     }
 
     #[test]
-    fn rungs_have_in_common_what_they_are_said_to() {
+    fn rungs_share_selection_and_have_no_kl() {
         let reads = |algorithm: &dyn Algorithm| algorithm.objective().reads();
         for (name, algorithm) in rungs() {
             assert!(matches!(algorithm.select(), Select::Declared(Selection::All)), "{name}");
-            assert!(!reads(&*algorithm).contains(&Column::RefLogp), "{name}");
-            assert_eq!(reads(&*algorithm).contains(&Column::Score), name == "token-level reward model");
+            assert!(!reads(&*algorithm).contains(&Column::REF_LOGP), "{name}");
+            assert_eq!(reads(&*algorithm).contains(&Column::SCORE), name == "token-level reward model");
         }
     }
 
     #[test]
-    fn a_reversed_algorithm_takes_right_for_wrong() {
-        let x = Experience::new(Layout::new(&[vec![1, 1]])).with(Column::Reward, vec![1.0, 0.0]);
+    fn a_reversed_algorithm_negates_its_credit() {
+        let layout = Layout::new(&[vec![1, 1]]).unwrap();
+        let x = Experience::new(layout).with(Column::REWARD, vec![1.0, 0.0]).unwrap();
         let [plain, reversed] = [rungs(), broken_rungs()].map(|rungs| credit_of(&*rungs[1].1).evaluate(&x));
         assert_eq!((plain, reversed), (vec![2.0, -2.0], vec![-2.0, 2.0]));
     }

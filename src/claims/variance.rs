@@ -1,4 +1,4 @@
-//! How much noise a gradient has: bias, variance and signal to noise of each algorithm, exactly.
+//! Variance and signal-to-noise ratio of gradients, exactly.
 
 use oreal_algos::{
     Algorithm, Baseline, Grpo, Kl, Oreal, Reinforce, Rloo, Role, Scale, Selection, Shaping, TokenWeights,
@@ -6,10 +6,10 @@ use oreal_algos::{
 
 use super::claim::Check::Exact;
 use super::claim::{Claim, Control, Topic};
-use super::evidence::{Evidence, Row, Verdict};
+use super::evidence::{Evidence, Measurement, Verdict};
 use super::worlds::{PASS_RATES, arms, binomial, two_arms};
-use crate::error::Result;
-use crate::lab::{Lab, Moments};
+use crate::error::{Error, Result};
+use crate::lab::{GradientMoments, Lab};
 
 pub fn claims() -> Vec<Claim> {
     vec![
@@ -17,11 +17,11 @@ pub fn claims() -> Vec<Claim> {
             name: "more-rollouts",
             topic: Topic::Variance,
             source: "folklore; RLOO (arXiv 2402.14740)",
-            statement: "The variance of RLOO's gradient is in proportion to 1/K.",
+            statement: "The variance of RLOO's gradient is proportional to 1/K.",
             measures: "K times the variance against its limit, E[(R-p)²·|X|²] - |∇p|² with X = ∇logπ",
-            derivation: "RLOO is the unbiased sample covariance of R and X. Its variance is E[(R-p)²|X|²]/K - (K-2)|∇p|²/(K(K-1)) + \
-                         p(1-p)·E|X|²/(K(K-1)): in proportion to 1/K but for terms in 1/K², which are what the baseline's own noise \
-                         costs.",
+            derivation: "RLOO is the unbiased sample covariance of R and X. Its variance is E[(R-p)²|X|²]/K - \
+                         (K-2)|∇p|²/(K(K-1)) + p(1-p)·E|X|²/(K(K-1)): proportional to 1/K up to terms in 1/K², which \
+                         come from the variance of the baseline.",
             recorded: Verdict::InTheLimit,
             check: Exact(|| more_rollouts(&Rloo::default())),
             control: Control { wrong: "no baseline", check: Exact(|| more_rollouts(&no_baseline())) },
@@ -31,14 +31,15 @@ pub fn claims() -> Vec<Claim> {
             topic: Topic::Variance,
             source: "folklore; RLOO (arXiv 2402.14740), REINFORCE with a baseline (Williams 1992)",
             statement: "The leave-one-out baseline lowers the variance of the gradient.",
-            measures: "variance with the baseline against the variance without",
-            derivation: "Without a baseline a wrong answer gives no gradient, hence no noise; with one, it gives some. The change is \
-                         [p(1-p)·E|X|² + |∇p|²]/(K(K-1)) + (p²·E|X|² - 2p·E[R|X|²])/K. Where right answers are rare and rollouts \
-                         few, the first term, the noise of the baseline, is the larger.",
+            measures: "variance with the baseline against the variance without it",
+            derivation: "Without a baseline, a wrong answer contributes no gradient and hence no noise; with one it \
+                         contributes some. The change of the variance is [p(1-p)·E|X|² + |∇p|²]/(K(K-1)) + (p²·E|X|² - \
+                         2p·E[R|X|²])/K. If right answers are rare and rollouts few, the first term, the noise of the \
+                         baseline, is the larger.",
             recorded: Verdict::DoesNotHold,
             check: Exact(|| baseline(&Rloo::default())),
             control: Control {
-                wrong: "the answer's own reward is part of its baseline",
+                wrong: "the baseline includes the answer's own reward",
                 check: Exact(|| baseline(&Reinforce::default())),
             },
         },
@@ -46,28 +47,33 @@ pub fn claims() -> Vec<Claim> {
             name: "pairs-waste-rollouts",
             topic: Topic::Variance,
             source: "OREAL, Algorithm 1: one right and one wrong answer of each group are kept",
-            statement: "One right and one wrong answer have as much signal to noise as all K.",
-            measures: "signal to noise of OREAL with weights 1 that keeps a pair, against that of keeping all",
-            derivation: "More rollouts make the pair's advantages certain, but the pair remains two draws: with K to infinity its step is \
-                         2(1-p)·X⁺ - 2ηp·X⁻, which still varies with which answers they are. Keeping all averages over them, and its \
-                         signal to noise grows with √K. At K = 2 both are the same.",
+            statement: "One right and one wrong answer have the same signal-to-noise ratio as all K.",
+            measures: "signal-to-noise ratio of OREAL with weights 1 if a pair is kept, against that if all answers \
+                       are kept",
+            derivation: "More rollouts reduce the variance of the pair's advantages, but the pair still consists of \
+                         two draws: as K goes to infinity its step is 2(1-p)·X⁺ - 2ηp·X⁻, which varies with the two \
+                         answers. Keeping all answers averages over them, and the signal-to-noise ratio grows with √K. \
+                         At K = 2 both are the same.",
             recorded: Verdict::DoesNotHold,
             check: Exact(|| pairs(Shaping::Rloo)),
-            control: Control { wrong: "advantages divided by the deviation", check: Exact(|| pairs(Shaping::Grpo)) },
+            control: Control {
+                wrong: "advantages divided by the group's standard deviation",
+                check: Exact(|| pairs(Shaping::Grpo)),
+            },
         },
         Claim {
             name: "right-answers-alone",
             topic: Topic::Variance,
             source: "OREAL, section 2.2: right answers are what there is to learn",
-            statement: "The right answer of a pair has as much signal to noise as the pair.",
-            measures: "signal to noise of OREAL with weights 1 at η = 0, against η = 0.5",
-            derivation: "The advantage of a right answer is 2(1-p) on average: on easy questions it vanishes, and with it what right answers \
-                         teach beyond what π does already. There the signal is in the wrong answer, whose advantage is -2p. On hard \
-                         questions it is the other way round, and η hardly matters.",
+            statement: "The right answer of a pair has the same signal-to-noise ratio as the pair.",
+            measures: "signal-to-noise ratio of OREAL with weights 1 at η = 0, against η = 0.5",
+            derivation: "For large K the advantage of a right answer tends to 2(1-p): on easy questions it vanishes, \
+                         and with it the contribution of right answers. There the signal is in the wrong answer, whose \
+                         advantage tends to -2p. On hard questions the reverse holds, and η has little effect.",
             recorded: Verdict::DoesNotHold,
             check: Exact(|| positives(Shaping::Rloo)),
             control: Control {
-                wrong: "advantages divided by the deviation",
+                wrong: "advantages divided by the group's standard deviation",
                 check: Exact(|| positives(Shaping::Grpo)),
             },
         },
@@ -75,25 +81,33 @@ pub fn claims() -> Vec<Claim> {
             name: "deviation-is-a-scale",
             topic: Topic::Variance,
             source: "GRPO (arXiv 2402.03300); Dr. GRPO (arXiv 2503.20783)",
-            statement: "To divide by a group's deviation scales a question's gradient and leaves its signal to noise as it is.",
-            measures: "signal to noise of GRPO against that of RLOO, on a question with one right and one wrong answer",
-            derivation: "The deviation varies with the group. Of two answers, with a share m right, RLOO's step is m(1-m)·K/(K-1) along a \
-                         fixed direction and GRPO's m(1-m)/(s+ε), which goes with the square root of RLOO's: its relative noise is about \
-                         half, and its signal to noise about twice as large for many rollouts.",
+            statement: "Division by a group's standard deviation scales a question's gradient and does not change its \
+                        signal-to-noise ratio.",
+            measures: "signal-to-noise ratio of GRPO against that of RLOO, on a question with one right and one wrong \
+                       answer",
+            derivation: "The standard deviation varies between groups. If two answers exist and a share m of the group \
+                         is right, RLOO's step is m(1-m)·K/(K-1) along a fixed direction. GRPO's is m(1-m)/(s+ε) with \
+                         s the group's standard deviation, approximately proportional to the square root of RLOO's. So \
+                         its relative noise is about half, and its signal-to-noise ratio about twice as large for many \
+                         rollouts.",
             recorded: Verdict::DoesNotHold,
-            check: Exact(|| deviation(&Grpo { beta: 0.0, ..Grpo::default() })),
-            control: Control { wrong: "the deviation is not divided by", check: Exact(|| deviation(&Grpo::dr_grpo())) },
+            check: Exact(|| deviation(&Grpo { beta: 0.0.into(), ..Grpo::default() })),
+            control: Control {
+                wrong: "no division by the standard deviation",
+                check: Exact(|| deviation(&Grpo::dr_grpo())),
+            },
         },
         Claim {
             name: "half-is-best",
             topic: Topic::Variance,
             source: "folklore: questions of medium difficulty teach most",
-            statement: "Under OREAL a question has the most signal to noise at p = 0.5.",
-            measures: "signal to noise at p against that at 0.5, K = 8, weights 1",
-            derivation: "So it is where all answers are kept, and under RLOO and GRPO: ∇p is longest there. A pair's step is a·X⁺ + b·X⁻, \
-                         with a and b the advantages of the two. In the middle both count, and both add the noise of which answer was \
-                         kept; towards the ends one of them hardly counts and the step is steadier, as long as a group has a pair at \
-                         all. With K to infinity, where it always has, the middle is the worst place.",
+            statement: "Under OREAL, a question has the highest signal-to-noise ratio at p = 0.5.",
+            measures: "signal-to-noise ratio at p against that at 0.5, K = 8, weights 1",
+            derivation: "This holds if all answers are kept, and for RLOO and GRPO, since the norm of ∇p is largest \
+                         there. A pair's step is a·X⁺ + b·X⁻, where a and b are the advantages of the two. At medium p \
+                         both terms matter, and both add the noise of which answer was kept. Near p = 0 and p = 1 one \
+                         of them is close to 0 and the step varies less, as long as the group has a pair. As K goes to \
+                         infinity, when every group has one, the ratio is lowest at medium p.",
             recorded: Verdict::DoesNotHold,
             check: Exact(|| half(0.5)),
             control: Control { wrong: "0.25 in place of 0.5", check: Exact(|| half(0.25)) },
@@ -102,9 +116,11 @@ pub fn claims() -> Vec<Claim> {
             name: "mixed-groups",
             topic: Topic::Variance,
             source: "DAPO (arXiv 2503.14476), dynamic sampling; OREAL, Algorithm 1",
-            statement: "A group of K answers has something to learn from with probability 1 - p^K - (1-p)^K.",
+            statement: "A group of K answers contains both right and wrong ones, so that OREAL can keep a pair, with \
+                        probability 1 - p^K - (1-p)^K.",
             measures: "probability that a pair is kept, against the formula",
-            derivation: "There is no pair where all answers are right, p^K, or all are wrong, (1-p)^K.",
+            derivation: "A group has no pair if all answers are right, with probability p^K, or all are wrong, with \
+                         probability (1-p)^K.",
             recorded: Verdict::Holds,
             check: Exact(|| mixed(0)),
             control: Control { wrong: "one answer too few is drawn", check: Exact(|| mixed(1)) },
@@ -113,14 +129,15 @@ pub fn claims() -> Vec<Claim> {
             name: "k1-changes-nothing",
             topic: Topic::Variance,
             source: "folklore: k1 as a loss has no expected gradient on-policy",
-            statement: "The divergence k1 in the loss changes neither the mean nor the variance of an on-policy gradient.",
+            statement: "Adding k1 to the loss changes neither the mean nor the variance of an on-policy gradient.",
             measures: "mean and variance with k1 in the loss, against those without",
-            derivation: "Its gradient is β·X, of mean zero: k1 is a baseline of -β, the same for all rewards. So the mean stays, and the \
-                         variance changes by β²·E|X|²/K - 2β(K-1)/K²·E[(R-p)|X|²]: up for large β, and down where β is small and right \
-                         answers have the longer X.",
+            derivation: "The gradient of k1 is β·X, with expectation 0: k1 adds the constant -β to every advantage. So \
+                         the mean does not change, and the variance changes by β²·E|X|²/K - 2β(K-1)/K²·E[(R-p)|X|²]. \
+                         It increases for large β. It decreases for small β if right answers have a larger mean |X|² \
+                         than wrong ones.",
             recorded: Verdict::DoesNotHold,
             check: Exact(|| idle(Kl::K1)),
-            control: Control { wrong: "k3 in the place of k1", check: Exact(|| idle(Kl::K3)) },
+            control: Control { wrong: "k3 in place of k1", check: Exact(|| idle(Kl::K3)) },
         },
     ]
 }
@@ -129,63 +146,64 @@ fn no_baseline() -> Reinforce {
     Reinforce { baseline: Baseline::None, ..Reinforce::default() }
 }
 
-/// The released code with token weights 1 and no divergence.
+/// The released code with token weights 1 and no KL divergence.
 pub(super) fn pair() -> Oreal {
-    Oreal { token_weights: TokenWeights::Uniform, beta: 0.0, ..Oreal::default() }
+    Oreal { token_weights: TokenWeights::Uniform, beta: 0.0.into(), ..Oreal::default() }
 }
 
-fn moments(lab: &Lab, algorithm: &dyn Algorithm) -> Result<Moments> {
-    Ok(lab.expected(algorithm)?.roles.remove(&Role::Policy).unwrap_or_default())
+/// Mean and variance of the policy's gradient.
+fn moments(lab: &Lab, algorithm: &dyn Algorithm) -> Result<GradientMoments> {
+    Ok(lab.expected(algorithm)?.roles.remove(&Role::POLICY).unwrap_or_default())
 }
 
-/// Moments of a single one-token answer, with `X = ∇logπ`.
-struct One {
+/// Moments of a single answer of one token, with `X = ∇logπ`.
+struct OneAnswer {
     p: f64,
     /// `|∇p|²`
-    slope: f64,
+    squared_gradient: f64,
     /// `E[R·|X|²]`
     right: f64,
     /// `E[(1-R)·|X|²]`
     wrong: f64,
 }
 
-impl One {
-    fn new(lab: &Lab) -> One {
-        let (p, law) = (lab.pass_rates()[0], lab.probabilities(0));
-        let squares: f64 = law.iter().map(|mass| mass * mass).sum();
-        let mut one = One { p, slope: 0.0, right: 0.0, wrong: 0.0 };
-        for (answer, mass) in lab.questions()[0].answers.iter().zip(law) {
+impl OneAnswer {
+    fn new(lab: &Lab) -> OneAnswer {
+        let (p, probabilities) = (lab.pass_rates()[0], lab.probabilities(0));
+        let squares: f64 = probabilities.iter().map(|mass| mass * mass).sum();
+        let mut one = OneAnswer { p, squared_gradient: 0.0, right: 0.0, wrong: 0.0 };
+        for (answer, mass) in lab.questions()[0].answers.iter().zip(probabilities) {
             let (r, square) = (answer.verdict.reward(), 1.0 - 2.0 * mass + squares);
-            one.slope += (mass * (r - p)).powi(2);
+            one.squared_gradient += (mass * (r - p)).powi(2);
             one.right += mass * r * square;
             one.wrong += mass * (1.0 - r) * square;
         }
         one
     }
 
-    /// Of K answers, without a baseline.
+    /// Variance of the gradient of K answers without a baseline.
     fn plain(&self, k: f64) -> f64 {
-        (self.right - self.slope) / k
+        (self.right - self.squared_gradient) / k
     }
 
-    /// `E[(R-p)²·|X|²] - |∇p|²`
+    /// K times the variance as K goes to infinity: `E[(R-p)²·|X|²] - |∇p|²`.
     fn limit(&self) -> f64 {
-        (1.0 - self.p).powi(2) * self.right + self.p.powi(2) * self.wrong - self.slope
+        (1.0 - self.p).powi(2) * self.right + self.p.powi(2) * self.wrong - self.squared_gradient
     }
 
-    /// Of K answers, each less the mean of the others.
+    /// Variance of the gradient of K answers with the leave-one-out baseline.
     fn leave_one_out(&self, k: f64) -> f64 {
-        let baseline = self.p * (1.0 - self.p) * (self.right + self.wrong) + self.slope;
+        let baseline = self.p * (1.0 - self.p) * (self.right + self.wrong) + self.squared_gradient;
         self.limit() / k + baseline / (k * (k - 1.0))
     }
 
-    /// Mean, in units of `∇p`, and variance of `a·X⁺ + b·X⁻` for a random right and a random wrong answer, from the mean of
-    /// `a`, `b`, `a²`, `b²` and `ab`.
+    /// Mean in units of `∇p` and variance of `a·X⁺ + b·X⁻` for a random right and a random wrong answer, from the
+    /// expectations of `a`, `b`, `a²`, `b²` and `ab`.
     fn of_pair(&self, [a, b, aa, bb, ab]: [f64; 5]) -> (f64, f64) {
         let (p, q) = (self.p, 1.0 - self.p);
         let mean = a / p - b / q;
-        let square = aa * self.right / p + bb * self.wrong / q - 2.0 * ab * self.slope / (p * q);
-        (mean, square - mean * mean * self.slope)
+        let square = aa * self.right / p + bb * self.wrong / q - 2.0 * ab * self.squared_gradient / (p * q);
+        (mean, square - mean * mean * self.squared_gradient)
     }
 }
 
@@ -202,12 +220,16 @@ fn more_rollouts(algorithm: &dyn Algorithm) -> Result<Evidence> {
     for (p, k) in grid([2, 4, 16, 64, 256]) {
         let lab = two_arms(p, k)?;
         let found = k as f64 * moments(&lab, algorithm)?.variance;
-        stated.push(Row::number(at(p, k), One::new(&lab).limit(), found).in_series(format!("p {p}")));
+        stated.push(Measurement::number(at(p, k), OneAnswer::new(&lab).limit(), found).in_series(format!("p {p}")));
     }
     for (p, k) in grid([2, 4, 8]) {
         let lab = arms(p, k)?;
-        let formula = One::new(&lab).leave_one_out(k as f64);
-        exactly.push(Row::number(format!("formula, {}", at(p, k)), formula, moments(&lab, algorithm)?.variance));
+        let formula = OneAnswer::new(&lab).leave_one_out(k as f64);
+        exactly.push(Measurement::number(
+            format!("formula, {}", at(p, k)),
+            formula,
+            moments(&lab, algorithm)?.variance,
+        ));
     }
     Ok(Evidence::new(stated).exactly(exactly))
 }
@@ -216,20 +238,20 @@ fn baseline(with: &dyn Algorithm) -> Result<Evidence> {
     let (mut stated, mut exactly) = (Vec::new(), Vec::new());
     for (p, k) in grid([2, 4, 8]) {
         let lab = arms(p, k)?;
-        let (one, n) = (One::new(&lab), k as f64);
+        let (one, n) = (OneAnswer::new(&lab), k as f64);
         let [with, without] = [with, &no_baseline()].map(|algorithm| moments(&lab, algorithm));
         let (with, without) = (with?.variance, without?.variance);
-        let own = (p * (1.0 - p) * (one.right + one.wrong) + one.slope) / (n * (n - 1.0));
+        let own = (p * (1.0 - p) * (one.right + one.wrong) + one.squared_gradient) / (n * (n - 1.0));
         let change = own + (p * p * (one.right + one.wrong) - 2.0 * p * one.right) / n;
-        stated.push(Row::at_most(at(p, k), without, with));
-        exactly.push(Row::number(format!("without, {}", at(p, k)), one.plain(n), without));
-        exactly.push(Row::number(format!("change, {}", at(p, k)), change, with - without));
+        stated.push(Measurement::at_most(at(p, k), without, with));
+        exactly.push(Measurement::number(format!("without, {}", at(p, k)), one.plain(n), without));
+        exactly.push(Measurement::number(format!("change, {}", at(p, k)), change, with - without));
     }
     Ok(Evidence::new(stated).exactly(exactly))
 }
 
-/// Mean, in units of `∇p`, and variance of the step of [`pair`] with another eta.
-fn of_kept(one: &One, k: usize, eta: f64) -> (f64, f64) {
+/// Mean in units of `∇p` and variance of the step of [`pair`] with another eta.
+fn of_kept(one: &OneAnswer, k: usize, eta: f64) -> (f64, f64) {
     let mut sums = [0.0; 5];
     for right in 1..k {
         let [a, b] = [(k - right) as f64, -eta * right as f64].map(|sum| 2.0 * sum / (k - 1) as f64);
@@ -242,18 +264,19 @@ fn of_kept(one: &One, k: usize, eta: f64) -> (f64, f64) {
 fn pairs(shaping: Shaping) -> Result<Evidence> {
     let (mut stated, mut exactly) = (Vec::new(), Vec::new());
     let algorithm = Oreal { shaping, ..pair() };
+    let eta = algorithm.eta.at(0);
     for (p, k) in grid([2, 4, 8]) {
         let (lab, all) = (arms(p, k)?, Oreal { selection: Selection::All, ..algorithm.clone() });
-        let (one, kept, all) = (One::new(&lab), moments(&lab, &algorithm)?, moments(&lab, &all)?);
+        let (one, kept, all) = (OneAnswer::new(&lab), moments(&lab, &algorithm)?, moments(&lab, &all)?);
         let rows = if k == 2 { &mut exactly } else { &mut stated };
-        rows.push(Row::at_least(at(p, k), all.signal_to_noise(), kept.signal_to_noise()));
-        let variance = of_kept(&one, k, algorithm.eta).1;
-        exactly.push(Row::number(format!("variance, {}", at(p, k)), variance, kept.variance));
-        let (a, b) = (2.0 * (1.0 - p), -2.0 * algorithm.eta * p);
+        rows.push(Measurement::at_least(at(p, k), all.signal_to_noise(), kept.signal_to_noise()));
+        let variance = of_kept(&one, k, eta).1;
+        exactly.push(Measurement::number(format!("variance, {}", at(p, k)), variance, kept.variance));
+        let (a, b) = (2.0 * (1.0 - p), -2.0 * eta * p);
         let (mean, variance) = one.of_pair([a, b, a * a, b * b, a * b]);
-        let most = mean * (one.slope / variance).sqrt();
-        exactly.push(Row::at_most(
-            format!("no more than for K to infinity, {}", at(p, k)),
+        let most = mean * (one.squared_gradient / variance).sqrt();
+        exactly.push(Measurement::at_most(
+            format!("at most the limit of large K, {}", at(p, k)),
             most,
             kept.signal_to_noise(),
         ));
@@ -265,14 +288,18 @@ fn positives(shaping: Shaping) -> Result<Evidence> {
     let (mut stated, mut exactly) = (Vec::new(), Vec::new());
     for (p, k) in grid([2, 4, 8]) {
         let lab = arms(p, k)?;
-        let one = One::new(&lab);
-        let [right, both] = [0.0, 0.5].map(|eta| moments(&lab, &Oreal { eta, shaping, ..pair() }));
+        let one = OneAnswer::new(&lab);
+        let [right, both] = [0.0, 0.5].map(|eta| moments(&lab, &Oreal { eta: eta.into(), shaping, ..pair() }));
         let (right, both) = (right?, both?);
-        stated.push(Row::at_least(at(p, k), both.signal_to_noise(), right.signal_to_noise()));
+        stated.push(Measurement::at_least(at(p, k), both.signal_to_noise(), right.signal_to_noise()));
         for (eta, found) in [(0.0, right), (0.5, both)] {
             let (mean, variance) = of_kept(&one, k, eta);
-            let formula = mean * (one.slope / variance).sqrt();
-            exactly.push(Row::number(format!("formula, eta {eta}, {}", at(p, k)), formula, found.signal_to_noise()));
+            let formula = mean * (one.squared_gradient / variance).sqrt();
+            exactly.push(Measurement::number(
+                format!("formula, eta {eta}, {}", at(p, k)),
+                formula,
+                found.signal_to_noise(),
+            ));
         }
     }
     Ok(Evidence::new(stated).exactly(exactly))
@@ -284,34 +311,34 @@ fn deviation(grpo: &Grpo) -> Result<Evidence> {
         let lab = two_arms(p, k)?;
         let [divided, plain] = [grpo as &dyn Algorithm, &Rloo::default()].map(|algorithm| moments(&lab, algorithm));
         let (divided, plain) = (divided?.signal_to_noise(), plain?.signal_to_noise());
-        stated.push(Row::number(at(p, k), plain, divided));
+        stated.push(Measurement::number(at(p, k), plain, divided));
         let step = |right: usize| {
             let m = right as f64 / k as f64;
             m * (1.0 - m) / ((m * (1.0 - m) * k as f64 / (k - 1) as f64).sqrt() + 1e-4)
         };
         let sum = |power: i32| (0..=k).map(|n| binomial(k, n, p) * step(n).powi(power)).sum::<f64>();
         let formula = sum(1) / (sum(2) - sum(1).powi(2)).sqrt();
-        exactly.push(Row::number(format!("formula, {}", at(p, k)), formula, divided));
+        exactly.push(Measurement::number(format!("formula, {}", at(p, k)), formula, divided));
     }
     Ok(Evidence::new(stated).exactly(exactly))
 }
 
 fn half(best: f64) -> Result<Evidence> {
     let rows = |name: &str, algorithm: &dyn Algorithm| {
-        let found = |p| Ok(moments(&arms(p, 8)?, algorithm)?.signal_to_noise());
+        let found = |p| Ok::<_, Error>(moments(&arms(p, 8)?, algorithm)?.signal_to_noise());
         let most = found(best)?;
-        let row = |p| Ok(Row::at_most(format!("{name}, p {p}"), most, found(p)?));
+        let row = |p| Ok(Measurement::at_most(format!("{name}, p {p}"), most, found(p)?));
         PASS_RATES.into_iter().map(row).collect::<Result<Vec<_>>>()
     };
     let all = Oreal { selection: Selection::All, ..pair() };
-    let exactly = [rows("RLOO", &Rloo::default())?, rows("GRPO", &Grpo::default())?, rows("OREAL, all kept", &all)?];
+    let exactly = [rows("RLOO", &Rloo::default())?, rows("GRPO", &Grpo::default())?, rows("OREAL, all answers", &all)?];
     Ok(Evidence::new(rows("OREAL, pairs", &pair())?).exactly(exactly.concat()))
 }
 
 fn mixed(fewer: usize) -> Result<Evidence> {
     let row = |(p, k): (f64, usize)| {
         let formula = 1.0 - p.powi(k as i32) - (1.0 - p).powi(k as i32);
-        Ok(Row::number(at(p, k), formula, arms(p, k - fewer)?.expected(&pair())?.kept))
+        Ok(Measurement::number(at(p, k), formula, arms(p, k - fewer)?.expected(&pair())?.kept))
     };
     Ok(Evidence::new(grid([2, 4, 8]).map(row).collect::<Result<Vec<_>>>()?))
 }
@@ -320,15 +347,20 @@ fn idle(kl: Kl) -> Result<Evidence> {
     let (mut stated, mut exactly) = (Vec::new(), Vec::new());
     for ((p, k), beta) in grid([2, 4, 8]).flat_map(|point| [0.01, 0.1, 1.0].map(|beta| (point, beta))) {
         let lab = arms(p, k)?;
-        let (one, n, at) = (One::new(&lab), k as f64, format!("{}, beta {beta}", at(p, k)));
-        let grpo = Grpo { beta, kl, scale: Scale::One, ..Grpo::default() };
-        let [with, without] = [grpo.clone(), Grpo { beta: 0.0, ..grpo }].map(|algorithm| moments(&lab, &algorithm));
+        let (one, n, at) = (OneAnswer::new(&lab), k as f64, format!("{}, beta {beta}", at(p, k)));
+        let grpo = Grpo { beta: beta.into(), kl, scale: Scale::One, ..Grpo::default() };
+        let [with, without] =
+            [grpo.clone(), Grpo { beta: 0.0.into(), ..grpo }].map(|algorithm| moments(&lab, &algorithm));
         let (with, without) = (with?, without?);
         let covariance = (1.0 - p) * one.right - p * one.wrong;
         let change = beta * beta * (one.right + one.wrong) / n - 2.0 * beta * (n - 1.0) / (n * n) * covariance;
-        stated.push(Row::number(format!("variance, {at}"), without.variance, with.variance));
-        exactly.push(Row::gradient(format!("mean, {at}"), &without.mean, &with.mean));
-        exactly.push(Row::number(format!("change of the variance, {at}"), change, with.variance - without.variance));
+        stated.push(Measurement::number(format!("variance, {at}"), without.variance, with.variance));
+        exactly.push(Measurement::gradient(format!("mean, {at}"), &without.mean, &with.mean));
+        exactly.push(Measurement::number(
+            format!("change of the variance, {at}"),
+            change,
+            with.variance - without.variance,
+        ));
     }
     Ok(Evidence::new(stated).exactly(exactly))
 }

@@ -1,10 +1,12 @@
-//! Algorithms made for claims: schemes of the theory that no shipped preset is, and mistakes for controls.
+//! Algorithms for claims: schemes of the theory that are not among the presets, and mistakes for controls.
 
 use oreal_algos::{
-    Algorithm, Average, Data, Expr, Frozen, Kl, Objective, Rloo, Select, Selection, Terms, Token, Trajectory, minimise,
+    Algorithm, Average, Data, Expr, Frozen, Kl, Objective, RatioGuard, Rloo, Select, Selection, Terms, Token,
+    Trajectory, minimise,
 };
 
-/// Policy gradient with a number for each right and for each wrong answer: `-mean_batch(w·logπ)`, `w = right·R - wrong·(1-R)`.
+/// Policy gradient with constant weights of right and of wrong answers: `-mean_batch(w·logπ)`, `w = right·R -
+/// wrong·(1-R)`.
 #[derive(Clone, Debug)]
 pub struct Weighted {
     pub right: f64,
@@ -31,7 +33,7 @@ impl Algorithm for Weighted {
     }
 }
 
-/// The credit of one algorithm, or a mistake in it, on the plain policy gradient.
+/// The plain policy gradient with the credit of another algorithm.
 #[derive(Clone, Debug)]
 pub struct CreditOf<'a>(pub &'a dyn Algorithm);
 
@@ -49,16 +51,16 @@ impl Algorithm for CreditOf<'_> {
     }
 }
 
-/// Nothing but one quantity of each token, to be lowered.
+/// Minimises one quantity per token and nothing else.
 #[derive(Clone, Copy, Debug)]
 pub enum Lower {
-    /// An estimate of the divergence from the reference.
+    /// An estimate of the KL divergence from the reference.
     Divergence(Kl),
     /// Log-probability of the sampled token.
     Logp,
     /// Entropy of the policy.
     Entropy,
-    /// The importance ratio times the advantage, but the ratio carries no gradient.
+    /// The negative product of importance ratio and advantage, with the ratio detached.
     DetachedRatio,
 }
 
@@ -74,7 +76,7 @@ impl Algorithm for Lower {
     fn objective(&self) -> Box<dyn Objective> {
         let kind = *self;
         minimise(move |x: Terms<'_>| match kind {
-            Lower::Divergence(kl) => WHOLE.of(kl.estimate(x.logp(), x.ref_logp())),
+            Lower::Divergence(kl) => WHOLE.of(kl.penalty(x, x.ref_logp(), RatioGuard::Off)),
             Lower::Logp => WHOLE.of(x.logp()),
             Lower::Entropy => WHOLE.of(x.entropy()),
             Lower::DetachedRatio => {
@@ -85,5 +87,5 @@ impl Algorithm for Lower {
     }
 }
 
-/// The sum over the tokens of an answer, then the mean over answers: what policy-gradient theory writes.
-pub const WHOLE: Average = Average::Constant(1.0);
+/// The sum over the tokens of an answer, then the mean over answers, as in policy-gradient theory.
+pub const WHOLE: Average = Average::SUM;

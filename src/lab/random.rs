@@ -1,10 +1,11 @@
-//! Random batches with a value in every column.
+//! Random batches with random values in every column.
 
 use oreal_algos::{Column, Experience, Layout, Level};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
-/// Two to four ragged groups, each with right and wrong answers, and log-probabilities that are close to each other.
+/// Two to four groups of two to five trajectories of one to six tokens. Each group has right and wrong trajectories.
+/// All log-probabilities of a token are within 1 of each other.
 pub fn random_batch(seed: u64) -> Experience {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let groups = rng.random_range(2..=4);
@@ -14,10 +15,10 @@ pub fn random_batch(seed: u64) -> Experience {
             (0..count).map(|_| rng.random_range(1..=6)).collect()
         })
         .collect();
-    random_batch_on(Layout::new(&lengths), seed)
+    random_batch_on(Layout::new(&lengths).expect("every length is at least 1"), seed)
 }
 
-/// The same on a given layout.
+/// A random batch as of [`random_batch`] on a given layout. In each group rewards alternate: right, wrong, right, ..
 pub fn random_batch_on(layout: Layout, seed: u64) -> Experience {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut x = Experience::new(layout);
@@ -25,19 +26,19 @@ pub fn random_batch_on(layout: Layout, seed: u64) -> Experience {
     let near: Vec<f64> = (0..tokens).map(|_| -rng.random_range(0.1..3.0)).collect();
     for column in Column::ALL {
         let values = match column {
-            Column::Logp | Column::OldLogp | Column::RefLogp | Column::SampledLogp => {
+            Column::LOGP | Column::OLD_LOGP | Column::REF_LOGP | Column::SAMPLED_LOGP => {
                 near.iter().map(|logp| logp + rng.random_range(-0.5..0.5)).collect()
             }
-            Column::Reward => rewards(&x),
-            Column::Duplicate | Column::Truncated => vec![0.0; x.layout().count(Level::Trajectory)],
+            Column::REWARD => rewards(&x),
+            Column::DUPLICATE | Column::TRUNCATED => vec![0.0; x.layout().count(Level::Trajectory)],
             _ => (0..tokens).map(|_| rng.random_range(-1.5..1.5)).collect(),
         };
-        x.set(column, values);
+        x.set(column, values).expect("a value for each unit");
     }
     x
 }
 
-/// Right, wrong, right, wrong, .. in each group.
+/// 1, 0, 1, 0, .. in each group.
 fn rewards(x: &Experience) -> Vec<f64> {
     let groups = x.layout().spans(Level::Trajectory, Level::Group).into_iter();
     groups.flat_map(|group| (0..group.len()).map(|i| f64::from(i % 2 == 0))).collect()

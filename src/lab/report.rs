@@ -1,4 +1,4 @@
-//! An algorithm at a glance.
+//! A summary of one algorithm in a lab.
 
 use std::fmt;
 
@@ -8,28 +8,32 @@ use serde::Serialize;
 use super::{Direction, Lab};
 use crate::error::Result;
 
-/// Where an algorithm's expected gradient points, and how far single batches are from it.
+/// Direction and variance of an algorithm's gradient.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
+    /// Name of the algorithm.
     pub algorithm: String,
-    /// Completions of a question in a batch.
+    /// Completions per question in a batch.
     pub rollouts: usize,
-    /// Of each question.
+    /// Pass rate of each question under the policy.
     pub pass_rates: Vec<f64>,
-    /// The expected step, seen from the gradient of the mean pass rate.
+    /// The policy's expected step compared with the gradient of the mean pass rate.
     pub direction: Direction,
-    /// Mean squared distance of a batch's gradient from the expected one.
+    /// Mean squared distance of a batch's gradient from the expected gradient.
     pub variance: f64,
-    /// Length of the expected gradient over the square root of `variance`.
+    /// Norm of the expected gradient over the square root of `variance`.
     pub signal_to_noise: f64,
-    /// Probability that a batch moves the policy.
+    /// Probability that the policy's gradient is not zero.
     pub moves: f64,
 }
 
-/// Goes through everything that can be drawn.
+/// Computes the report by enumerating every batch that can be drawn.
+///
+/// # Errors
+/// Those of [`Lab::expected`].
 pub fn report(algorithm: &dyn Algorithm, lab: &Lab) -> Result<Report> {
     let expected = lab.expected(algorithm)?;
-    let moments = expected.roles.get(&oreal_algos::Role::Policy).cloned().unwrap_or_default();
+    let moments = expected.roles.get(&oreal_algos::Role::POLICY).cloned().unwrap_or_default();
     Ok(Report {
         algorithm: algorithm.name().to_owned(),
         rollouts: lab.rollouts,
@@ -46,10 +50,10 @@ impl fmt::Display for Report {
         let Report { algorithm, rollouts, direction, variance, signal_to_noise, moves, .. } = self;
         let rates: Vec<String> = self.pass_rates.iter().map(|p| format!("{p:.3}")).collect();
         writeln!(f, "{algorithm}, {rollouts} rollouts of each question, pass rates {}", rates.join(" "))?;
-        writeln!(f, "  angle to the gradient of the pass rate  {:.4} degrees", direction.angle)?;
-        writeln!(f, "  length along it                         {:.6}", direction.scale)?;
-        writeln!(f, "  variance of a batch's gradient          {variance:.6}")?;
-        writeln!(f, "  signal to noise                         {signal_to_noise:.4}")?;
-        writeln!(f, "  batches that move the policy            {:.2}%", 100.0 * moves)
+        writeln!(f, "  angle to the gradient of the pass rate   {:.4} degrees", direction.angle)?;
+        writeln!(f, "  projection on it, relative to its norm   {:.6}", direction.scale)?;
+        writeln!(f, "  variance of a batch's gradient           {variance:.6}")?;
+        writeln!(f, "  signal-to-noise ratio                    {signal_to_noise:.4}")?;
+        writeln!(f, "  batches with a gradient other than zero  {:.2}%", 100.0 * moves)
     }
 }

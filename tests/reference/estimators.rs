@@ -26,10 +26,10 @@ fn divergence_estimators_have_three_values_and_three_gradients() {
     for ((kl, name), golden) in [(Kl::K1, "k1"), (Kl::K2, "k2"), (Kl::K3, "k3")].into_iter().zip(golden) {
         let objective = minimise(|x| kl.estimate(x.logp(), x.ref_logp()).mean::<Batch>());
         for ((logp, reference), (value, slope)) in points.into_iter().zip(golden) {
-            let x = Experience::new(Layout::new(&[vec![1]]));
-            let x = x.with(Column::Logp, vec![logp]).with(Column::RefLogp, vec![reference]);
+            let x = Experience::new(Layout::new(&[vec![1]]).unwrap());
+            let x = x.with(Column::LOGP, vec![logp]).unwrap().with(Column::REF_LOGP, vec![reference]).unwrap();
             let loss = objective.evaluate(&x);
-            close(&[loss.value, loss.cotangents[&Column::Logp][0]], &[value, slope], name);
+            close(&[loss.value, loss.cotangents[&Column::LOGP][0]], &[value, slope], name);
         }
     }
 }

@@ -23,7 +23,7 @@ const GRPO: [([f64; 7], Golden); 3] = [
     (
         [0.707006795327, -0.707006795327, -1.15450057301, 0.577250286507, 0.577250286507, -0.707006795327,
          0.707006795327],
-        Golden { value: 0.0246696597758, cotangents: &[(Column::Logp, &[
+        Golden { value: 0.0246696597758, cotangents: &[(Column::LOGP, &[
             &[-0.0368164139608, -0.036728280561, -0.000308255700435],
             &[-0.0036132355426],
             &[0.130027569083, 0.112097628954],
@@ -36,7 +36,7 @@ const GRPO: [([f64; 7], Golden); 3] = [
     (
         [0.707006795327, -0.707006795327, -1.15450057301, 0.577250286507, 0.577250286507, -0.707006795327,
          0.707006795327],
-        Golden { value: -0.00634470899277, cotangents: &[(Column::Logp, &[
+        Golden { value: -0.00634470899277, cotangents: &[(Column::LOGP, &[
             &[-0.0434090749487, -0.0434090749487, -0.0494354866455],
             &[0.0],
             &[0.100589850934, 0.0865784870464],
@@ -48,7 +48,7 @@ const GRPO: [([f64; 7], Golden); 3] = [
     ),
     (
         [0.5, -0.5, -0.666666666667, 0.333333333333, 0.333333333333, -0.5, 0.5],
-        Golden { value: -0.000374885965955, cotangents: &[(Column::Logp, &[
+        Golden { value: -0.000374885965955, cotangents: &[(Column::LOGP, &[
             &[-0.00493379874141, -0.00493379874141, 0.0],
             &[0.0],
             &[0.0093351915803, 0.00803487385462],
@@ -72,22 +72,25 @@ fn grpo_and_what_is_called_so_are_their_papers() {
 /// What one token of the only right answer among four weighs at the first update, in systems that all call it GRPO.
 #[test]
 fn grpo_has_the_coefficients_of_other_systems_by_its_settings() {
-    let deviation = |degrees_of_freedom| Scale::Deviation { degrees_of_freedom, epsilon: 1e-4 };
+    let deviation = |degrees_of_freedom| Scale::Deviation { degrees_of_freedom, epsilon: 1e-4.into() };
     let table = [
         ("trl and verl, token mean", deviation(1.0), Average::Token, 0.0469),
         ("trl `grpo` and slime", deviation(1.0), Average::Trajectory, 0.0937),
-        ("trl `dr_grpo`, cap 16", Scale::One, Average::Constant(16.0), 0.0117),
+        ("trl `dr_grpo`, cap 16", Scale::One, Average::Constant(16.0.into()), 0.0117),
         ("prime-rl and open-instruct", Scale::One, Average::Token, 0.0234),
         ("grpo-zero", deviation(0.0), Average::Token, 0.0541),
     ];
     for (system, scale, average, expected) in table {
-        let grpo = Grpo { scale, average, beta: 0.0, ..Grpo::default() };
-        let x = Experience::new(Layout::new(&[vec![4, 8, 8, 12]]))
-            .with(Column::Reward, vec![1., 0., 0., 0.])
-            .with(Column::Logp, vec![-1.0; 32])
-            .with(Column::OldLogp, vec![-1.0; 32]);
-        let x = x.clone().with(Column::Advantage, credit_of(&grpo).evaluate(&x));
-        let cotangents = &grpo.objective().evaluate(&x).cotangents[&Column::Logp];
+        let grpo = Grpo { scale, average, beta: 0.0.into(), ..Grpo::default() };
+        let x = Experience::new(Layout::new(&[vec![4, 8, 8, 12]]).unwrap())
+            .with(Column::REWARD, vec![1., 0., 0., 0.])
+            .unwrap()
+            .with(Column::LOGP, vec![-1.0; 32])
+            .unwrap()
+            .with(Column::OLD_LOGP, vec![-1.0; 32])
+            .unwrap();
+        let x = x.clone().with(Column::ADVANTAGE, credit_of(&grpo).evaluate(&x)).unwrap();
+        let cotangents = &grpo.objective().evaluate(&x).cotangents[&Column::LOGP];
         for coefficient in &cotangents[..4] {
             assert!((-coefficient - expected).abs() < 5e-5, "{system}: {coefficient}, not -{expected}");
         }

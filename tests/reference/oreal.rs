@@ -29,7 +29,7 @@ use crate::{Golden, KEPT, check_advantages, close};
 const RELEASED: Golden = Golden {
     value: 1.25936199022,
     cotangents: &[
-        (Column::Logp, &[
+        (Column::LOGP, &[
             &[-0.0372971476068, 0.000148080254366, -9.51966133696e-05],
             &[0.0481871343094],
             &[0.0365577331791, 0.0135470645895],
@@ -38,7 +38,7 @@ const RELEASED: Golden = Golden {
             &[0.052872051194, 0.0356891687707, 0.00302276642971, -0.000182332029843, -0.000371950717621],
             &[-0.0761251965657, -0.00541520990468],
         ]),
-        (Column::Score, &[
+        (Column::SCORE, &[
             &[-0.034231800424, -0.034231800424, -0.034231800424],
             &[0.050960609982],
             &[0.0372046747374, 0.0372046747374],
@@ -99,16 +99,20 @@ fn oreal_with_top_share_is_the_released_code() {
         0.8, -0.5, 0.3, 1.2, -0.7, 0.9, -1.1, 0.4, 0.2, -0.6, 0.5, -0.2, 1.4, -0.9, 0.1, -0.3, -1.2, 0.6, 0.7, -0.4,
     ];
     let reference = logp.iter().enumerate().map(|(t, l)| l + 0.1 * (t as f64 - 9.0)).collect();
-    let oreal = Oreal { token_weights: TokenWeights::TopShare(0.5), ..Oreal::default() };
-    let x = Experience::new(Layout::new(&[vec![4, 6], vec![6, 4]]))
-        .with(Column::Reward, vec![1., 0., 1., 0.])
-        .with(Column::Logp, logp)
-        .with(Column::Score, score)
-        .with(Column::RefLogp, reference);
-    let x = x.clone().with(Column::Advantage, credit_of(&oreal).evaluate(&x));
+    let oreal = Oreal { token_weights: TokenWeights::TopShare(0.5.into()), ..Oreal::default() };
+    let x = Experience::new(Layout::new(&[vec![4, 6], vec![6, 4]]).unwrap())
+        .with(Column::REWARD, vec![1., 0., 1., 0.])
+        .unwrap()
+        .with(Column::LOGP, logp)
+        .unwrap()
+        .with(Column::SCORE, score)
+        .unwrap()
+        .with(Column::REF_LOGP, reference)
+        .unwrap();
+    let x = x.clone().with(Column::ADVANTAGE, credit_of(&oreal).evaluate(&x)).unwrap();
     let loss = oreal.objective().evaluate(&x);
     close(&[loss.value - loss.metrics["reward_model_loss"]], &[TOP_SHARE], "value of the policy's loss");
-    close(&loss.cotangents[&Column::Logp], &TOP_SHARE_LOGP, "d loss / d logp");
+    close(&loss.cotangents[&Column::LOGP], &TOP_SHARE_LOGP, "d loss / d logp");
 }
 
 #[test]
@@ -146,7 +150,7 @@ fn oreal_with_grpo_shaping_divides_signed_rewards_by_their_unbiased_deviation() 
 const PAPER: Golden = Golden {
     value: 1.6145788648,
     cotangents: &[
-        (Column::Logp, &[
+        (Column::LOGP, &[
             &[-0.0861554079783, 0.000166666666667, 0.000383333333333],
             &[-0.0005],
             &[0.0216106895409, 0.0005],
@@ -155,7 +159,7 @@ const PAPER: Golden = Golden {
             &[0.0675818993327, -0.000166666666667, -0.0005, -0.0005, -0.000166666666667],
             &[-0.0232119634388, -0.201372592372],
         ]),
-        (Column::ScoreAfter, &[
+        (Column::SCORE_AFTER, &[
             &[-0.0338803562459, -0.0338803562459, -0.0338803562459],
             &[0.126279939834],
             &[0.0521648214806, 0.0521648214806],

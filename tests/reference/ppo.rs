@@ -26,7 +26,7 @@ use crate::{ALL, Golden, close, experience};
 const PPO: Golden = Golden {
     value: 0.17216102489,
     cotangents: &[
-        (Column::Logp, &[
+        (Column::LOGP, &[
             &[0.0191286853441, -0.010228770814, -0.00025],
             &[-0.000816666666667],
             &[0.0943980350889, 0.0953135733609],
@@ -35,7 +35,7 @@ const PPO: Golden = Golden {
             &[0.000433333333333, -0.033878045045, -0.00554478456814, -0.00045, 0.0896036275603],
             &[-0.00399023639741, -0.0313298993559],
         ]),
-        (Column::Value, &[
+        (Column::VALUE, &[
             &[-0.00365526666667, -0.00467166666667, -0.02275],
             &[0.0119583333333],
             &[0.0202783333333, 0.0],
@@ -44,7 +44,7 @@ const PPO: Golden = Golden {
             &[0.0141215251911, -0.0128327582222, 0.00140897777778, 0.00955722222222, 0.0391805555556],
             &[0.00288666666667, -0.01775],
         ]),
-        (Column::Entropy, &[
+        (Column::ENTROPY, &[
             &[-0.000555555555556, -0.000555555555556, -0.000555555555556],
             &[-0.000555555555556],
             &[-0.000555555555556, -0.000555555555556],
@@ -68,11 +68,11 @@ const WHITE: [&[f64]; 7] = [
 
 fn ppo() -> Ppo {
     Ppo {
-        entropy_weight: 0.01,
-        discount: 0.9,
-        lambda: 0.8,
-        reward_beta: 0.05,
-        loss_beta: 0.03,
+        entropy_weight: 0.01.into(),
+        discount: 0.9.into(),
+        lambda: 0.8.into(),
+        reward_beta: 0.05.into(),
+        loss_beta: 0.03.into(),
         kl: Kl::K2,
         ..Ppo::default()
     }
@@ -115,8 +115,9 @@ const GAE_UNDISCOUNTED: [&[f64]; 7] = [
 
 #[test]
 fn gae_is_a_discounted_sum_to_the_end_of_each_trajectory() {
-    let gae = |discount, lambda| {
-        let ppo = Ppo { discount, lambda, whitening: Whitening::None, reward_beta: 0.0, ..Ppo::default() };
+    let gae = |discount: f64, lambda: f64| {
+        let (discount, lambda) = (discount.into(), lambda.into());
+        let ppo = Ppo { discount, lambda, whitening: Whitening::None, reward_beta: 0.0.into(), ..Ppo::default() };
         credit_of(&ppo).evaluate(&experience())
     };
     close(&gae(0.9, 0.8), &GAE.concat(), "discount 0.9, lambda 0.8");

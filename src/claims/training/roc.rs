@@ -1,15 +1,18 @@
-//! How well a reading tells marked tokens from others.
+//! The area under the ROC curve of a reading that should be higher at marked tokens.
 
-/// A token that is marked or not, by what is read of it. Tokens are compared within a stratum only.
+/// A reading at a token. Only tokens of the same stratum are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
+    /// Tokens of different strata are not compared.
     pub stratum: usize,
+    /// Whether the token belongs to the positive class.
     pub marked: bool,
+    /// The reading.
     pub value: f64,
 }
 
-/// Area under the receiver operating characteristic: the share of pairs of a marked and another token of the same stratum in
-/// which the marked one reads higher, ties counting half. Without a pair it is 1/2: nothing is told.
+/// Area under the ROC curve: the share of pairs of a marked and an unmarked token of the same stratum in which the
+/// marked one has the higher value; ties count half. 1/2 if there is no pair.
 pub fn area(readings: &[Reading]) -> f64 {
     let (mut won, mut pairs) = (0.0, 0.0);
     for marked in readings.iter().filter(|reading| reading.marked) {
@@ -37,7 +40,7 @@ mod tests {
         assert_eq!(of(&[(0, 1.0), (0, 3.0)], &[(0, 2.0), (0, 0.0)]), 0.75);
         assert_eq!(of(&[(0, 1.0), (0, 1.0)], &[(0, 1.0)]), 0.5, "ties count half");
         assert_eq!(of(&[(0, 1.0)], &[(0, 1.0), (0, 0.0)]), 0.75);
-        assert_eq!(of(&[(0, -0.0)], &[(0, 0.0)]), 0.5, "zeros of both signs are one number");
+        assert_eq!(of(&[(0, -0.0)], &[(0, 0.0)]), 0.5, "zeros of both signs are equal");
     }
 
     #[test]

@@ -1,70 +1,74 @@
-//! What a trained token-level reward model says of the token that lost an answer.
+//! Readings of a trained token-level reward model at the decisive token: the one after which an answer cannot be right.
 
 use oreal_algos::{Column, Role};
-use oreal_models::Ending;
-use oreal_toy_envs::Verdict;
+use oreal_models::{Ending, InProcess};
+use oreal_toy_envs::{Split, Verdict};
 
 use super::roc::Reading;
 use crate::error::Result;
 use crate::rollout::{Trajectory, sequences};
-use crate::run::Run;
-use crate::streams::EVALUATION;
+use crate::run::{Run, problems};
+use crate::streams::{EVALUATION, Purpose};
 
-/// A completion, and what the reward model says of it.
+/// A completion with the reward model's scores.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Which of the held-out problems it answers.
+    /// Index of its problem among the held-out ones.
     pub problem: usize,
+    /// Whether it is right.
     pub right: bool,
-    /// Place of the token after which it could no longer be right; none where there is no such token, or none is known.
+    /// Position of the decisive token; `None` if there is none or it is not known.
     pub decisive: Option<usize>,
     /// Score of the prefix before each token.
     pub before: Vec<f64>,
-    /// Score of the prefix that ends with each token. The one after the end token is of no prefix that is ever trained on.
+    /// Score of the prefix that ends with each token. The score after the end token is never trained.
     pub after: Vec<f64>,
 }
 
-/// A number that is read off a token.
+/// A reading at the token of a position.
 pub type Read = fn(&Answer, usize) -> f64;
 
-/// The weight of a wrong answer's token in the released formula: `clip(1 - 2σ(c), 0, 1)` with `c` the mean of the scores
-/// before it and before all earlier ones.
-pub fn weight(answer: &Answer, place: usize) -> f64 {
-    let mean = answer.before[..=place].iter().sum::<f64>() / (place + 1) as f64;
+/// The weight of a wrong answer's token in the released formula: `clip(1 - 2σ(c), 0, 1)` with `c` the mean of the
+/// scores before it and before all earlier ones.
+pub fn weight(answer: &Answer, position: usize) -> f64 {
+    let mean = answer.before[..=position].iter().sum::<f64>() / (position + 1) as f64;
     // 1 - 2σ(x) = tanh(-x/2)
     (-mean / 2.0).tanh().max(0.0)
 }
 
-/// How far the score falls across the token.
-pub fn fall(answer: &Answer, place: usize) -> f64 {
-    answer.before[place] - answer.after[place]
+/// Score before the token minus score after it.
+pub fn fall(answer: &Answer, position: usize) -> f64 {
+    answer.before[position] - answer.after[position]
 }
 
-/// How low the score is once the token is there.
-pub fn after(answer: &Answer, place: usize) -> f64 {
-    -answer.after[place]
+/// Negative score after the token.
+pub fn after(answer: &Answer, position: usize) -> f64 {
+    -answer.after[position]
 }
 
-/// How high the score is while the token is not there yet.
-pub fn before(answer: &Answer, place: usize) -> f64 {
-    answer.before[place]
+/// Score before the token.
+pub fn before(answer: &Answer, position: usize) -> f64 {
+    answer.before[position]
 }
 
-/// Which token of a wrong answer is said to have lost it.
+/// Which token of a wrong answer is marked as decisive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marks {
+    /// Its own decisive token.
     Own,
-    /// That of a wrong answer to another problem.
+    /// The position of the decisive token of another wrong answer.
     OfAnother,
 }
 
-/// At least so many completions, equally many of each held-out problem.
-pub fn answers(run: &mut Run<'_>, marks: Marks, completions: usize) -> Result<Vec<Answer>> {
-    let problems = run.rollout.env.held_out(completions);
-    let each = completions.div_ceil(problems.len().max(1));
-    let (groups, _) = run.rollout.groups(run.roles.policy()?, EVALUATION, problems, each)?;
-    let scores = run.roles.read(Role::RewardModel, &[Column::Score, Column::ScoreAfter], &sequences(&groups))?;
-    let columns = [Column::Score, Column::ScoreAfter].map(|column| &scores[&column]);
+/// Samples at least `completions` completions, the same number for each held-out problem.
+pub fn answers(run: &mut Run, marks: Marks, completions: usize) -> Result<Vec<Answer>> {
+    let count = run.env.count(Split::HeldOut).min(completions as u64) as usize;
+    let problems = problems(&*run.env, Split::HeldOut, 0, Purpose::Evaluation, 0, count);
+    let each = completions.div_ceil(count.max(1));
+    let (groups, _) =
+        run.rollout().groups(run.roles.policy()?, &mut InProcess::default(), EVALUATION, problems, each)?;
+    let scores = run.roles.read(Role::REWARD_MODEL, &[Column::SCORE, Column::SCORE_AFTER], &sequences(&groups))?;
+    let columns = [Column::SCORE, Column::SCORE_AFTER].map(|column| &scores[&column]);
     let (mut answers, mut first) = (Vec::new(), 0);
     for (problem, group) in groups.iter().enumerate() {
         for Trajectory { completion, text, verdict } in &group.trajectories {
@@ -72,7 +76,7 @@ pub fn answers(run: &mut Run<'_>, marks: Marks, completions: usize) -> Result<Ve
             first = tokens.end;
             let [before, after] = columns.map(|scores| scores[tokens.clone()].to_vec());
             let stopped = completion.ending == Ending::Stopped;
-            let decisive = run.rollout.env.decisive(&group.problem, text).filter(|_| stopped);
+            let decisive = run.env.world().and_then(|world| world.decisive(&group.problem, text)).filter(|_| stopped);
             answers.push(Answer { problem, right: *verdict == Verdict::Right, decisive, before, after });
         }
     }
@@ -84,25 +88,27 @@ pub fn answers(run: &mut Run<'_>, marks: Marks, completions: usize) -> Result<Ve
 
 fn mark_as_another(answers: &mut [Answer]) {
     let mut marked: Vec<&mut Answer> = answers.iter_mut().filter(|answer| answer.decisive.is_some()).collect();
-    let mut places: Vec<Option<usize>> = marked.iter().map(|answer| answer.decisive).collect();
-    places.rotate_left(marked.len() / 2);
-    marked.iter_mut().zip(places).for_each(|(answer, place)| answer.decisive = place);
+    let mut positions: Vec<Option<usize>> = marked.iter().map(|answer| answer.decisive).collect();
+    positions.rotate_left(marked.len() / 2);
+    marked.iter_mut().zip(positions).for_each(|(answer, position)| answer.decisive = position);
 }
 
-/// Each token but the end of each wrong answer, with tokens at the same place of their answers as one stratum: what is told
-/// by the place alone does not count. Answers that the end token lost are left out.
+/// Readings of every token but the end token of wrong answers. Tokens at the same position are one stratum, so the
+/// position alone gives no information. Answers whose decisive token is the end token are left out.
 pub fn readings(answers: &[Answer], read: Read) -> Vec<Reading> {
     let of = |answer: &Answer| {
         let characters = answer.before.len().saturating_sub(1);
-        let decisive = answer.decisive.filter(|&place| place < characters);
-        let reading = |place| Some(Reading { stratum: place, marked: place == decisive?, value: read(answer, place) });
+        let decisive = answer.decisive.filter(|&position| position < characters);
+        let reading = |position| {
+            Some(Reading { stratum: position, marked: position == decisive?, value: read(answer, position) })
+        };
         (0..characters).filter_map(reading).collect::<Vec<_>>()
     };
     answers.iter().flat_map(of).collect()
 }
 
-/// The reward model's word on each answer, the mean of its scores before the tokens; right answers are marked, and answers to
-/// the same problem are one stratum.
+/// The mean score before the tokens of each answer. Right answers are marked; answers to the same problem are one
+/// stratum.
 pub fn outcomes(answers: &[Answer]) -> Vec<Reading> {
     let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
     let of = |answer: &Answer| Reading { stratum: answer.problem, marked: answer.right, value: mean(&answer.before) };
@@ -134,8 +140,8 @@ mod tests {
         let marks: Vec<_> = read(fall).iter().map(|reading| (reading.stratum, reading.marked)).collect();
         assert_eq!(marks, [(0, false), (1, true)], "the end token is left out");
         let without = |decisive| readings(&[Answer { decisive, ..lost.clone() }], fall);
-        assert!(without(Some(2)).is_empty(), "lost by the end token");
-        assert!(without(None).is_empty(), "not lost");
+        assert!(without(Some(2)).is_empty(), "decided by the end token");
+        assert!(without(None).is_empty(), "no decisive token");
         assert_eq!(outcomes(std::slice::from_ref(&lost)), [Reading { stratum: 7, marked: false, value: 1.0 }]);
     }
 
@@ -143,19 +149,20 @@ mod tests {
     #[test]
     fn weight_is_that_of_the_released_formula() {
         let lost = answer(0, &[0.5, -2.0, -1.0, 7.0], &[0.0; 4]);
-        let mut x = Experience::new(Layout::new(&[vec![4]])).with(Column::Reward, vec![0.0]);
-        x.set(Column::Score, lost.before.clone());
-        for column in [Column::Logp, Column::RefLogp, Column::Advantage] {
-            x.set(column, vec![-1.0; 4]);
+        let layout = Layout::new(&[vec![4]]).unwrap();
+        let mut x = Experience::new(layout).with(Column::REWARD, vec![0.0]).unwrap();
+        x.set(Column::SCORE, lost.before.clone()).unwrap();
+        for column in [Column::LOGP, Column::REF_LOGP, Column::ADVANTAGE] {
+            x.set(column, vec![-1.0; 4]).unwrap();
         }
-        let cotangents = &Oreal::default().objective().evaluate(&x).cotangents[&Column::Logp];
-        for (place, cotangent) in cotangents.iter().enumerate() {
-            assert!((weight(&lost, place) - 4.0 / 0.5 * cotangent).abs() < 1e-12, "{place}: {cotangents:?}");
+        let cotangents = &Oreal::default().objective().evaluate(&x).cotangents[&Column::LOGP];
+        for (position, cotangent) in cotangents.iter().enumerate() {
+            assert!((weight(&lost, position) - 4.0 / 0.5 * cotangent).abs() < 1e-12, "{position}: {cotangents:?}");
         }
     }
 
     #[test]
-    fn marks_of_another_are_as_many_at_each_place() {
+    fn marks_of_another_keep_the_number_at_each_position() {
         let mut answers = [0, 0, 1, 2, 3].map(|decisive| answer(decisive, &[], &[]));
         answers[2].decisive = None;
         mark_as_another(&mut answers);
@@ -163,9 +170,9 @@ mod tests {
         mark_as_another(&mut []);
     }
 
-    /// The score after a token is the one before the next, and both are of the answer they are listed under.
+    /// The score after a token is the score before the next one, and scores belong to the answer they are listed under.
     #[test]
-    fn scores_lie_beside_their_tokens() {
+    fn scores_belong_to_their_tokens() {
         let size = Size { warm_up: 60, steps: 3, completions: 300, ..FEWER };
         let experiment = experiment(&size, 0, Box::new(Oreal { frozen_steps: 0, ..Oreal::default() }));
         let start = start(&size, 0).unwrap();
@@ -175,13 +182,13 @@ mod tests {
         assert!(answers.iter().filter(|answer| answer.decisive.is_some()).count() > 100, "most are wrong");
         for answer in &answers {
             let last = answer.before.len() - 1;
-            assert!(answer.decisive.is_none_or(|place| place <= last && !answer.right), "{answer:?}");
-            for place in 0..last {
-                assert!((answer.after[place] - answer.before[place + 1]).abs() < 1e-5, "{answer:?}");
+            assert!(answer.decisive.is_none_or(|position| position <= last && !answer.right), "{answer:?}");
+            for position in 0..last {
+                assert!((answer.after[position] - answer.before[position + 1]).abs() < 1e-5, "{answer:?}");
             }
         }
         let furthest =
             answers.iter().flat_map(|answer| &answer.before).fold(0.0_f64, |most, score| most.max(score.abs()));
-        assert!(furthest > 1e-3, "a reward model that says nothing shows nothing: {furthest}");
+        assert!(furthest > 1e-3, "the reward model was not trained: {furthest}");
     }
 }

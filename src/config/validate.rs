@@ -1,0 +1,97 @@
+//! What no setting may be. Checked before any work starts; every refusal names its key.
+
+use oreal_algos::{Algorithm, IllegalSetting, Role};
+use oreal_models::Device;
+use oreal_toy_envs::{Env, Split};
+
+use super::{Architecture, Config, Settings};
+use crate::error::{Error, Result};
+
+/// Temperatures that logits can be divided by in f32.
+const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-3..=1e3;
+
+impl Config {
+    /// Refuses what no run can be made of.
+    pub fn validate(&self) -> Result<()> {
+        self.settings.validate()?;
+        algorithm(&*self.algorithm.value)
+    }
+}
+
+impl Settings {
+    /// Refuses values without sense; the error names the key.
+    pub fn validate(&self) -> Result<()> {
+        let share = |x: f64| (0.0..=1.0).contains(&x);
+        let rate = |x: f64| x >= 0.0 && x.is_finite();
+        let table_elsewhere = self.model == Architecture::Table {} && self.device != Device::Cpu;
+        let (draw, exam) = (&self.sampling, &self.evaluation);
+        let range = format!("must be from {} to {}", TEMPERATURES.start(), TEMPERATURES.end());
+        let checks = [
+            ("device", !table_elsewhere, "must be \"cpu\" where model.kind is \"table\""),
+            ("warm_up.batch", self.warm_up.batch > 0, "must be at least 1"),
+            ("warm_up.error_rate", share(self.warm_up.error_rate), "must be from 0 to 1"),
+            ("warm_up.rate", rate(self.warm_up.rate), "must be 0 or more"),
+            ("train.prompts", self.train.prompts > 0, "must be at least 1"),
+            ("train.rollouts", self.train.rollouts > 0, "must be at least 1"),
+            ("train.micro_batch", self.train.micro_batch > 0, "must be at least 1"),
+            ("sampling.temperature", TEMPERATURES.contains(&draw.temperature), &range),
+            ("sampling.top_p", draw.top_p > 0.0 && draw.top_p <= 1.0, "must be more than 0, at most 1"),
+            ("rates.floor", share(self.rates.floor), "must be from 0 to 1"),
+            ("evaluation.completions", exam.completions > 0, "must be at least 1"),
+            (
+                "evaluation.temperature",
+                exam.temperature == 0.0 || TEMPERATURES.contains(&exam.temperature),
+                &format!("{range}, or 0 for the most likely token"),
+            ),
+        ];
+        if let Some((key, _, problem)) = checks.iter().find(|(_, holds, _)| !holds) {
+            return Err(Error::setting(key, problem));
+        }
+        if let Some((role, _)) = self.rates.roles.iter().find(|(_, of)| !rate(**of)) {
+            return Err(Error::setting(format!("rates.{role}"), "must be 0 or more"));
+        }
+        self.optimiser.validate()?;
+        self.added.validate().map_err(|problem| illegal(problem.within("added")))
+    }
+
+    /// Refuses rates and settings of roles that nobody plays: `roles` are those of the run.
+    pub(crate) fn validate_roles(&self, roles: &[Role]) -> Result<()> {
+        let known: Vec<&str> = Role::ALL.iter().chain(roles).map(|role| role.name()).collect();
+        let rates = self.rates.roles.keys().map(|role| ("rates", role));
+        for (section, role) in rates.chain(self.roles.keys().map(|role| ("roles", role))) {
+            if !known.contains(&role.as_str()) {
+                let known = known.join(", ");
+                return Err(Error::setting(format!("{section}.{role}"), format!("unknown role; there are {known}")));
+            }
+        }
+        if self.roles.contains_key(Role::POLICY.name()) {
+            return Err(Error::setting("roles.policy", "the policy starts from the warm-up"));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses an algorithm that cannot run, by the key of its setting.
+pub(crate) fn algorithm(algorithm: &dyn Algorithm) -> Result<()> {
+    oreal_algos::check(algorithm).map_err(|problem| match problem.key.starts_with("added.") {
+        true => illegal(problem),
+        false => illegal(problem.within("algorithm")),
+    })
+}
+
+fn illegal(IllegalSetting { key, problem }: IllegalSetting) -> Error {
+    Error::setting(key, problem)
+}
+
+/// Refuses an environment that breaks its contract.
+pub(crate) fn env(env: &dyn Env) -> Result<()> {
+    if env.max_tokens() == 0 {
+        return Err(Error::part(env.name(), "max_tokens is 0: a completion has at least one token"));
+    }
+    for split in [Split::Train, Split::HeldOut] {
+        if env.count(split) == 0 {
+            return Err(Error::part(env.name(), format!("there are no problems in {split:?}")));
+        }
+    }
+    Ok(())
+}
