@@ -1,12 +1,12 @@
-//! An algorithm of one's own in the laboratory: its expected gradient, the angle to the true one, its variance, and what must
-//! not matter to it, all exact.
+//! An algorithm of your own in the laboratory: its expected gradient, the angle to the gradient of the pass rate, its variance,
+//! and the invariances it must have. Every number is computed by enumeration, none is sampled.
 //!
 //! `cargo run --release --example laboratory`
 
 use oreal::algos::{Algorithm, Average, Data, Expr, Frozen, Group, Objective, Token, estimators, minimise};
 use oreal::lab::{invariances, report, worlds};
 
-/// Policy gradient that counts hard questions more: the leave-one-out advantage times the group's failure rate.
+/// Policy gradient that weighs hard questions more: the leave-one-out advantage times the group's failure rate.
 #[derive(Debug)]
 struct HardFirst {
     average: Average,
@@ -28,15 +28,17 @@ impl Algorithm for HardFirst {
 }
 
 fn main() -> oreal::Result<()> {
-    let summed = HardFirst { average: Average::Constant(1.0) };
-    println!("On one question it points the right way, by a factor that depends on the question:\n");
+    let summed = HardFirst { average: Average::SUM };
+    println!(
+        "One question: the expected gradient is that of the pass rate times a factor that depends on the pass rate.\n"
+    );
     for p in [0.1, 0.5, 0.9] {
         println!("{}", report(&summed, &worlds::arms(p, 4)?)?);
     }
-    println!("Across two questions that share their parameters these factors turn it:\n");
+    println!("Two questions with shared parameters: the factors differ, so the direction changes.\n");
     println!("{}", report(&summed, &worlds::crossed([0.1, 0.8], 4)?)?);
 
-    println!("A mean over tokens turns it even on one question, where answers differ in length:\n");
+    println!("One question, answers of different lengths: a mean over tokens changes the direction.\n");
     println!("{}", report(&HardFirst { average: Average::Trajectory }, &worlds::ragged(0, 4)?)?);
 
     for invariance in invariances(&summed) {

@@ -1,16 +1,17 @@
-//! An algorithm of one's own, registered nowhere: sequence-level ratios (GSPO, arXiv 2507.18071) on addition.
+//! An algorithm of your own, registered nowhere: GSPO (arXiv 2507.18071), sequence-level ratios, on addition.
 //!
 //! `cargo run --release --example own_algorithm`
 
 use oreal::Experiment;
 use oreal::algos::{
-    Algorithm, Batch, Data, Expr, Frozen, Objective, Token, Trajectory, credit_of, estimators, minimise,
+    Algorithm, Batch, Coefficient, Data, Expr, Frozen, Objective, Passes, Token, Trajectory, credit_of, estimators,
+    minimise,
 };
 use oreal::envs::Addition;
 
 #[derive(Debug)]
 struct Gspo {
-    clip: f64,
+    clip: Coefficient,
 }
 
 impl Algorithm for Gspo {
@@ -24,21 +25,25 @@ impl Algorithm for Gspo {
 
     fn objective(&self) -> Box<dyn Objective> {
         minimise(|x| {
-            let advantage = x.advantage().mean::<Trajectory>();
+            let (advantage, epsilon) = (x.advantage().mean::<Trajectory>(), x.setting("ε", self.clip));
             let ratio = (x.logp() - x.old_logp()).mean::<Trajectory>().exp().named("ratio");
-            let clipped = ratio.clip(1.0 - self.clip, 1.0 + self.clip);
+            let clipped = ratio.clip(1.0 - epsilon, 1.0 + epsilon);
             -(ratio * advantage).min(clipped * advantage).mean::<Batch>()
         })
+    }
+
+    /// Four updates on each batch: with one, the ratio is 1 and never clipped.
+    fn passes(&self) -> Passes {
+        Passes { epochs: 1, minibatches: 4 }
     }
 }
 
 fn main() -> oreal::Result<()> {
-    let gspo = Gspo { clip: 3e-4 };
+    let gspo = Gspo { clip: 3e-4.into() };
     print!("{}{}", credit_of(&gspo).formula(), gspo.objective().formula());
-    println!("couples each {}", gspo.objective().coupling());
+    println!("coupling: {}", gspo.objective().coupling());
 
     let experiment = Experiment::new(Addition::default(), gspo).with(|s| {
-        (s.warm_up.steps, s.warm_up.error_rate) = (1200, 0.5);
         (s.train.steps, s.train.prompts) = (80, 32);
     });
     let report = experiment.run()?;
