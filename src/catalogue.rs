@@ -17,8 +17,6 @@
 //! ```
 
 use std::fmt;
-use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use oreal_algos::{Algorithm, Column};
@@ -28,7 +26,6 @@ use serde::{Serialize, Serializer};
 use toml::{Table, Value};
 
 use crate::columns::DataColumn;
-use crate::config::{Config, read};
 use crate::error::{Error, Result};
 use crate::rollout::Trajectory;
 
@@ -123,26 +120,6 @@ impl Catalogue {
     ) -> Catalogue {
         self.columns.push(DataColumn::new(column, values));
         self
-    }
-
-    /// The whole command line for these algorithms and environments; see `--help`.
-    pub fn main(self) -> ExitCode {
-        crate::cli::main(&self)
-    }
-
-    /// The command line on these arguments, the program's name first: what it would print.
-    pub fn run(&self, arguments: &[&str]) -> Result<String> {
-        crate::cli::run(self, arguments)
-    }
-
-    /// Reads a file, with `section.key=value` settings put over it.
-    pub fn config_from_file(&self, path: &Path, overrides: &[String]) -> Result<Config> {
-        read::config(&read::text(path)?, &path.display().to_string(), overrides, self)
-    }
-
-    /// Parses TOML; `place` is named in errors.
-    pub fn config_from_toml(&self, text: &str, place: &str, overrides: &[String]) -> Result<Config> {
-        read::config(text, place, overrides, self)
     }
 
     /// The algorithms, in the order they are listed in.

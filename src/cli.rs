@@ -21,22 +21,25 @@ use crate::show;
 use crate::table::table;
 use crate::terminal::{Bars, print, style, width};
 
-/// Runs the command line for a catalogue, on the arguments of the process. An error is printed, and the exit code says so.
-pub(crate) fn main(catalogue: &Catalogue) -> ExitCode {
-    oreal_models::keep_memory();
-    oreal_models::allow_tf32();
-    match Cli::parse().run(catalogue).and_then(|text| print(&text)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+impl Catalogue {
+    /// The whole command line for these algorithms and environments, on the arguments of the process; see `--help`. An error
+    /// is printed, and the exit code says so.
+    pub fn main(self) -> ExitCode {
+        oreal_models::keep_memory();
+        oreal_models::allow_tf32();
+        match Cli::parse().run(&self).and_then(|text| print(&text)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
         }
     }
-}
 
-/// The same on other arguments, the program's name first; what it would print.
-pub(crate) fn run(catalogue: &Catalogue, arguments: &[&str]) -> Result<String> {
-    Cli::try_parse_from(arguments).map_err(|problem| Error::part("arguments", problem))?.run(catalogue)
+    /// The same on these arguments, the program's name first: what it would print.
+    pub fn run(&self, arguments: &[&str]) -> Result<String> {
+        Cli::try_parse_from(arguments).map_err(|problem| Error::part("arguments", problem))?.run(self)
+    }
 }
 
 /// Outcome-reward reinforcement learning of language models, where an algorithm is an equation.

@@ -1,6 +1,6 @@
 //! An experiment's settings, as a TOML file says them. Every key has a default; an unknown key is an error.
 
-pub(crate) mod read;
+mod read;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -180,6 +180,18 @@ pub struct Evaluation {
 pub struct Record {
     /// Transcripts of one group every so many steps; 0 for none.
     pub transcripts_every: usize,
+}
+
+impl Catalogue {
+    /// Reads a file, with `section.key=value` settings put over it.
+    pub fn config_from_file(&self, path: &Path, overrides: &[String]) -> Result<Config> {
+        read::config(&read::text(path)?, &path.display().to_string(), overrides, self)
+    }
+
+    /// Parses TOML; `place` is named in errors.
+    pub fn config_from_toml(&self, text: &str, place: &str, overrides: &[String]) -> Result<Config> {
+        read::config(text, place, overrides, self)
+    }
 }
 
 impl Config {

@@ -160,8 +160,9 @@ impl Experiment {
             let problem = format!("{} has no teacher to imitate: set it to 0", self.env.name());
             return Err(Error::setting("warm_up.steps", problem));
         }
-        policy::check(&self.settings, self.new_renderer()?.vocabulary())?;
-        Plan::new(self, &reads)?.check()
+        let renderer = self.new_renderer()?;
+        policy::check(&self.settings, renderer.vocabulary())?;
+        Plan::new(&self.settings, &*self.env, &*renderer, &reads)?.check()
     }
 
     /// What a user should know before the run starts: settings that cannot act, and an unoptimised build.
@@ -231,7 +232,7 @@ impl Experiment {
         let clock = Instant::now();
         let total = self.settings.train.steps;
         let mut run = self.prepare(start)?;
-        let mut recorder = Recorder::new(self.folder.as_deref(), self, &run)?;
+        let mut recorder = Recorder::new(self.folder.as_deref(), self.config().as_ref(), &self.notices(), &run)?;
         let mut pass_rates = Vec::with_capacity(total.min(1 << 20));
         train(&mut run, &mut |done| {
             let record = StepRecord::new(done);

@@ -5,12 +5,12 @@ use std::fs;
 
 use oreal_algos::{Column, Role};
 use oreal_models::{Device, Head, TransformerConfig};
-use oreal_toy_envs::Split;
+use oreal_toy_envs::{Env, Split};
 
-use crate::config::Architecture;
+use crate::config::{Architecture, Settings};
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
 use crate::policy;
+use crate::renderer::Renderer;
 use crate::streams::{Purpose, stream};
 
 /// What a run takes of the host's memory, and what there is.
@@ -41,11 +41,14 @@ const COMPLETION: f64 = 600.0;
 const ALWAYS: f64 = 64e6;
 
 impl Plan {
-    /// Of an experiment whose algorithm reads these columns. All arithmetic is in floating point, so that no size
+    /// Of a run whose algorithm reads these columns. All arithmetic is in floating point, so that no size
     /// overflows.
-    pub(crate) fn new(experiment: &Experiment, reads: &BTreeSet<Column>) -> Result<Plan> {
-        let (settings, env) = (&experiment.settings, &*experiment.env);
-        let renderer = experiment.new_renderer()?;
+    pub(crate) fn new(
+        settings: &Settings,
+        env: &dyn Env,
+        renderer: &dyn Renderer,
+        reads: &BTreeSet<Column>,
+    ) -> Result<Plan> {
         let problem = env.problem(Split::Train, 0, &mut stream(settings.seed, Purpose::Problems, 0));
         let prompt = renderer.prompt(&problem.prompt)?.len() as f64;
         let completion = env.max_tokens() as f64;
@@ -157,11 +160,13 @@ mod tests {
     use oreal_toy_envs::Addition;
 
     use super::*;
-    use crate::config::Settings;
+    use crate::experiment::Experiment;
     use crate::run::reads;
 
     fn plan(experiment: &Experiment) -> Plan {
-        Plan::new(experiment, &reads(&*experiment.effective())).unwrap()
+        let renderer = experiment.new_renderer().unwrap();
+        let reads = reads(&*experiment.effective());
+        Plan::new(&experiment.settings, &*experiment.env, &*renderer, &reads).unwrap()
     }
 
     fn total(change: fn(&mut Settings)) -> f64 {

@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
-use crate::experiment::Experiment;
 use crate::folder::taken;
 use crate::rollout::{Group, Trajectory};
 use crate::run::{Run, reads};
@@ -145,7 +144,7 @@ struct Folder {
 
 impl Recorder {
     /// Writes what is known before the first step into a folder, which must be new or reserved for this run.
-    pub(crate) fn new(path: Option<&Path>, experiment: &Experiment, run: &Run) -> Result<Recorder> {
+    pub(crate) fn new(path: Option<&Path>, config: Option<&Config>, notices: &[String], run: &Run) -> Result<Recorder> {
         let transcripts_every = run.settings.record.transcripts_every;
         let Some(path) = path else {
             return Ok(Recorder { folder: None, transcripts_every });
@@ -156,8 +155,8 @@ impl Recorder {
             made => made.map_err(|problem| Error::file(&path.join(name), problem)),
         };
         let (metrics, transcripts) = (create("metrics.jsonl")?, create("transcripts.jsonl")?);
-        write(&path.join("manifest.json"), &pretty(&manifest(experiment, run)?)?)?;
-        if let Some(config) = experiment.config() {
+        write(&path.join("manifest.json"), &pretty(&manifest(config, notices, run))?)?;
+        if let Some(config) = config {
             write(&path.join("config.toml"), config.to_toml().as_bytes())?;
         }
         Ok(Recorder { folder: Some(Folder { path: path.to_owned(), metrics, transcripts }), transcripts_every })
@@ -192,16 +191,15 @@ impl Recorder {
     }
 }
 
-fn manifest(experiment: &Experiment, run: &Run) -> Result<Value> {
+fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -> Value {
     let columns: BTreeSet<&str> = reads(&*run.algorithm).into_iter().map(Column::name).collect();
     let parameters: BTreeMap<&str, usize> =
         run.roles.iter().map(|(role, model)| (role.name(), model.parameters())).collect();
-    let config = experiment.config();
     let said =
         |section: Option<Value>, value: &dyn std::fmt::Debug| section.unwrap_or_else(|| json!(format!("{value:?}")));
-    let env = config.as_ref().map(|config| json!(config.env));
-    let algorithm = config.as_ref().map(|config| json!(config.algorithm));
-    Ok(json!({
+    let env = config.map(|config| json!(config.env));
+    let algorithm = config.map(|config| json!(config.algorithm));
+    json!({
         "versions": { "oreal": env!("CARGO_PKG_VERSION"), "dfdx": "0.13.0" },
         "machine": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH },
         "device": { "name": run.settings.device, "products": run.settings.device.products() },
@@ -209,15 +207,15 @@ fn manifest(experiment: &Experiment, run: &Run) -> Result<Value> {
         "settings": run.settings,
         "env": said(env, &run.env),
         "algorithm": said(algorithm, &run.algorithm),
-        "preset": config.and_then(|config| config.algorithm.preset),
-        "notices": experiment.notices(),
+        "preset": config.and_then(|config| config.algorithm.preset.as_ref()),
+        "notices": notices,
         "credit": run.credit.formula().lines().collect::<Vec<_>>(),
         "objective": run.objective.formula().lines().collect::<Vec<_>>(),
         "selection": format!("{:?}", run.algorithm.select()),
         "columns": columns,
         "coupling": run.objective.coupling(),
         "parameters": parameters,
-    }))
+    })
 }
 
 /// The first group of the batch, a line for each completion.

@@ -18,7 +18,7 @@ const LONGEST: u64 = 1 << 20;
 const DEEPEST: usize = 8;
 
 /// A file's text.
-pub(crate) fn text(path: &Path) -> Result<String> {
+pub(super) fn text(path: &Path) -> Result<String> {
     let failed = |problem: std::io::Error| Error::file(path, problem);
     let mut bytes = Vec::new();
     File::open(path).map_err(failed)?.take(LONGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -29,7 +29,7 @@ pub(crate) fn text(path: &Path) -> Result<String> {
 }
 
 /// Parses, puts the overrides over it, and checks everything.
-pub(crate) fn config(text: &str, place: &str, overrides: &[String], catalogue: &Catalogue) -> Result<Config> {
+pub(super) fn config(text: &str, place: &str, overrides: &[String], catalogue: &Catalogue) -> Result<Config> {
     let mut table = parse(text, place)?;
     let mut origin = Origin { file: place, overrides: Vec::new() };
     for setting in overrides {
