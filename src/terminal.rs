@@ -57,7 +57,7 @@ impl Bars {
         if self.current.as_ref().is_none_or(|(current, _)| current != name) {
             self.finish();
             let bar = self.bar(total as u64).with_prefix(name.to_owned());
-            // The rest of the line, never more: {wide_bar} takes what is left of the terminal's width.
+            // The bar takes what the rest leaves of the terminal's width.
             bar.set_style(style("{prefix:9!} {wide_bar} {pos}/{len} {elapsed} {msg:>4}"));
             self.current = Some((name.to_owned(), bar));
         }
