@@ -197,6 +197,9 @@ mod tests {
         let oreal = Experiment::new(Addition::default(), Oreal::default());
         // Policy, reward model, reference and the warmed-up policy against policy and warmed-up policy.
         assert!((of_models(&oreal) / of_models(&rft) - 10.0 / 5.0).abs() < 1e-12);
+        let sizes = policy::sizes(&rft.settings, rft.new_renderer().unwrap().vocabulary()).unwrap();
+        // Weights, gradient and two moments of the policy, and the weights of the warmed-up one, 4 bytes each.
+        assert_eq!(of_models(&rft), 20.0 * sizes.parameter_count(Head::Vocabulary).unwrap() as f64);
     }
 
     #[test]

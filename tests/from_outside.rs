@@ -228,6 +228,15 @@ fn columns_and_roles_of_ones_own_train() {
 }
 
 #[test]
+fn a_role_without_a_rate_has_that_of_the_reward_model() {
+    let experiment = styled().with(|s| {
+        s.rates.roles.remove("style_model");
+        s.rates.roles.insert("reward_model".into(), 0.07);
+    });
+    assert_eq!(records(&experiment)[39].rate["style_model"], 0.07);
+}
+
+#[test]
 fn a_column_that_nobody_provides_is_named_before_any_work() {
     let message = Experiment::new(Echo, Styled).with(tiny).check().unwrap_err().to_string();
     assert!(message.contains("`length`") && message.contains("Experiment::column"), "{message}");

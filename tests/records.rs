@@ -70,4 +70,8 @@ fn no_run_is_written_over_another() {
     let refused = experiment().with(|s| s.seed = 1).record_in(&folder).run().unwrap_err().to_string();
     assert!(refused.contains("run") && refused.contains("new folder"), "{refused}");
     assert_eq!(fs::read(folder.join("metrics.jsonl")).unwrap(), before);
+    let start = experiment().warm_up(&mut |_| {}).unwrap();
+    let refused = experiment().record_in(&folder).train(&start, &mut |_| {}).unwrap_err().to_string();
+    assert!(refused.contains("new folder"), "{refused}");
+    assert_eq!(fs::read(folder.join("metrics.jsonl")).unwrap(), before);
 }

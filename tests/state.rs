@@ -71,6 +71,21 @@ fn an_epoch_passes_over_every_problem_once_in_an_order_of_its_own() {
     assert_eq!(sorted(epoch(3)), (0..56).collect::<Vec<_>>());
     assert!(epoch(0) != epoch(1) && epoch(0) != sorted(epoch(0)));
     assert_eq!(run.problems(11), run.problems(11), "a step's problems follow from its number");
+    let other = experiment.clone().with(|s| s.seed = 1);
+    let other = other.prepare(&other.warm_up(&mut |_| {}).unwrap()).unwrap();
+    assert_ne!(other.problems(0), run.problems(0), "and from the seed");
+}
+
+#[test]
+fn a_reference_starts_as_the_policy_or_fresh() {
+    let of = |start: &str| {
+        let set = [format!("roles.reference.start={start}"), "algorithm.name=grpo".to_owned()];
+        let experiment = Experiment::from_config(Config::from_toml(SETTINGS, "test", &set).unwrap());
+        let mut run = experiment.prepare(&experiment.warm_up(&mut |_| {}).unwrap()).unwrap();
+        steps(&mut run, 1).remove(0).kl_to_reference.unwrap()
+    };
+    assert!(of("policy").abs() < 1e-12, "before the first update both are the same");
+    assert!(of("fresh") > 1e-3);
 }
 
 #[test]
