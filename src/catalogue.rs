@@ -213,7 +213,7 @@ fn chosen<T: ?Sized>(entries: &[Entry<T>], mut section: Table, kind: &str) -> Re
     }
 }
 
-/// `start` with the settings of `section` put over it, tables within tables too.
+/// `start` with the settings of `section` put over it, each key's value whole.
 pub(crate) fn overlaid(start: &Table, section: &Table) -> Table {
     let mut settings = start.clone();
     for (key, value) in section {

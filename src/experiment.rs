@@ -20,7 +20,7 @@ use crate::record::{Recorder, Report, StepRecord};
 use crate::renderer::{Characters, Renderer};
 use crate::roles::{Roles, head};
 use crate::rollout::Trajectory;
-use crate::run::{self, Parts, Run};
+use crate::run::{self, Run};
 use crate::streams::{Purpose, stream};
 use crate::train::train;
 use crate::update::{Update, lengths};
@@ -223,7 +223,7 @@ impl Experiment {
         }
         let (env, renderer, columns) = (self.env.clone(), start.renderer.clone(), self.columns.clone());
         let sampler = (self.sampler)();
-        Run::new(Parts { settings, env, renderer, algorithm, columns, sampler, roles })
+        Run::new(settings, env, renderer, algorithm, columns, sampler, roles)
     }
 
     /// Trains from a warmed-up policy, which stays as it is.

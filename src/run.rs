@@ -52,25 +52,21 @@ pub struct TrainingState {
     pub models: BTreeMap<String, ModelState>,
 }
 
-/// What a run is made of.
-pub(crate) struct Parts {
-    pub settings: Settings,
-    pub env: Arc<dyn Env>,
-    pub renderer: Arc<dyn Renderer>,
-    pub algorithm: Arc<dyn Algorithm>,
-    pub columns: Vec<DataColumn>,
-    pub sampler: Box<dyn Sampler>,
-    pub roles: Roles,
-}
-
 /// Every column that an algorithm reads, in its credit and its objective.
 pub(crate) fn reads(algorithm: &dyn Algorithm) -> BTreeSet<Column> {
     credit_of(algorithm).reads().into_iter().chain(algorithm.objective().reads()).collect()
 }
 
 impl Run {
-    pub(crate) fn new(parts: Parts) -> Result<Run> {
-        let Parts { settings, env, renderer, algorithm, columns, sampler, roles } = parts;
+    pub(crate) fn new(
+        settings: Settings,
+        env: Arc<dyn Env>,
+        renderer: Arc<dyn Renderer>,
+        algorithm: Arc<dyn Algorithm>,
+        columns: Vec<DataColumn>,
+        sampler: Box<dyn Sampler>,
+        roles: Roles,
+    ) -> Result<Run> {
         let (credit, objective) = (credit_of(&*algorithm), algorithm.objective());
         let mut run =
             Run { settings, env, renderer, algorithm, columns, sampler, roles, credit, objective, step: 0, version: 0 };
