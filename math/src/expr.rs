@@ -3,6 +3,8 @@
 //! A tree has bounded depth and size (see [`crate::limits`]), because the parser builds no other. So every function that walks
 //! one may recurse.
 
+use std::collections::BTreeSet;
+
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{One, Zero};
@@ -178,5 +180,35 @@ impl Expr {
     /// Whether `found` holds for the expression or a part of it, at any depth.
     pub fn any(&self, found: &mut dyn FnMut(&Expr) -> bool) -> bool {
         found(self) || self.children().into_iter().any(|part| part.any(found))
+    }
+
+    /// The symbols that occur, added to those given.
+    pub fn symbols<'a>(&'a self, found: &mut BTreeSet<&'a str>) {
+        match self {
+            Expr::Symbol(name) => {
+                found.insert(name);
+            }
+            other => other.children().into_iter().for_each(|part| part.symbols(found)),
+        }
+    }
+
+    /// Whether no symbol occurs.
+    pub fn is_numeric(&self) -> bool {
+        !self.any(&mut |part| matches!(part, Expr::Symbol(_)))
+    }
+
+    /// With another name for a symbol.
+    pub fn renamed(&self, from: &str, to: &str) -> Expr {
+        let all = |parts: &[Expr]| parts.iter().map(|part| part.renamed(from, to)).collect();
+        let one = |part: &Expr| Box::new(part.renamed(from, to));
+        match self {
+            Expr::Symbol(name) if name == from => Expr::Symbol(to.to_owned()),
+            Expr::Number(_) | Expr::Constant(_) | Expr::Symbol(_) => self.clone(),
+            Expr::Sum(parts) => Expr::Sum(all(parts)),
+            Expr::Product(parts) => Expr::Product(all(parts)),
+            Expr::Call(function, parts) => Expr::Call(*function, all(parts)),
+            Expr::Quotient(a, b) => Expr::Quotient(one(a), one(b)),
+            Expr::Power(a, b) => Expr::Power(one(a), one(b)),
+        }
     }
 }

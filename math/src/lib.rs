@@ -2,12 +2,20 @@
 
 #![warn(missing_docs)]
 
-#[allow(dead_code)]
+mod certified;
+mod characters;
+mod compare;
 mod expr;
 mod grade;
-#[allow(dead_code)]
 mod limits;
+mod normal;
+mod parse;
+mod print;
+mod read;
 pub mod response;
+mod token;
+mod unit;
+mod value;
 
-pub use grade::{Gold, Grade, Step, Verdict};
+pub use grade::{Decimals, Gold, Grade, Step, Verdict};
 pub use response::{Found, Missing, Place, Rule, find};

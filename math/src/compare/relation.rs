@@ -1,0 +1,172 @@
+//! Equations and inequalities.
+
+use std::collections::BTreeSet;
+
+use num_rational::BigRational;
+use num_traits::{One, Zero};
+
+use crate::certified::{Budget, Point, evaluate};
+use crate::compare::{Finding, Work, compare as values};
+use crate::expr::Expr;
+use crate::grade::Step;
+use crate::normal::normal;
+use crate::value::{Relation, Side, Sign, Value};
+
+/// A relation beside the gold answer's.
+pub(super) fn compare(gold: &Relation, answer: &Relation, work: &mut Work) -> Finding {
+    let (gold, answer) = (ascending(gold), ascending(answer));
+    if gold.signs == [Sign::Equal] && answer.signs == [Sign::Equal] {
+        return equations(&gold, &answer, work);
+    }
+    if let (Some(a), Some(b)) = (named_values(&gold), named_values(&answer)) {
+        return a.iter().zip(&b).fold(Finding::Equal(Step::Text), |found, (a, b)| found.and(|| values(a, b, work)));
+    }
+    let unknown = || Finding::Unknown(Step::Kind, "relations of another form".into());
+    if gold.signs != answer.signs {
+        return unknown();
+    }
+    let same = gold.sides.iter().zip(&answer.sides);
+    let found = same.fold(Finding::Equal(Step::Text), |found, (a, b)| found.and(|| sides(a, b, work)));
+    match found {
+        Finding::Different(..) => unknown(),
+        other => other,
+    }
+}
+
+/// With `>` turned around.
+fn ascending(relation: &Relation) -> Relation {
+    let descends = |sign: &Sign| matches!(sign, Sign::Greater | Sign::GreaterEqual);
+    if !relation.signs.iter().any(descends) {
+        return relation.clone();
+    }
+    let turned = |sign: &Sign| match sign {
+        Sign::Greater => Sign::Less,
+        Sign::GreaterEqual => Sign::LessEqual,
+        Sign::Less => Sign::Greater,
+        Sign::LessEqual => Sign::GreaterEqual,
+        other => *other,
+    };
+    Relation {
+        sides: relation.sides.iter().rev().cloned().collect(),
+        signs: relation.signs.iter().rev().map(turned).collect(),
+    }
+}
+
+fn sides(gold: &Side, answer: &Side, work: &mut Work) -> Finding {
+    match (gold, answer) {
+        (Side::Name(a, _), Side::Name(b, _)) if a == b => Finding::Equal(Step::Text),
+        (a, b) => values(&value_of(a), &value_of(b), work),
+    }
+}
+
+/// A side as a value; a name without an expression is a text.
+pub(super) fn value_of(side: &Side) -> Value {
+    match side {
+        Side::Name(_, Some(expr)) => Value::plain(expr.clone()),
+        Side::Name(name, None) => Value::Text(name.to_lowercase()),
+        Side::Value(value) => value.clone(),
+    }
+}
+
+/// The values that a relation gives to what it names: `x = 3`, `f(x) = 2x`, `x in [0, 1]`, `S = 2 * 3 = 6`, `3 = x`.
+pub(super) fn named_values(relation: &Relation) -> Option<Vec<Value>> {
+    let (first, rest) = relation.sides.split_first()?;
+    let naming = |sign: &Sign| matches!(sign, Sign::Equal | Sign::In | Sign::About);
+    if !relation.signs.iter().all(naming) {
+        return None;
+    }
+    match (first, rest) {
+        (Side::Name(..), rest) => Some(rest.iter().map(value_of).collect()),
+        (Side::Value(value), [Side::Name(..)]) if relation.signs == [Sign::Equal] => Some(vec![value.clone()]),
+        _ => None,
+    }
+}
+
+/// The values of a chain of equal numbers, such as `2 + 3 = 5`.
+pub(super) fn equal_numbers(relation: &Relation) -> Option<Vec<Value>> {
+    let numbers = |side: &Side| match side {
+        Side::Value(Value::Scalar(scalar)) => scalar.expr.is_numeric(),
+        _ => false,
+    };
+    let chain = relation.signs.iter().all(|sign| matches!(sign, Sign::Equal | Sign::About));
+    (chain && relation.sides.iter().all(numbers)).then(|| relation.sides.iter().map(value_of).collect())
+}
+
+/// The last value of an equation between expressions, such as `x + y = 5`.
+pub(super) fn stated_value(relation: &Relation) -> Option<Value> {
+    let chain = relation.signs.iter().all(|sign| *sign == Sign::Equal);
+    relation.sides.last().filter(|_| chain).map(value_of)
+}
+
+/// Two equations: the same up to a factor, or the same value for the same name.
+fn equations(gold: &Relation, answer: &Relation, work: &mut Work) -> Finding {
+    let same = multiples(gold, answer, work);
+    if same.is_equal() {
+        return same;
+    }
+    let ([a, _], [b, _]) = (&gold.sides[..], &answer.sides[..]) else { return same };
+    let (Some(left), Some(right)) = (named_values(gold), named_values(answer)) else { return same };
+    let found = left.iter().zip(&right).fold(Finding::Equal(Step::Text), |found, (a, b)| found.and(|| values(a, b, work)));
+    match (a, b) {
+        (Side::Name(a, _), Side::Name(b, _)) if names_one(a, b) || names_one(b, a) => found,
+        _ => found.doubted("the same value for another name"),
+    }
+}
+
+/// Whether two names are of one thing: `f` and `f(x)`; and `f(x) = 2x` is written `y = 2x` too.
+fn names_one(a: &str, b: &str) -> bool {
+    a == b || b.split_once('(').is_some_and(|(head, _)| head == a || a == "y")
+}
+
+/// Whether one equation is a multiple of the other. If not, a solution of one that does not solve the other shows that they
+/// differ.
+fn multiples(gold: &Relation, answer: &Relation, work: &mut Work) -> Finding {
+    let unknown = || Finding::Unknown(Step::NormalForm, "equations that are not multiples of each other".into());
+    let (Some(a), Some(b)) = (difference(gold), difference(answer)) else { return unknown() };
+    let (Ok(p), Ok(q)) = (normal(&a), normal(&b)) else { return unknown() };
+    if p.numerator().ratio(q.numerator()).is_some() {
+        return Finding::Equal(Step::NormalForm);
+    }
+    if solves_only_one(&a, &b) || solves_only_one(&b, &a) {
+        return Finding::Different(Step::Certified, "an equation with other solutions".into());
+    }
+    let _ = work;
+    unknown()
+}
+
+/// Left side minus right side.
+fn difference(relation: &Relation) -> Option<Expr> {
+    match &relation.sides[..] {
+        [left, right] => Some(value_of(left).into_expr()?.minus(value_of(right).into_expr()?)),
+        _ => None,
+    }
+}
+
+/// Whether a solution of `a = 0`, found in a symbol that occurs linearly, certainly does not solve `b = 0`.
+fn solves_only_one(a: &Expr, b: &Expr) -> bool {
+    let Ok(form) = normal(a) else { return false };
+    if form.denominator().is_some() {
+        return false;
+    }
+    let mut symbols = BTreeSet::new();
+    a.symbols(&mut symbols);
+    b.symbols(&mut symbols);
+    let Some(unknown) = symbols.iter().find(|symbol| form.numerator().linear_in(symbol).is_some()) else { return false };
+    let mut budget = Budget::COMPARISON;
+    let others = symbols.iter().enumerate().map(|(i, symbol)| {
+        ((*symbol).to_owned(), BigRational::new((7 * i as i64 + 11).into(), (3 * i as i64 + 5).into()))
+    });
+    let mut point = Point { symbols: others.collect(), ..Point::default() };
+    let mut at = |expr: &Expr, value: BigRational| {
+        point.symbols.insert((*unknown).to_owned(), value);
+        evaluate(expr, &point, 128, &mut budget)
+    };
+    let (Ok(zero), Ok(one)) = (at(a, BigRational::zero()), at(a, BigRational::one())) else { return false };
+    // a = s u + c, so u = -c / s with c = a(0) and s = a(1) - a(0).
+    let (crate::certified::Value::Exact(c), crate::certified::Value::Exact(sum)) = (zero, one) else { return false };
+    let slope = sum - &c;
+    if slope.is_zero() {
+        return false;
+    }
+    at(b, -c / slope).is_ok_and(|value| value.is_certainly_nonzero())
+}
