@@ -3,7 +3,7 @@
 use super::trouble::Trouble;
 
 /// Work that is left, in products of two 64-bit digits. One takes about a nanosecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Budget(u64);
 
 impl Budget {
@@ -23,13 +23,19 @@ impl Budget {
     }
 }
 
-/// The work of a sum, a product or a quotient of numbers of so many bits together.
-pub(crate) fn arithmetic(bits: u64) -> u64 {
+/// The work that a rational number of so many bits brings to a sum, a product or a quotient: greatest common divisors.
+pub(crate) fn exact(bits: u64) -> u64 {
     let digits = bits / 64 + 1;
-    200 + 20 * digits * digits
+    100 + 40 * digits * digits
 }
 
-/// The work of an elementary function of a real number.
+/// The work of a sum, a product or a quotient of balls.
+pub(crate) fn rounded(precision: u32) -> u64 {
+    let digits = u64::from(precision) / 64 + 1;
+    500 + 6 * digits * digits
+}
+
+/// The work of an elementary function of a real ball.
 pub(crate) fn elementary(precision: u32) -> u64 {
     let digits = u64::from(precision) / 64 + 1;
     5_000 + 100 * digits * digits

@@ -6,7 +6,7 @@ use num_bigint::BigInt;
 use num_traits::{One, Zero};
 
 /// The two scales at which a constant is kept: for common precisions, and for all. A constant at another scale is a shift of one.
-const KEPT: [u32; 2] = [640, 13_312];
+const KEPT: [u32; 2] = [640, 8_704];
 /// Bits beyond the scale, which absorb the rounding of every term.
 const GUARD: u32 = 64;
 

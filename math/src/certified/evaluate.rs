@@ -7,7 +7,7 @@ use num_rational::BigRational;
 use num_traits::{One, Zero};
 
 use super::ball::Ball;
-use super::budget::{Budget, arithmetic, elementary};
+use super::budget::{self, Budget, elementary};
 use super::complex::{Complex, GUARD};
 use super::trouble::Trouble;
 use super::value::{Value, length};
@@ -76,13 +76,14 @@ impl Evaluation<'_> {
     }
 
     fn number(&mut self, q: &BigRational) -> Result<Value, Trouble> {
-        self.budget.spend(arithmetic(length(q)))?;
+        let quotient = length(q) / 64 * (u64::from(self.precision) / 64);
+        self.budget.spend(budget::rounded(self.precision) + quotient)?;
         Ok(Value::rational(q.clone(), self.precision))
     }
 
     fn constant(&mut self, constant: Constant) -> Result<Value, Trouble> {
-        self.budget.spend(elementary(self.precision))?;
         let precision = self.precision;
+        self.budget.spend(if constant == Constant::E { elementary(precision) } else { budget::rounded(precision) })?;
         let pi = || Ball::pi(precision);
         Value::complex(match constant {
             Constant::Pi => Complex::real(pi()),
@@ -97,7 +98,7 @@ impl Evaluation<'_> {
         let mut total = Value::Exact(neutral);
         for part in parts {
             let value = self.value(part)?;
-            self.budget.spend(arithmetic(self.length(&total) + self.length(&value)))?;
+            self.budget.spend(self.arithmetic(&total) + self.arithmetic(&value))?;
             total = combine(&total, &value, self.precision)?;
         }
         Ok(total)
@@ -105,7 +106,7 @@ impl Evaluation<'_> {
 
     fn quotient(&mut self, a: &Expr, b: &Expr) -> Result<Value, Trouble> {
         let (a, b) = (self.value(a)?, self.value(b)?);
-        self.budget.spend(arithmetic(self.length(&a) + self.length(&b)))?;
+        self.budget.spend(self.arithmetic(&a) + self.arithmetic(&b))?;
         a.over(&b, self.precision)
     }
 
@@ -147,24 +148,23 @@ impl Evaluation<'_> {
 
     /// The work that a function of these values may take.
     fn work(&self, function: Function, arguments: &[Value]) -> u64 {
-        let lengths: u64 = arguments.iter().map(|x| self.length(x)).sum();
         match (function, arguments) {
-            (Function::Root, [_, n]) => power::work(n, self.precision),
+            (Function::Root, _) => 8 * elementary(self.precision),
             (Function::Factorial | Function::DoubleFactorial | Function::Binomial, [.., n]) => integers::work(n),
             (function, _) if analytic(function).is_some() => {
                 let real = arguments.iter().all(Value::is_real);
                 elementary(self.precision) * if real { 2 } else { 8 }
             }
             (Function::Log | Function::LogBase, _) => 4 * elementary(self.precision),
-            _ => arithmetic(lengths) * 2,
+            _ => arguments.iter().map(|x| 2 * self.arithmetic(x)).sum(),
         }
     }
 
-    /// Bits that are computed with.
-    fn length(&self, value: &Value) -> u64 {
+    /// The work that a value brings to a sum, a product or a quotient.
+    fn arithmetic(&self, value: &Value) -> u64 {
         match value {
-            Value::Exact(q) => length(q),
-            Value::Enclosed(_) => u64::from(self.precision),
+            Value::Exact(q) => budget::exact(length(q)),
+            Value::Enclosed(_) => budget::rounded(self.precision),
         }
     }
 }

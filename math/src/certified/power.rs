@@ -9,7 +9,7 @@ use num_traits::{One, Signed, ToPrimitive, Zero};
 
 use super::ball::Ball;
 use super::bound::Bound;
-use super::budget::{arithmetic, elementary};
+use super::budget::{elementary, rounded};
 use super::complex::{Complex, GUARD};
 use super::trouble::Trouble;
 use super::value::{EXACT_BITS, Value, length};
@@ -56,21 +56,26 @@ pub(crate) fn logarithm(x: &Value, b: &Value, precision: u32) -> Result<Value, T
     let inner = precision + GUARD;
     let ln = |value: &Value| value.to_complex(inner).ln(inner);
     let quotient = ln(x)?.over(&ln(b)?, precision)?;
-    let Value::Exact(power) = x else { return Value::complex(quotient) };
-    let nearest = quotient.re.plus(&Ball::integer(1).scaled(-1), inner).floor(32).unwrap_or_default();
-    match integer_power(b, &nearest, precision) {
-        Ok(Value::Exact(found)) if found == *power => Ok(Value::integer(nearest, precision)),
-        _ => Value::complex(quotient),
+    // Where x is an integer power of b that power is exact.
+    if let (Value::Exact(x), Value::Exact(b), true) = (x, b, quotient.is_real()) {
+        let nearest = quotient.re.plus(&Ball::integer(1).scaled(-1), inner).floor(u64::BITS.into()).unwrap_or_default();
+        if exact_power(b, &nearest).is_some_and(|power| power == *x) {
+            return Ok(Value::integer(nearest, precision));
+        }
     }
+    Value::complex(quotient)
 }
 
 /// The work of a power with this exponent, or of a root of this degree.
 pub(crate) fn work(exponent: &Value, precision: u32) -> u64 {
-    let multiplications = match exponent {
-        Value::Exact(q) => 2 * q.numer().bits().min(EXPONENT_BITS),
-        Value::Enclosed(_) => 0,
-    };
-    8 * elementary(precision) + multiplications * arithmetic(u64::from(precision))
+    match exponent {
+        Value::Exact(q) => {
+            let multiplications = 2 * q.numer().bits().min(EXPONENT_BITS) + 2;
+            let roots = if q.is_integer() { 0 } else { 8 };
+            multiplications * rounded(precision) + roots * elementary(precision)
+        }
+        Value::Enclosed(_) => 8 * elementary(precision),
+    }
 }
 
 /// A power with a rational exponent, of a base that is not exactly zero.
@@ -149,8 +154,9 @@ fn exact_power(q: &BigRational, n: &BigInt) -> Option<BigRational> {
         return Some(q.clone());
     }
     let n = n.to_i32()?;
-    let bits = length(q).checked_mul(u64::from(n.unsigned_abs()))?;
-    (bits <= EXACT_BITS).then(|| q.pow(n))
+    // A number of b bits is at least 2^(b - 1).
+    let least = (length(q) - 2).checked_mul(u64::from(n.unsigned_abs()))?;
+    (least <= EXACT_BITS).then(|| q.pow(n)).filter(|power| length(power) <= EXACT_BITS)
 }
 
 /// The n-th root, if it is a rational number and not negative.
