@@ -7,6 +7,8 @@ mod expr;
 mod grade;
 #[allow(dead_code)]
 mod limits;
+#[allow(dead_code)]
+mod normal;
 pub mod response;
 
 pub use grade::{Gold, Grade, Step, Verdict};
