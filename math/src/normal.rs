@@ -70,9 +70,9 @@ impl Fraction {
 
 impl Polynomial {
     /// The number r, not zero, with `self = r * other`.
-    pub(crate) fn ratio(&self, other: &Polynomial) -> Option<Fraction> {
+    pub(crate) fn proportional(&self, other: &Polynomial) -> Option<Fraction> {
         let work = &mut Work::new();
-        let (a, b) = self.proportional(other, work).ok()??;
+        let (a, b) = self.ratio(other, work).ok()??;
         Fraction::new(a, b, work).ok()
     }
 }
@@ -80,7 +80,9 @@ impl Polynomial {
 fn form(expr: &Expr, work: &mut Work) -> Result<Fraction, Trouble> {
     work.spend(1)?;
     match expr {
-        Expr::Number(number) if number.value.numer().bits() + number.value.denom().bits() > BITS => Err(Trouble::TooLarge),
+        Expr::Number(number) if number.value.numer().bits() + number.value.denom().bits() > BITS => {
+            Err(Trouble::TooLarge)
+        }
         Expr::Number(number) => Ok(Fraction::rational(number.value.clone())),
         Expr::Constant(name) => constant(*name, work),
         Expr::Symbol(name) => Fraction::atom(Atom::Symbol(name.as_str().into()), Exponent::from_integer(1), work),

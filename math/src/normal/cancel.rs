@@ -22,7 +22,9 @@ pub(super) fn cancelled(above: Polynomial, below: Polynomial, work: &mut Work) -
     let (above, below) = rationalised(above, below, work)?;
     let (shift, below) = without_common(&below, work)?;
     let above = over_monomial(&above, &shift, work)?;
-    let Some(leading) = below.leading_term().map(|(_, leading)| leading.clone()) else { return Err(Trouble::Undefined) };
+    let Some(leading) = below.leading_term().map(|(_, leading)| leading.clone()) else {
+        return Err(Trouble::Undefined);
+    };
     let (above, below) = (above.divided(&leading), below.divided(&leading));
     if below.single_term().is_some() {
         return Fraction::new(above, below, work);

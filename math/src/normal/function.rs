@@ -191,7 +191,7 @@ fn number_of_subsets(n: &BigInt, k: &BigInt, work: &mut Work) -> Result<Fraction
     let mut all = BigInt::one();
     for i in 0..steps {
         all = all * (n - i) / (i + 1);
-        work.spend(1 + work_of(all.bits()) / 4)?;
+        work.spend(1)?;
         if all.bits() > BITS {
             return Err(Trouble::TooLarge);
         }
@@ -239,7 +239,8 @@ fn divisors(function: Function, mut arguments: Vec<Fraction>, work: &mut Work) -
             arguments.dedup();
             return Fraction::opaque(Opaque::Call(function, arguments));
         };
-        work.spend(work_of(all.bits() + value.numer().bits()))?;
+        // Counted as a fraction, which takes the same greatest common divisor to reduce.
+        work.spend(work_of(&BigRational::new_raw(value.numer().clone(), all.clone())))?;
         all = if function == Function::Gcd { all.gcd(value.numer()) } else { all.lcm(value.numer()) };
         if all.bits() > BITS {
             return Err(Trouble::TooLarge);

@@ -91,9 +91,8 @@ impl Polynomial {
     /// The highest exponent of a symbol; `None` where it also stands inside a function, in an exponent, or under a root.
     pub(crate) fn degree(&self, symbol: &str) -> Option<Exponent> {
         let symbol = Atom::Symbol(symbol.into());
-        self.is_free_of_hidden(&symbol).then(|| {
-            self.terms.keys().map(|monomial| monomial.exponent(&symbol)).max().unwrap_or_else(Exponent::zero)
-        })
+        self.is_free_of_hidden(&symbol)
+            .then(|| self.terms.keys().map(|monomial| monomial.exponent(&symbol)).max().unwrap_or_else(Exponent::zero))
     }
 
     /// The a and b, free of the symbol, of a polynomial that is `a * symbol + b`.
@@ -112,8 +111,12 @@ impl Polynomial {
         self.is_free_of_hidden(&symbol).then_some((slope, rest))
     }
 
-    /// The number r with `self = r * other`, as the numerator and the denominator of r.
-    pub(super) fn proportional(&self, other: &Polynomial, work: &mut Work) -> Result<Option<(Polynomial, Polynomial)>, Trouble> {
+    /// Two numbers a and b with `b * self = a * other`, if there are any.
+    pub(super) fn ratio(
+        &self,
+        other: &Polynomial,
+        work: &mut Work,
+    ) -> Result<Option<(Polynomial, Polynomial)>, Trouble> {
         let (Some((own, _)), Some((others, _))) = (self.leading_term(), other.leading_term()) else { return Ok(None) };
         let (own, others) = (own.part(|atom| !atom.is_numeric()), others.part(|atom| !atom.is_numeric()));
         if own != others {
@@ -219,17 +222,17 @@ impl Polynomial {
     }
 
     fn add(&mut self, monomial: Monomial, coefficient: BigRational, work: &mut Work) -> Result<(), Trouble> {
-        let length = bits(&coefficient);
-        if length > BITS {
+        if bits(&coefficient) > BITS {
             return Err(Trouble::TooLarge);
         }
-        work.spend(work_of(length))?;
+        work.spend(work_of(&coefficient))?;
         match self.terms.entry(monomial) {
             Entry::Vacant(entry) => {
                 entry.insert(coefficient);
             }
             Entry::Occupied(mut entry) => {
                 let total = sum(entry.get(), &coefficient);
+                work.spend(work_of(&total))?;
                 if total.is_zero() {
                     entry.remove();
                 } else {
@@ -249,7 +252,7 @@ impl Polynomial {
 
     /// The work of operations on its terms, beyond that on small ones.
     fn weight(&self) -> usize {
-        let weights = self.terms.iter().map(|(m, c)| m.hidden_atoms() / 32 + work_of(bits(c)));
+        let weights = self.terms.iter().map(|(m, c)| m.hidden_atoms() / 32 + work_of(c));
         weights.fold(0, usize::saturating_add)
     }
 

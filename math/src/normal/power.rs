@@ -55,9 +55,7 @@ pub(super) fn rational_power(base: &Fraction, power: Exponent, work: &mut Work) 
     let rest = match rest {
         Rest::Turn(turn) => root_of_unity(bounded(turn * power)?, work)?,
         Rest::Atom(atom, own) => Fraction::atom(atom, bounded(own * power)?, work)?,
-        Rest::Other(other) => {
-            atom_power(&Atom::opaque(Opaque::Power(other, Fraction::integer(1)))?, power, work)?
-        }
+        Rest::Other(other) => atom_power(&Atom::opaque(Opaque::Power(other, Fraction::integer(1)))?, power, work)?,
     };
     all.times(&rest, work)
 }
@@ -145,7 +143,8 @@ fn atom_power(atom: &Atom, power: Exponent, work: &mut Work) -> Result<Fraction,
 /// principal value: for real z with a > 0 neither summand is imaginary and the first is larger; for complex z the first is
 /// positive.
 fn denested(z: &Fraction, work: &mut Work) -> Result<Option<Fraction>, Trouble> {
-    let terms: Vec<_> = z.as_polynomial().filter(|z| z.terms().len() == 2).into_iter().flat_map(Polynomial::terms).collect();
+    let terms: Vec<_> =
+        z.as_polynomial().filter(|z| z.terms().len() == 2).into_iter().flat_map(Polynomial::terms).collect();
     let &[(one, a), (root, b)] = terms.as_slice() else { return Ok(None) };
     let square_roots = root.factors().iter().all(|(atom, e)| matches!(atom, Atom::Root(_)) && *e.denom() == 2);
     if !one.is_one() || !square_roots {
@@ -169,7 +168,12 @@ fn denested(z: &Fraction, work: &mut Work) -> Result<Option<Fraction>, Trouble> 
 }
 
 /// `base ^ (coefficient * unit)` for a unit that is no number.
-fn symbolic_power(base: &Fraction, unit: &Fraction, coefficient: Exponent, work: &mut Work) -> Result<Fraction, Trouble> {
+fn symbolic_power(
+    base: &Fraction,
+    unit: &Fraction,
+    coefficient: Exponent,
+    work: &mut Work,
+) -> Result<Fraction, Trouble> {
     let Split { rational: number, positive, rest } = Split::of(base, work)?;
     let mut all = Fraction::integer(1);
     for (prime, own) in primes(&number, work)? {
@@ -182,7 +186,11 @@ fn symbolic_power(base: &Fraction, unit: &Fraction, coefficient: Exponent, work:
             (Atom::E, _) => exponential(unit, exponent, work)?,
             (_, Some(Opaque::Power(inner, outer))) => {
                 let product = outer.times(unit, work)?.scaled(&rational(exponent), work)?;
-                if outer.is_one() { opaque_power(inner.clone(), unit, exponent, work)? } else { power(inner, &product, work)? }
+                if outer.is_one() {
+                    opaque_power(inner.clone(), unit, exponent, work)?
+                } else {
+                    power(inner, &product, work)?
+                }
             }
             _ => opaque_power(Fraction::atom(atom, Exponent::one(), work)?, unit, exponent, work)?,
         };

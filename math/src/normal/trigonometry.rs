@@ -155,7 +155,9 @@ fn surd((a, n): (i64, i64), work: &mut Work) -> Result<Fraction, Trouble> {
 /// arcsin or arctan, of which -f(x) = f(-x).
 fn odd_inverse(function: Function, x: &Fraction, work: &mut Work) -> Result<Fraction, Trouble> {
     if x.is_numeric() {
-        for (n, d) in [(0, 1), (1, 2), (1, 3), (1, 4), (1, 6), (1, 12), (5, 12), (1, 5), (2, 5), (1, 10), (3, 10), (1, 8), (3, 8)] {
+        for (n, d) in
+            [(0, 1), (1, 2), (1, 3), (1, 4), (1, 6), (1, 12), (5, 12), (1, 5), (2, 5), (1, 10), (3, 10), (1, 8), (3, 8)]
+        {
             let angle = Exponent::new(n, d);
             let (sine, cosine) = (cosine_of_turn(Exponent::new(1, 2) - angle, work)?, cosine_of_turn(angle, work)?);
             let value = match function {
