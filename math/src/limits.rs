@@ -15,3 +15,11 @@ pub const TERMS: usize = 500;
 pub const PRODUCTS: usize = 50_000;
 /// Highest precision of a certified number, in bits.
 pub const PRECISION: u32 = 4_096;
+/// Largest numerator or denominator of an exponent in a normal form.
+pub const EXPONENT: i64 = 1 << 31;
+/// Most atoms in the arguments of one function of a normal form, at all depths.
+pub const ATOMS: usize = 5_000;
+/// Longest integer that is split into primes, in bits.
+pub const FACTORED_BITS: u64 = 1_024;
+/// Primes below this are found by division; so a factor below its square that is left over is prime.
+pub const TRIAL: i64 = 10_000;

@@ -1,0 +1,9 @@
+//! What is equal, what is not, and what is too large.
+
+mod build;
+mod different;
+mod equal;
+mod hostile;
+mod laws;
+mod parts;
+mod speed;
