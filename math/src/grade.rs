@@ -84,7 +84,7 @@ impl Gold {
     /// The verdict on the answer that a response ends in.
     pub fn grade_response(&self, response: &str, rule: Rule) -> Grade {
         match find(response, rule) {
-            Ok(found) => self.grade(found.text),
+            Ok(found) => self.grade(&found.text),
             Err(missing) => Grade {
                 verdict: Verdict::Unparsable,
                 step: Step::Finding,
