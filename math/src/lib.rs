@@ -3,6 +3,8 @@
 #![warn(missing_docs)]
 
 #[allow(dead_code)]
+mod characters;
+#[allow(dead_code)]
 mod expr;
 mod grade;
 #[allow(dead_code)]

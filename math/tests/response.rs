@@ -287,10 +287,10 @@ fn reasons_are_said_in_words() {
 }
 
 /// Each input makes one of the searches try its work again and again. At this length a search that is not linear would take
-/// hours.
+/// minutes.
 #[test]
 fn hostile_responses_take_linear_time() {
-    const COUNT: usize = 100_000;
+    const COUNT: usize = 30_000;
     let parts = [
         "{",
         "}",
