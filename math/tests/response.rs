@@ -363,9 +363,8 @@ fn hostile_responses_take_linear_time() {
     ];
     for part in parts {
         let text = part.repeat(COUNT);
-        for text in
-            [text.clone(), text.clone() + "\\boxed{1}", text.clone() + &" ".repeat(COUNT), " ".repeat(COUNT) + &text]
-        {
+        let space = " ".repeat(COUNT);
+        for text in [format!("{space}{text}{space}"), text + "\\boxed{1}"] {
             for rule in RULES {
                 let _ = find(&text, rule);
             }

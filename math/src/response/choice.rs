@@ -12,12 +12,12 @@ pub(super) fn answer(text: &str) -> Result<Found<'_>, Missing> {
     if let Some(found) = boxes::answer(text)?
         && let Some(letter) = named(found.text, Case::Any)?
     {
-        return Ok(Found { text: letter.into(), by: Place::Box });
+        return Ok(Found { text: letter.into(), by: found.by });
     }
     if let Last::Answer(found) = phrases::last(text, &Formulas::of(text))
         && let Some(letter) = named(found.text, Case::Upper)?
     {
-        return Ok(Found { text: letter.into(), by: Place::Phrase });
+        return Ok(Found { text: letter.into(), by: found.by });
     }
     let letter = standing_alone(text).ok_or(Missing::NoAnswer)?;
     Ok(Found { text: letter.into(), by: Place::Letter })
@@ -44,7 +44,7 @@ fn named(answer: Cow<'_, str>, case: Case) -> Result<Option<&str>, Missing> {
     }
     let after = after.trim_start_matches(|c| is_space(c) || ")]}.$".contains(c));
     let (joining, rest) = first_word(after);
-    let next = after.strip_prefix([',', ';', '/', '&']).or(is_one_of(joining, &["and", "or"]).then_some(rest));
+    let next = after.strip_prefix([',', ';', '/', '&']).or(is_one_of(joining, "and or").then_some(rest));
     match next.map(|next| first_letters(next).0) {
         Some(next) if next.len() == 1 && next.chars().all(|c| is_choice(c, case)) => Err(Missing::NoAnswer),
         _ => Ok(Some(word)),
@@ -53,14 +53,11 @@ fn named(answer: Cow<'_, str>, case: Case) -> Result<Option<&str>, Missing> {
 
 /// The first word of an answer after brackets, font commands and words such as "option", and what follows it.
 fn first_letters(mut answer: &str) -> (&str, &str) {
-    const SKIPPED: [&str; 13] = [
-        "the", "option", "choice", "answer", "letter", "text", "textbf", "textrm", "mathrm", "mathbf", "bf", "left",
-        "and",
-    ];
+    const SKIPPED: &str = "the option choice answer letter text textbf textrm mathrm mathbf bf left and";
     loop {
         answer = answer.trim_start_matches(|c| is_space(c) || "([{$\\".contains(c));
         let (word, after) = first_word(answer);
-        if !is_one_of(word, &SKIPPED) {
+        if !is_one_of(word, SKIPPED) {
             return (word, after);
         }
         answer = after;

@@ -6,12 +6,9 @@ use super::formulas::Formulas;
 use super::words::{first_word, is_emphasis, is_one_of, trimmed};
 
 /// Words that start another clause, which is no part of an answer: "7, because".
-const CLAUSES: [&str; 10] = ["because", "since", "as", "which", "so", "but", "not", "then", "when", "hence"];
+const CLAUSES: &str = "because since as which so but not then when hence";
 /// Words that make a sentence of its own, which names nothing.
-const SENTENCES: [&str; 16] = [
-    "is", "are", "was", "were", "has", "have", "had", "we", "let", "this", "that", "there", "can", "must", "will",
-    "get",
-];
+const SENTENCES: &str = "is are was were has have had we let this that there can must will get";
 
 /// What stands at `at`: the formula, with those joined to it, or the text up to the end of the sentence or of the clause.
 /// `None` where that is empty, has more than `most_words` words, or is a sentence of its own.
@@ -44,11 +41,11 @@ fn name_end(text: &str, at: usize, formulas: &Formulas, most_words: usize) -> Op
             continue;
         }
         let (word, after) = first_word(rest);
-        if here > at && is_one_of(word, &CLAUSES) {
+        if here > at && is_one_of(word, CLAUSES) {
             break;
         }
         words += usize::from(word.chars().nth(1).is_some());
-        if words > most_words || is_one_of(word, &SENTENCES) {
+        if words > most_words || is_one_of(word, SENTENCES) {
             return None;
         }
         rest = if word.is_empty() { after_sign(rest) } else { after };

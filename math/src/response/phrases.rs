@@ -47,95 +47,22 @@ const MOST_WORDS: usize = 5;
 /// Most words between the noun and the link.
 const MOST_BETWEEN: usize = 10;
 /// What the words between can start with: "the answer to the problem is".
-const BETWEEN: [&str; 18] = [
-    "to",
-    "of",
-    "for",
-    "in",
-    "as",
-    "should",
-    "must",
-    "would",
-    "will",
-    "can",
-    "turns",
-    "comes",
-    "therefore",
-    "thus",
-    "then",
-    "here",
-    "choice",
-    "option",
-];
+const BETWEEN: &str = "to of for in as should must would will can turns comes therefore thus then here choice option";
 /// Verbs that link.
-const LINKS: [&str; 6] = ["is", "are", "was", "were", "be", "equals"];
+const LINKS: &str = "is are was were be equals";
 /// What may stand between the link and the answer.
-const FILLERS: [&str; 36] = [
-    "probably",
-    "likely",
-    "simply",
-    "just",
-    "thus",
-    "therefore",
-    "then",
-    "hence",
-    "indeed",
-    "clearly",
-    "now",
-    "also",
-    "still",
-    "again",
-    "actually",
-    "really",
-    "exactly",
-    "approximately",
-    "about",
-    "roughly",
-    "given",
-    "found",
-    "written",
-    "expressed",
-    "as",
-    "follows",
-    "below",
-    "by",
-    "to",
-    "be",
-    "equal",
-    "option",
-    "choice",
-    "letter",
-    "and",
-    "so",
-];
+const FILLERS: &str = "probably likely simply just thus therefore then hence indeed clearly now also still again actually really \
+    exactly approximately about roughly given found written expressed as follows below by to be equal option \
+    choice letter and so";
 /// What is said of an answer instead of naming it: "the answer is correct".
-const JUDGEMENTS: [&str; 19] = [
-    "correct",
-    "incorrect",
-    "right",
-    "wrong",
-    "clear",
-    "unclear",
-    "obvious",
-    "valid",
-    "invalid",
-    "consistent",
-    "reasonable",
-    "verified",
-    "confirmed",
-    "known",
-    "unknown",
-    "ambiguous",
-    "same",
-    "in",
-    "required",
-];
+const JUDGEMENTS: &str = "correct incorrect right wrong clear unclear obvious valid invalid consistent reasonable verified confirmed \
+    known unknown ambiguous same in required";
 /// What makes a phrase a condition: "if the answer is 7".
-const CONDITIONS: [&str; 7] = ["if", "whether", "unless", "suppose", "assume", "assuming", "until"];
+const CONDITIONS: &str = "if whether unless suppose assume assuming until";
 /// What may stand between a condition and its noun.
-const ARTICLES: [&str; 6] = ["the", "final", "an", "our", "my", "correct"];
+const ARTICLES: &str = "the final an our my correct";
 /// The other words of a heading over an answer.
-const HEADINGS: [&str; 6] = ["the", "final", "my", "short", "correct", "numerical"];
+const HEADINGS: &str = "the final my short correct numerical";
 
 /// How a noun is linked to what follows.
 enum Link<'a> {
@@ -160,7 +87,7 @@ fn after_noun(text: &str, at: usize) -> Option<&str> {
     let rest = rest.strip_prefix("(s)").or(rest.strip_prefix(['s', 'S'])).unwrap_or(rest);
     let in_word = |c: char| c.is_alphabetic() || "'’".contains(c);
     let whole = !before.ends_with(in_word) && !rest.starts_with(in_word);
-    let judged = || is_one_of(last_word(before).1, &["correct", "right", "best"]);
+    let judged = || is_one_of(last_word(before).1, "correct right best");
     (whole && (noun == "answer" || judged())).then_some(rest)
 }
 
@@ -181,10 +108,10 @@ fn link<'a>(before: &str, mut rest: &'a str) -> Link<'a> {
         if denies(word) {
             return Link::Denial(after);
         }
-        if is_one_of(word, &LINKS) {
+        if is_one_of(word, LINKS) {
             return linked(after);
         }
-        if word.is_empty() || count == 0 && !is_one_of(word, &BETWEEN) {
+        if word.is_empty() || count == 0 && !is_one_of(word, BETWEEN) {
             return Link::None;
         }
         rest = after;
@@ -202,10 +129,10 @@ fn linked(mut rest: &str) -> Link<'_> {
         if denies(word) {
             return Link::Denial(after);
         }
-        if start.is_empty() || is_one_of(word, &JUDGEMENTS) {
+        if start.is_empty() || is_one_of(word, JUDGEMENTS) {
             return Link::None;
         }
-        if !is_one_of(word, &FILLERS) {
+        if !is_one_of(word, FILLERS) {
             return Link::To(start);
         }
         rest = after;
@@ -213,17 +140,17 @@ fn linked(mut rest: &str) -> Link<'_> {
 }
 
 fn denies(word: &str) -> bool {
-    is_one_of(word, &["not", "never", "neither", "cannot"]) || word.ends_with("n't") || word.ends_with("n’t")
+    is_one_of(word, "not never neither cannot") || word.ends_with("n't") || word.ends_with("n’t")
 }
 
 /// Whether `before` makes what follows a condition.
 fn is_condition(mut before: &str) -> bool {
     for _ in 0..3 {
         let (rest, word) = last_word(before);
-        if is_one_of(word, &CONDITIONS) {
+        if is_one_of(word, CONDITIONS) {
             return true;
         }
-        if !is_one_of(word, &ARTICLES) {
+        if !is_one_of(word, ARTICLES) {
             return false;
         }
         before = rest;
@@ -236,5 +163,5 @@ fn ends_heading(before: &str, rest: &str) -> bool {
     let line_ends = rest.trim_start_matches(|c: char| c != '\n' && (is_space(c) || c == '#')).starts_with('\n');
     let line = || before.rsplit('\n').next().unwrap_or_default();
     let words = || line().split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-    line_ends && words().all(|word| is_one_of(word, &HEADINGS))
+    line_ends && words().all(|word| is_one_of(word, HEADINGS))
 }

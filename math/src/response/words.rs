@@ -60,9 +60,9 @@ pub(super) fn last_word(text: &str) -> (&str, &str) {
     text.split_at_checked(text.len() - length).unwrap_or((text, ""))
 }
 
-/// Whether `word` is one of `list`, in any case.
-pub(super) fn is_one_of(word: &str, list: &[&str]) -> bool {
-    list.iter().any(|other| word.eq_ignore_ascii_case(other))
+/// Whether `word` is one of the words of `list`, in any case.
+pub(super) fn is_one_of(word: &str, list: &str) -> bool {
+    list.split(' ').any(|other| word.eq_ignore_ascii_case(other))
 }
 
 /// Without emphasis and punctuation around it, and without a closing parenthesis that nothing opens.
