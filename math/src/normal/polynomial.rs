@@ -112,7 +112,7 @@ impl Polynomial {
     }
 
     /// Two numbers a and b with `b * self = a * other`, if there are any.
-    pub(super) fn ratio(
+    pub(crate) fn ratio(
         &self,
         other: &Polynomial,
         work: &mut Work,
