@@ -90,9 +90,15 @@ pub(crate) fn compare(gold: &Value, answer: &Value, work: &mut Work) -> Finding 
         return too_much;
     }
     match (gold, answer) {
-        (Value::Choice(a, content), Value::Choice(b, other)) => choices(*a, content.as_deref(), *b, other.as_deref(), work),
-        (Value::Choice(letter, content), other) => choice(*letter, content.as_deref(), other, |a, b| compare(a, b, work)),
-        (other, Value::Choice(letter, content)) => choice(*letter, content.as_deref(), other, |a, b| compare(b, a, work)),
+        (Value::Choice(a, content), Value::Choice(b, other)) => {
+            choices(*a, content.as_deref(), *b, other.as_deref(), work)
+        }
+        (Value::Choice(letter, content), other) => {
+            choice(*letter, content.as_deref(), other, |a, b| compare(a, b, work))
+        }
+        (other, Value::Choice(letter, content)) => {
+            choice(*letter, content.as_deref(), other, |a, b| compare(b, a, work))
+        }
         (Value::Text(gold), _) => text::compare(gold, answer),
         (_, Value::Text(words)) => text::unexpected(gold, words),
         (Value::Relation(a), Value::Relation(b)) => {
@@ -135,10 +141,15 @@ fn regions(gold: &Value, answer: &Value, work: &mut Work) -> Finding {
 fn is_set(value: &Value) -> bool {
     match value {
         Value::Set(_) | Value::Combined(..) | Value::Builder(..) | Value::Relation(_) => true,
-        Value::Tuple(tuple) => tuple.items.len() == 2 && tuple.items.iter().any(|item| match item {
-            Value::Scalar(scalar) => scalar.expr.any(&mut |part| matches!(part, Expr::Symbol(_) | Expr::Constant(Constant::Infinity))),
-            _ => false,
-        }),
+        Value::Tuple(tuple) => {
+            tuple.items.len() == 2
+                && tuple.items.iter().any(|item| match item {
+                    Value::Scalar(scalar) => scalar
+                        .expr
+                        .any(&mut |part| matches!(part, Expr::Symbol(_) | Expr::Constant(Constant::Infinity))),
+                    _ => false,
+                })
+        }
         Value::Scalar(scalar) => matches!(scalar.expr, Expr::Symbol(_)),
         _ => false,
     }
@@ -160,7 +171,12 @@ fn choices(a: char, content: Option<&Value>, b: char, other: Option<&Value>, wor
 }
 
 /// A choice beside something that is none: its letter, or what stands behind it.
-fn choice(letter: char, content: Option<&Value>, other: &Value, compare: impl FnOnce(&Value, &Value) -> Finding) -> Finding {
+fn choice(
+    letter: char,
+    content: Option<&Value>,
+    other: &Value,
+    compare: impl FnOnce(&Value, &Value) -> Finding,
+) -> Finding {
     let same = match other {
         Value::Scalar(scalar) => matches!(&scalar.expr, Expr::Symbol(name) if name.as_str() == letter.to_string()),
         Value::Text(text) => text.trim_matches(['(', ')', '.']).eq_ignore_ascii_case(&letter.to_string()),

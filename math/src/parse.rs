@@ -19,7 +19,7 @@ use std::fmt;
 use crate::expr::Expr;
 use crate::limits::{DEPTH, NODES};
 use crate::token::{Lexeme, Token};
-use crate::value::{Combination, Relation, Scalar, Side, Sign, Tuple, Value};
+use crate::value::{Combination, Relation, Scalar, Side, Sign, Value};
 
 /// Why an answer was not understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -426,13 +426,6 @@ impl Side {
             }
             other => Side::Value(other),
         }
-    }
-}
-
-impl Tuple {
-    /// In round brackets.
-    pub fn round(items: Vec<Value>) -> Tuple {
-        Tuple { open: '(', items, close: ')' }
     }
 }
 

@@ -52,7 +52,8 @@ pub(crate) fn read(text: &str) -> Reading {
         Err(problem) => (time(grouped).or_else(|| words(grouped)).ok_or(problem), false),
     };
     let two_ways = grouped.iter().any(|lexeme| matches!(lexeme.token, Token::Number(literal) if literal.commas));
-    let other = if two_ways { parse(bare(&tokens(&text, Commas::Separate))).ok().map(|parse| parse.value) } else { None };
+    let other =
+        if two_ways { parse(bare(&tokens(&text, Commas::Separate))).ok().map(|parse| parse.value) } else { None };
     Reading { value, other, ambiguous }
 }
 
@@ -102,6 +103,7 @@ fn words(tokens: &[Lexeme<'_>]) -> Option<Value> {
             _ => return None,
         }
     }
-    let plain: Vec<String> = words.iter().map(|word| word.trim_matches(['.', ',', ';', '(', ')', '"']).to_owned()).collect();
+    let plain: Vec<String> =
+        words.iter().map(|word| word.trim_matches(['.', ',', ';', '(', ')', '"']).to_owned()).collect();
     (!plain.is_empty()).then(|| Value::Text(plain.join(" ")))
 }

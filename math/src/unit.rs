@@ -9,28 +9,33 @@ use crate::token::number::power_of_ten;
 
 /// Number of base dimensions: length, mass, time, current, amount, money.
 const BASES: usize = 6;
-const NONE: [i8; BASES] = [0; BASES];
-const LENGTH: [i8; BASES] = [1, 0, 0, 0, 0, 0];
-const VOLUME: [i8; BASES] = [3, 0, 0, 0, 0, 0];
-const MASS: [i8; BASES] = [0, 1, 0, 0, 0, 0];
-const TIME: [i8; BASES] = [0, 0, 1, 0, 0, 0];
-const CURRENT: [i8; BASES] = [0, 0, 0, 1, 0, 0];
-const AMOUNT: [i8; BASES] = [0, 0, 0, 0, 1, 0];
-const MONEY: [i8; BASES] = [0, 0, 0, 0, 0, 1];
-const SPEED: [i8; BASES] = [1, 0, -1, 0, 0, 0];
-const FREQUENCY: [i8; BASES] = [0, 0, -1, 0, 0, 0];
-const FORCE: [i8; BASES] = [1, 1, -2, 0, 0, 0];
-const PRESSURE: [i8; BASES] = [-1, 1, -2, 0, 0, 0];
-const ENERGY: [i8; BASES] = [2, 1, -2, 0, 0, 0];
-const POWER: [i8; BASES] = [2, 1, -3, 0, 0, 0];
-const CHARGE: [i8; BASES] = [0, 0, 1, 1, 0, 0];
-const VOLTAGE: [i8; BASES] = [2, 1, -3, -1, 0, 0];
+const NONE: Dimension = [0; BASES];
+const LENGTH: Dimension = [1, 0, 0, 0, 0, 0];
+const VOLUME: Dimension = [3, 0, 0, 0, 0, 0];
+const MASS: Dimension = [0, 1, 0, 0, 0, 0];
+const TIME: Dimension = [0, 0, 1, 0, 0, 0];
+const CURRENT: Dimension = [0, 0, 0, 1, 0, 0];
+const AMOUNT: Dimension = [0, 0, 0, 0, 1, 0];
+const MONEY: Dimension = [0, 0, 0, 0, 0, 1];
+const SPEED: Dimension = [1, 0, -1, 0, 0, 0];
+const FREQUENCY: Dimension = [0, 0, -1, 0, 0, 0];
+const FORCE: Dimension = [1, 1, -2, 0, 0, 0];
+const PRESSURE: Dimension = [-1, 1, -2, 0, 0, 0];
+const ENERGY: Dimension = [2, 1, -2, 0, 0, 0];
+const POWER: Dimension = [2, 1, -3, 0, 0, 0];
+const CHARGE: Dimension = [0, 0, 1, 1, 0, 0];
+const VOLTAGE: Dimension = [2, 1, -3, -1, 0, 0];
+
+/// Powers of the base units.
+type Dimension = [i8; BASES];
+/// Names; size as numerator, denominator and power of ten; dimension.
+type Entry = (&'static [&'static str], i64, i64, i32, Dimension);
 
 /// A unit of measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Unit {
     /// One with a dimension: how many base units it has, and the powers of these.
-    Measure { name: String, scale: BigRational, dimension: [i8; BASES] },
+    Measure { name: String, scale: BigRational, dimension: Dimension },
     /// Percent.
     Percent,
     /// Degrees of an angle.
@@ -42,7 +47,7 @@ pub(crate) enum Unit {
 /// Names, their size as numerator, denominator and power of ten, and their dimension. The base units are metre, kilogram,
 /// second, ampere, mole and dollar.
 #[rustfmt::skip]
-const UNITS: &[(&[&str], i64, i64, i32, [i8; BASES])] = &[
+const UNITS: &[Entry] = &[
     (&["m", "meter", "meters", "metre", "metres"], 1, 1, 0, LENGTH),
     (&["km", "kilometer", "kilometers", "kilometre", "kilometres"], 1, 1, 3, LENGTH),
     (&["cm", "centimeter", "centimeters", "centimetre", "centimetres"], 1, 1, -2, LENGTH),
@@ -92,8 +97,36 @@ const CUBIC: [&str; 2] = ["cubic", "cu"];
 
 /// Words that no answer counts. A text with one of them is not a unit.
 const NOT_COUNTED: [&str; 30] = [
-    "a", "about", "all", "an", "and", "any", "approximately", "are", "around", "at", "be", "but", "does", "each", "false",
-    "if", "is", "it", "least", "less", "more", "most", "none", "not", "or", "than", "the", "true", "where", "when",
+    "a",
+    "about",
+    "all",
+    "an",
+    "and",
+    "any",
+    "approximately",
+    "are",
+    "around",
+    "at",
+    "be",
+    "but",
+    "does",
+    "each",
+    "false",
+    "if",
+    "is",
+    "it",
+    "least",
+    "less",
+    "more",
+    "most",
+    "none",
+    "not",
+    "or",
+    "than",
+    "the",
+    "true",
+    "where",
+    "when",
 ];
 
 impl Unit {
@@ -114,7 +147,7 @@ impl Unit {
                     let size = BigRational::new(BigInt::from(*n), BigInt::from(*d)) * power_of_ten(*ten);
                     let name = if factor * power == 1 { (*one).into() } else { format!("{one}^{}", factor * power) };
                     let unit = Unit::Measure { name, scale: size, dimension: *dimension };
-                    return Some(unit.to_the(factor * power));
+                    return Some(unit.raised(factor * power));
                 }
             }
             [one, "per" | "/", other] => return Unit::named(one, 1)?.over(&Unit::named(other, 1)?),
@@ -146,7 +179,7 @@ impl Unit {
     }
 
     fn with(self, other: &Unit, power: i8) -> Option<Unit> {
-        match (self, other.clone().to_the(power)) {
+        match (self, other.clone().raised(power)) {
             (Unit::Measure { name, scale, dimension }, Unit::Measure { name: b, scale: t, dimension: e }) => {
                 let dimension = std::array::from_fn(|i| dimension[i].saturating_add(e[i]));
                 let sign = if power < 0 { '/' } else { ' ' };
@@ -157,7 +190,7 @@ impl Unit {
         }
     }
 
-    fn to_the(self, power: i8) -> Unit {
+    fn raised(self, power: i8) -> Unit {
         match self {
             Unit::Measure { name, scale, dimension } if power != 1 => Unit::Measure {
                 name: if name.contains('^') { name } else { format!("{name}^{power}") },
@@ -178,9 +211,7 @@ impl Unit {
         match self {
             Unit::Percent => Expr::Quotient(Box::new(expr), Box::new(Expr::integer(100))),
             Unit::Degree => Expr::Product(vec![expr, Expr::Constant(Constant::Degree)]),
-            Unit::Measure { scale, .. } if !scale.is_one() => {
-                Expr::Product(vec![expr, Expr::rational(scale.clone())])
-            }
+            Unit::Measure { scale, .. } if !scale.is_one() => Expr::Product(vec![expr, Expr::rational(scale.clone())]),
             _ => expr,
         }
     }

@@ -140,7 +140,9 @@ fn is_interval(tuple: &Tuple) -> bool {
         Value::Scalar(scalar) => scalar.expr.any(&mut |part| *part == Expr::Constant(Constant::Infinity)),
         _ => false,
     };
-    (tuple.open, tuple.close) == ('(', ']') || (tuple.open, tuple.close) == ('[', ')') || tuple.items.iter().any(infinite)
+    (tuple.open, tuple.close) == ('(', ']')
+        || (tuple.open, tuple.close) == ('[', ')')
+        || tuple.items.iter().any(infinite)
 }
 
 /// A tuple beside a matrix of one column or row.

@@ -154,23 +154,13 @@ fn certified(gold: &Expr, answer: &Expr, work: &mut Work) -> Finding {
 /// A logarithm without a base means what makes the expressions equal only if every base does.
 fn in_all_bases(gold: &Expr, answer: &Expr, symbols: &BTreeSet<&str>, points: Points, work: &mut Work) -> At {
     let open = |expr: &Expr| expr.any(&mut |part| matches!(part, Expr::Call(Function::Log, _)));
-    let bases: &[Base] = if open(gold) || open(answer) { &[Base::Ten, Base::E] } else { &[Base::Ten] };
-    let found: Vec<At> = bases.iter().map(|base| at_points(gold, answer, symbols, points, *base, work)).collect();
-    match found[..] {
-        [one] => one,
-        [a, b] if a == b => a,
-        _ => At::Nothing,
-    }
+    let others: &[Base] = if open(gold) || open(answer) { &[Base::E, Base::Two] } else { &[] };
+    let first = at_points(gold, answer, symbols, points, Base::Ten, work);
+    let same = others.iter().all(|base| at_points(gold, answer, symbols, points, *base, work) == first);
+    if same { first } else { At::Nothing }
 }
 
-fn at_points(
-    gold: &Expr,
-    answer: &Expr,
-    symbols: &BTreeSet<&str>,
-    points: Points,
-    base: Base,
-    work: &mut Work,
-) -> At {
+fn at_points(gold: &Expr, answer: &Expr, symbols: &BTreeSet<&str>, points: Points, base: Base, work: &mut Work) -> At {
     let (most, wanted) = if symbols.is_empty() { (1, 1) } else { (POINTS, EQUAL_POINTS) };
     let mut equal = 0;
     for index in 0..most {

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use crate::compare::Finding;
 use crate::compare::expression::{Work, order};
 use crate::compare::relation::value_of;
-use crate::compare::Finding;
 use crate::expr::{Constant, Expr};
 use crate::grade::Step;
 use crate::normal::normal;
@@ -47,13 +47,15 @@ pub(super) fn of(value: &Value, work: &mut Work) -> Option<Region> {
             _ => None,
         },
         Value::Combined(how, parts) => combined(*how, parts, work),
-        Value::Builder(variable, conditions) => conditions.iter().try_fold(all(), |region, condition| match condition {
-            Value::Relation(relation) if of_variable(relation, variable) => {
-                let other = solutions(relation, work)?;
-                intersection(&region, &other, work)
-            }
-            _ => None,
-        }),
+        Value::Builder(variable, conditions) => {
+            conditions.iter().try_fold(all(), |region, condition| match condition {
+                Value::Relation(relation) if of_variable(relation, variable) => {
+                    let other = solutions(relation, work)?;
+                    intersection(&region, &other, work)
+                }
+                _ => None,
+            })
+        }
         Value::Relation(relation) => solutions(relation, work),
         _ => None,
     }
@@ -66,7 +68,9 @@ pub(super) fn compare(gold: &Region, answer: &Region, work: &mut Work) -> Findin
         return Finding::Different(Step::Kind, "another set of numbers".into());
     }
     for (a, b) in gold.iter().zip(answer) {
-        let (Some(low), Some(high)) = (ends(&a.low, &b.low, work), ends(&a.high, &b.high, work)) else { return unknown() };
+        let (Some(low), Some(high)) = (ends(&a.low, &b.low, work), ends(&a.high, &b.high, work)) else {
+            return unknown();
+        };
         if low != Ordering::Equal || high != Ordering::Equal {
             return Finding::Different(Step::Certified, "other ends of intervals".into());
         }

@@ -106,7 +106,8 @@ fn equations(gold: &Relation, answer: &Relation, work: &mut Work) -> Finding {
     }
     let ([a, _], [b, _]) = (&gold.sides[..], &answer.sides[..]) else { return same };
     let (Some(left), Some(right)) = (named_values(gold), named_values(answer)) else { return same };
-    let found = left.iter().zip(&right).fold(Finding::Equal(Step::Text), |found, (a, b)| found.and(|| values(a, b, work)));
+    let found =
+        left.iter().zip(&right).fold(Finding::Equal(Step::Text), |found, (a, b)| found.and(|| values(a, b, work)));
     match (a, b) {
         (Side::Name(a, _), Side::Name(b, _)) if names_one(a, b) || names_one(b, a) => found,
         _ => found.doubted("the same value for another name"),
@@ -124,7 +125,7 @@ fn multiples(gold: &Relation, answer: &Relation, work: &mut Work) -> Finding {
     let unknown = || Finding::Unknown(Step::NormalForm, "equations that are not multiples of each other".into());
     let (Some(a), Some(b)) = (difference(gold), difference(answer)) else { return unknown() };
     let (Ok(p), Ok(q)) = (normal(&a), normal(&b)) else { return unknown() };
-    if p.numerator().ratio(q.numerator()).is_some() {
+    if p.numerator().proportional(q.numerator()).is_some() {
         return Finding::Equal(Step::NormalForm);
     }
     if solves_only_one(&a, &b) || solves_only_one(&b, &a) {
@@ -151,7 +152,9 @@ fn solves_only_one(a: &Expr, b: &Expr) -> bool {
     let mut symbols = BTreeSet::new();
     a.symbols(&mut symbols);
     b.symbols(&mut symbols);
-    let Some(unknown) = symbols.iter().find(|symbol| form.numerator().linear_in(symbol).is_some()) else { return false };
+    let Some(unknown) = symbols.iter().find(|symbol| form.numerator().linear_in(symbol).is_some()) else {
+        return false;
+    };
     let mut budget = Budget::COMPARISON;
     let others = symbols.iter().enumerate().map(|(i, symbol)| {
         ((*symbol).to_owned(), BigRational::new((7 * i as i64 + 11).into(), (3 * i as i64 + 5).into()))

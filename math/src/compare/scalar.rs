@@ -6,8 +6,8 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
-use crate::compare::expression::{Work, equal, order};
 use crate::compare::Finding;
+use crate::compare::expression::{Work, equal, order};
 use crate::expr::{Expr, Number};
 use crate::grade::Step;
 use crate::normal::normal;
@@ -168,7 +168,8 @@ fn within(decimal: &Number, answer: &Expr, work: &mut Work) -> bool {
     let half = power_of_ten(place) / BigRational::from_integer(2.into());
     let low = Expr::rational(&decimal.value - &half);
     let high = Expr::rational(&decimal.value + &half);
-    let at_most = |a: &Expr, b: &Expr, work: &mut Work| matches!(order(a, b, work), Some(Ordering::Less | Ordering::Equal));
+    let at_most =
+        |a: &Expr, b: &Expr, work: &mut Work| matches!(order(a, b, work), Some(Ordering::Less | Ordering::Equal));
     at_most(&low, answer, work) && at_most(answer, &high, work)
 }
 
@@ -187,8 +188,12 @@ fn letter(gold: &Scalar, answer: &Scalar, work: &mut Work) -> Finding {
     };
     let why = "a letter behind the number may be a unit or a variable";
     match (stripped(&gold.expr), stripped(&answer.expr)) {
-        (Some(value), None) if answer.expr.number().is_some_and(|n| !n.is_zero()) => values(&value, &answer.expr, work).doubted(why),
-        (None, Some(value)) if gold.expr.number().is_some_and(|n| !n.is_zero()) => values(&gold.expr, &value, work).doubted(why),
+        (Some(value), None) if answer.expr.number().is_some_and(|n| !n.is_zero()) => {
+            values(&value, &answer.expr, work).doubted(why)
+        }
+        (None, Some(value)) if gold.expr.number().is_some_and(|n| !n.is_zero()) => {
+            values(&gold.expr, &value, work).doubted(why)
+        }
         _ => different(),
     }
 }

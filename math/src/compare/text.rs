@@ -18,7 +18,8 @@ pub(super) fn compare(gold: &str, answer: &Value) -> Finding {
         return Finding::Equal(Step::Text);
     }
     // A time has digits, and words of one letter say as little as symbols.
-    let exact = |words: &[&str]| words.len() == 1 || words.iter().any(|word| word.contains(|c: char| c.is_ascii_digit()));
+    let exact =
+        |words: &[&str]| words.len() == 1 || words.iter().any(|word| word.contains(|c: char| c.is_ascii_digit()));
     if exact(&gold) && exact(&answer) {
         return Finding::Different(Step::Text, "other words".into());
     }

@@ -112,7 +112,7 @@ impl Polynomial {
     }
 
     /// Two numbers a and b with `b * self = a * other`, if there are any.
-    pub(crate) fn ratio(
+    pub(super) fn ratio(
         &self,
         other: &Polynomial,
         work: &mut Work,

@@ -35,10 +35,15 @@ impl<'a> Parser<'_, 'a> {
             Some(Token::Letter(_) | Token::Symbol('(' | '{' | '√')) => true,
             Some(Token::Symbol('|')) => self.bars == 0,
             Some(Token::Symbol('[')) => self.is_grouping(),
-            Some(Token::Number(_)) => !matches!(self.previous(), Some(Token::Number(_))) && self.at > 0 && self.after_close(),
+            Some(Token::Number(_)) => {
+                !matches!(self.previous(), Some(Token::Number(_))) && self.at > 0 && self.after_close()
+            }
             Some(Token::Command(name)) => {
                 name == "frac"
-                    || matches!(name, "pi" | "Pi" | "infty" | "lfloor" | "lceil" | "partial" | "mathrm" | "boxed" | "fbox" | "nabla")
+                    || matches!(
+                        name,
+                        "pi" | "Pi" | "infty" | "lfloor" | "lceil" | "partial" | "mathrm" | "boxed" | "fbox" | "nabla"
+                    )
                     || GREEK.contains(&name)
                     || ACCENTS.contains(&name)
                     || super::function::is_function(name)
@@ -260,18 +265,21 @@ impl<'a> Parser<'_, 'a> {
     fn in_base(&mut self, literal: &Literal<'_>) -> Parsed<Value> {
         self.at += 1;
         let base = self.script()?;
-        let base = base.number().filter(|base| base.is_integer()).and_then(|base| u32::try_from(base.to_integer()).ok());
-        let base = base.filter(|base| (2..=36).contains(base) && literal.is_integer()).ok_or_else(|| self.unexpected())?;
+        let base =
+            base.number().filter(|base| base.is_integer()).and_then(|base| u32::try_from(base.to_integer()).ok());
+        let base =
+            base.filter(|base| (2..=36).contains(base) && literal.is_integer()).ok_or_else(|| self.unexpected())?;
         let digits = literal.digits();
         let value = BigInt::from_str_radix(&digits, base).map_err(|_| self.unexpected())?;
         Ok(Value::Scalar(Scalar { expr: Expr::integer(value), unit: None, base: Some((digits, base)) }))
     }
 
     fn letter_atom(&mut self, letter: char) -> Parsed<Value> {
-        if letter == 'C' && self.is('_') {
-            if let Some(binomial) = self.chosen() {
-                return Ok(binomial);
-            }
+        if letter == 'C'
+            && self.is('_')
+            && let Some(binomial) = self.chosen()
+        {
+            return Ok(binomial);
         }
         if let Some(value) = self.value_at_number(letter) {
             return Ok(value);
@@ -368,8 +376,27 @@ impl<'a> Parser<'_, 'a> {
 /// Numbers that are written out.
 fn number_word(word: &str) -> Option<u32> {
     const NUMBERS: [&str; 21] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-        "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "twenty",
     ];
     NUMBERS.iter().position(|number| number.eq_ignore_ascii_case(word)).map(|n| n as u32)
 }

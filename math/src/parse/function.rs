@@ -63,7 +63,9 @@ impl Parser<'_, '_> {
                 Expr::Call(Function::LogBase, arguments)
             }
             (_, Some(_)) => return Err(self.unexpected()),
-            (function, None) if inverse => Expr::Call(inverse_of(function).ok_or_else(|| self.unexpected())?, arguments),
+            (function, None) if inverse => {
+                Expr::Call(inverse_of(function).ok_or_else(|| self.unexpected())?, arguments)
+            }
             (function, None) => Expr::Call(function, arguments),
         };
         Ok(match power {

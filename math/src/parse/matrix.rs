@@ -33,7 +33,9 @@ impl Parser<'_, '_> {
             self.node()?;
             let cell = self.deeper(Self::sum)?;
             let cell = self.scalar(cell)?;
-            rows.last_mut().map(|row| row.push(cell));
+            if let Some(row) = rows.last_mut() {
+                row.push(cell);
+            }
             if !self.take('&') && !self.is_command("\\") && !self.is_command("end") {
                 return Err(self.unexpected());
             }

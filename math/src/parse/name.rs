@@ -1,6 +1,5 @@
 //! What stands left of an equals sign and names its value: `x`, `f(x)`, `\angle ABC`, `Area`.
 
-use crate::expr::Expr;
 use crate::parse::Parser;
 use crate::token::{Lexeme, Token};
 use crate::value::Side;
@@ -40,16 +39,6 @@ impl Parser<'_, '_> {
     }
 }
 
-impl Side {
-    /// The expression of a name that is one.
-    pub(crate) fn symbol(&self) -> Option<&Expr> {
-        match self {
-            Side::Name(_, Some(expr)) => Some(expr),
-            _ => None,
-        }
-    }
-}
-
 fn is_sign(token: Token<'_>) -> bool {
     matches!(token, Token::Symbol('=') | Token::Command("in" | "approx"))
 }
@@ -65,9 +54,8 @@ fn is_application(name: &[Lexeme<'_>]) -> bool {
     };
     let closed = arguments.last().is_some_and(|lexeme| lexeme.token == Token::Symbol(')'));
     let inside = arguments.get(1..arguments.len().saturating_sub(1)).unwrap_or_default();
-    let simple = |lexeme: &Lexeme<'_>| {
-        is_letter(lexeme.token) || matches!(lexeme.token, Token::Number(_) | Token::Symbol(','))
-    };
+    let simple =
+        |lexeme: &Lexeme<'_>| is_letter(lexeme.token) || matches!(lexeme.token, Token::Number(_) | Token::Symbol(','));
     let adjacent = inside.windows(2).any(|pair| pair.iter().all(|l| !matches!(l.token, Token::Symbol(','))));
     function && closed && !inside.is_empty() && inside.iter().all(simple) && !adjacent
 }
@@ -86,8 +74,7 @@ fn is_words(name: &[Lexeme<'_>]) -> bool {
     let word = |lexeme: &Lexeme<'_>| matches!(lexeme.token, Token::Word(_) | Token::Text(_));
     let letter = |lexeme: &Lexeme<'_>| matches!(lexeme.token, Token::Letter(_));
     let capital = |lexeme: &Lexeme<'_>| matches!(lexeme.token, Token::Letter(c) if c.is_uppercase());
-    (name.iter().any(word) && name.iter().all(|l| word(l) || letter(l)))
-        || (name.len() > 1 && name.iter().all(capital))
+    (name.iter().any(word) && name.iter().all(|l| word(l) || letter(l))) || (name.len() > 1 && name.iter().all(capital))
 }
 
 fn is_figure(name: &[Lexeme<'_>]) -> bool {

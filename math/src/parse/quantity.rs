@@ -31,7 +31,11 @@ impl Parser<'_, '_> {
         match self.deeper(Self::product)? {
             Value::Scalar(Scalar { expr, unit, base: None }) => {
                 let same = unit.as_ref().is_none_or(|unit| unit.agrees(&currency));
-                if same { Ok(Value::Scalar(Scalar { expr, unit: Some(currency), base: None })) } else { Err(self.unexpected()) }
+                if same {
+                    Ok(Value::Scalar(Scalar { expr, unit: Some(currency), base: None }))
+                } else {
+                    Err(self.unexpected())
+                }
             }
             _ => Err(self.unexpected()),
         }
@@ -41,9 +45,8 @@ impl Parser<'_, '_> {
     fn temperature(&mut self) -> Option<Unit> {
         let scale = match self.peek()? {
             Token::Letter(c @ ('C' | 'F')) => c.to_string(),
-            Token::Text(text @ ("C" | "F" | "Celsius" | "Fahrenheit")) | Token::Word(text @ ("Celsius" | "Fahrenheit")) => {
-                text.chars().take(1).collect()
-            }
+            Token::Text(text @ ("C" | "F" | "Celsius" | "Fahrenheit"))
+            | Token::Word(text @ ("Celsius" | "Fahrenheit")) => text.chars().take(1).collect(),
             _ => return None,
         };
         self.at += 1;
@@ -58,7 +61,8 @@ impl Parser<'_, '_> {
             let quotient = self.take('/');
             let _ = quotient || self.take('*');
             let next = self.one_unit();
-            let joined = next.and_then(|next| if quotient { unit.clone().over(&next) } else { unit.clone().times_unit(&next) });
+            let joined =
+                next.and_then(|next| if quotient { unit.clone().over(&next) } else { unit.clone().times_unit(&next) });
             match joined {
                 Some(joined) => unit = joined,
                 None => {

@@ -6,14 +6,14 @@ use crate::unit::Unit;
 
 /// Constants and Greek letters that are written out in plain text.
 const NAMES: [&str; 24] = [
-    "pi", "alpha", "beta", "gamma", "delta", "theta", "lambda", "mu", "sigma", "omega", "rho", "tau", "phi", "psi", "eta",
-    "infty", "infinity", "inf", "oo", "Pi", "Gamma", "Delta", "Omega", "epsilon",
+    "pi", "alpha", "beta", "gamma", "delta", "theta", "lambda", "mu", "sigma", "omega", "rho", "tau", "phi", "psi",
+    "eta", "infty", "infinity", "inf", "oo", "Pi", "Gamma", "Delta", "Omega", "epsilon",
 ];
 
 /// Short words of English that are no products of variables.
 const ENGLISH: [&str; 26] = [
-    "no", "yes", "all", "odd", "any", "one", "two", "six", "ten", "and", "or", "is", "it", "the", "to", "if", "of", "on",
-    "at", "by", "red", "Yes", "No", "for", "not", "are",
+    "no", "yes", "all", "odd", "any", "one", "two", "six", "ten", "and", "or", "is", "it", "the", "to", "if", "of",
+    "on", "at", "by", "red", "Yes", "No", "for", "not", "are",
 ];
 
 /// Modules of Python whose functions some answers name.
@@ -31,7 +31,9 @@ pub(super) fn split<'a>(tokens: &[Lexeme<'a>]) -> Vec<Lexeme<'a>> {
             found.push(Lexeme { token: Token::Number(first), ..*lexeme });
             // `\frac12` has both its arguments in one number.
             match rest.split().filter(|_| !digits.contains(&(i + 1))) {
-                Some((second, rest)) => found.extend([second, rest].map(|l| Lexeme { token: Token::Number(l), ..*lexeme })),
+                Some((second, rest)) => {
+                    found.extend([second, rest].map(|l| Lexeme { token: Token::Number(l), ..*lexeme }))
+                }
                 None => found.push(Lexeme { token: Token::Number(rest), spaced: false }),
             }
             continue;
