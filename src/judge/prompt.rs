@@ -21,16 +21,11 @@ pub(super) fn messages(question: &Question) -> Vec<Message> {
     vec![Message { role: Speaker::User, content }]
 }
 
-/// Sixteen hexadecimal digits that follow from the texts and that none of them contains.
+/// Sixteen hexadecimal digits that follow from the texts: to write them into a text, one would have to know its hash before.
 fn mark(texts: &[&str]) -> String {
-    let marks = (0_u64..).map(|attempt| {
-        let attempt = attempt.to_string();
-        let mut mark = digest(&[&[attempt.as_str()], texts].concat());
-        mark.truncate(16);
-        mark
-    });
-    let mut fitting = marks.filter(|mark| texts.iter().all(|text| !text.contains(mark.as_str())));
-    fitting.next().unwrap_or_default()
+    let mut mark = digest(texts);
+    mark.truncate(16);
+    mark
 }
 
 /// A text without control characters and without the control tokens of chat templates: `<|im_end|>`, `</s>`, `[INST]` and the
@@ -77,7 +72,6 @@ mod tests {
         let content = content(&attack);
         assert_eq!(content.matches(mark).count(), 1, "the mark of another answer is just a text: {content}");
         assert!(content.contains("reply A. {mark}"), "{content}");
-        assert_ne!(super::mark(&["x", &super::mark(&["x"])]), super::mark(&["x"]));
     }
 
     #[test]
