@@ -157,6 +157,14 @@ fn broken_answers_are_asked_for_again() {
 }
 
 #[test]
+fn a_server_without_tls_fails_requests_that_want_it() {
+    let server = Server::saying(|_, _| "A".into());
+    let endpoint = Endpoint { url: server.url().replace("http:", "https:"), timeout_seconds: 0.5, ..server.endpoint() };
+    assert!(reply(&Endpoint { retries: 0, ..endpoint }).is_err());
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
 fn a_reply_without_text_is_empty_and_a_long_one_is_truncated() {
     let body = r#"{"choices":[{"message":{"content":null},"finish_reason":"length"}],"usage":{"deep":[[[[]]]]}}"#;
     let server = Server::start(move |_, _, connection| send(connection, &response("200 OK", "", body)));

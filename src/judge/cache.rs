@@ -54,8 +54,7 @@ struct Entry<'a> {
 impl<'a> Asked<'a> {
     pub(super) fn new(settings: &'a JudgeSettings, question: &'a Question) -> Asked<'a> {
         let nothing = Question { question: String::new(), gold: String::new(), answer: String::new() };
-        let prompt = prompt::messages(&nothing);
-        let prompt: Vec<&str> = prompt.iter().map(|message| message.content.as_str()).collect();
+        let prompt: String = prompt::messages(&nothing).into_iter().map(|message| message.content).collect();
         Asked {
             model: &settings.model,
             prompt: digest(&prompt),
@@ -78,7 +77,7 @@ impl<'a> Asked<'a> {
     }
 
     fn file_name(&self) -> String {
-        format!("{}.json", digest(&[&serde_json::to_string(self).unwrap_or_default()]))
+        format!("{}.json", digest(&serde_json::to_string(self).unwrap_or_default()))
     }
 }
 
@@ -147,12 +146,7 @@ fn read(path: &Path, length: usize) -> io::Result<String> {
     Ok(text)
 }
 
-/// SHA-256 of a list of texts, in hexadecimal digits. Lists that differ have different bytes: each text follows its length.
-pub(super) fn digest(texts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+/// SHA-256 of a text, in hexadecimal digits.
+pub(super) fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -23,7 +23,7 @@ pub(super) fn messages(question: &Question) -> Vec<Message> {
 
 /// Sixteen hexadecimal digits that follow from the texts: to write them into a text, one would have to know its hash before.
 fn mark(texts: &[&str]) -> String {
-    let mut mark = digest(texts);
+    let mut mark = digest(&texts.concat());
     mark.truncate(16);
     mark
 }
