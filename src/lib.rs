@@ -6,6 +6,8 @@
 //! that an algorithm reads, an [`update`] takes a batch to gradients, and a [`record`] keeps what happened. [`evaluate`] gives
 //! the pass rate. A [`Catalogue`] is what a configuration file can name, a user's own algorithms and environments among it.
 //!
+//! Where a model judges answers, a [`judge`] asks it through a [`chat`] endpoint.
+//!
 //! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`models`]; so is [`rand`], whose generators
 //! an environment takes.
 
@@ -33,6 +35,9 @@ pub mod evaluate;
 mod folder;
 pub mod record;
 mod table;
+
+pub mod chat;
+pub mod judge;
 
 pub mod claims;
 pub mod lab;
