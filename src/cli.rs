@@ -1,5 +1,7 @@
 //! The command line: its words, and what each calls.
 
+mod grade;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,6 +60,8 @@ enum Command {
     Compare(Compare),
     /// Run one experiment from a file
     Train(Train),
+    /// Grade answers to mathematical questions: is each equal to its gold answer?
+    Grade(grade::Grade),
     /// List algorithms and environments
     List,
     /// Print an algorithm's formula, settings, columns, roles and coupling
@@ -150,6 +154,7 @@ impl Cli {
         match self.command.unwrap_or(Command::Compare(Compare::default())) {
             Command::Compare(compare) => compare.run(catalogue),
             Command::Train(train) => train.run(catalogue),
+            Command::Grade(grade) => grade.run().map(|()| String::new()),
             Command::List => Ok(show::list(catalogue)),
             Command::Show(show) => show.run(catalogue),
             Command::Claims(claims) => claims.run(),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::rows::Place;
+
 /// An experiment could not be read, built or run.
 ///
 /// `Debug` prints the same message as `Display`, so that `fn main() -> oreal::Result<()>` ends with a sentence.
@@ -22,6 +24,14 @@ pub enum Error {
         /// Which file or folder.
         path: PathBuf,
         /// What the system said.
+        problem: String,
+    },
+    /// A row of a file cannot be used; see [`crate::rows`].
+    #[error("{place}: {problem}")]
+    Row {
+        /// File and line or row, which are counted from 1.
+        place: String,
+        /// What is wrong with it, with the field where it is one.
         problem: String,
     },
     /// A model could not be built or run.
@@ -91,6 +101,10 @@ impl Error {
 
     pub(crate) fn file(path: &Path, problem: impl ToString) -> Error {
         Error::File { path: path.to_owned(), problem: problem.to_string() }
+    }
+
+    pub(crate) fn row(place: &Place, problem: impl ToString) -> Error {
+        Error::Row { place: place.to_string(), problem: problem.to_string() }
     }
 
     pub(crate) fn model(role: &str) -> impl Fn(oreal_models::Error) -> Error + '_ {

@@ -31,6 +31,9 @@ pub mod roles;
 pub mod rollout;
 pub mod update;
 
+pub mod rows;
+mod rule;
+
 pub mod evaluate;
 mod folder;
 pub mod record;

@@ -1,6 +1,7 @@
 //! What the command line shows while it works, and how wide it may be.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 #[cfg(test)]
@@ -17,11 +18,16 @@ pub fn width() -> usize {
 
 /// To standard output; a reader that has gone away is no error.
 pub fn print(text: &str) -> Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::file(Path::new("standard output"), problem))
-        }
-        _ => Ok(()),
+    print_part(text).map(drop)
+}
+
+/// A part of a longer output. Breaks where the reader has gone away, so that nothing more need be printed.
+pub fn print_part(text: &str) -> Result<ControlFlow<()>> {
+    let mut output = io::stdout();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(problem) => Err(Error::file(Path::new("standard output"), problem)),
     }
 }
 

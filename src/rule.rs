@@ -1,0 +1,31 @@
+//! Rules for the answer in a response, by the names that settings and options say.
+
+use clap::ValueEnum;
+use oreal_math::Rule;
+use serde::{Deserialize, Serialize};
+
+/// Where a response has its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleName {
+    /// The last box; else what follows the usual phrases; else the last formula or number
+    #[default]
+    Any,
+    /// The last box only
+    Boxed,
+    /// What follows the last `####`, as in GSM8K
+    Hashes,
+    /// A letter of a multiple choice
+    Choice,
+}
+
+impl From<RuleName> for Rule {
+    fn from(name: RuleName) -> Rule {
+        match name {
+            RuleName::Any => Rule::Any,
+            RuleName::Boxed => Rule::Boxed,
+            RuleName::Hashes => Rule::Hashes,
+            RuleName::Choice => Rule::Choice,
+        }
+    }
+}
