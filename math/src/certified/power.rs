@@ -46,7 +46,6 @@ pub(crate) fn root(x: &Value, n: &Value, precision: u32) -> Result<Value, Troubl
             let bound = power_of_bound(z.most(), &inverse.to_complex(precision))?;
             Value::complex(Complex::real(Ball::around_zero(bound)))
         }
-        (Err(Trouble::Undecided), z) if z.re.sign() != Some(Ordering::Greater) => Err(Trouble::Undecided),
         _ => power(x, &inverse, precision),
     }
 }
