@@ -154,7 +154,7 @@ fn exact_power(q: &BigRational, n: &BigInt) -> Option<BigRational> {
     }
     let n = n.to_i32()?;
     // A number of b bits is at least 2^(b - 1).
-    let least = (length(q) - 2).checked_mul(u64::from(n.unsigned_abs()))?;
+    let least = length(q).saturating_sub(2).checked_mul(u64::from(n.unsigned_abs()))?;
     (least <= EXACT_BITS).then(|| q.pow(n)).filter(|power| length(power) <= EXACT_BITS)
 }
 
