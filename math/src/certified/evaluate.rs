@@ -153,7 +153,7 @@ impl Evaluation<'_> {
             (Function::Factorial | Function::DoubleFactorial | Function::Binomial, [.., n]) => integers::work(n),
             (function, _) if analytic(function).is_some() => {
                 let real = arguments.iter().all(Value::is_real);
-                elementary(self.precision) * if real { 2 } else { 8 }
+                elementary(self.precision) * if real { 3 } else { 10 }
             }
             (Function::Log | Function::LogBase, _) => 4 * elementary(self.precision),
             _ => arguments.iter().map(|x| 2 * self.arithmetic(x)).sum(),

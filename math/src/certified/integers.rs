@@ -60,7 +60,7 @@ pub(crate) fn lcm(values: &[Value]) -> Result<BigInt, Trouble> {
 /// The work of a factorial of a number, or of a binomial coefficient with that number below.
 pub(crate) fn work(n: &Value) -> u64 {
     let factors = n.to_integer().ok().and_then(|n| n.to_u64()).unwrap_or(0).min(FACTORS);
-    100 + factors * (50 + factors / 5)
+    100 + factors * (100 + factors / 2)
 }
 
 /// The value as an integer that is not negative.

@@ -46,7 +46,6 @@ pub(crate) fn root(x: &Value, n: &Value, precision: u32) -> Result<Value, Troubl
             let bound = power_of_bound(z.most(), &inverse.to_complex(precision))?;
             Value::complex(Complex::real(Ball::around_zero(bound)))
         }
-        (Err(Trouble::Undecided), z) if z.re.sign() != Some(Ordering::Greater) => Err(Trouble::Undecided),
         _ => power(x, &inverse, precision),
     }
 }
@@ -155,7 +154,7 @@ fn exact_power(q: &BigRational, n: &BigInt) -> Option<BigRational> {
     }
     let n = n.to_i32()?;
     // A number of b bits is at least 2^(b - 1).
-    let least = (length(q) - 2).checked_mul(u64::from(n.unsigned_abs()))?;
+    let least = length(q).saturating_sub(2).checked_mul(u64::from(n.unsigned_abs()))?;
     (least <= EXACT_BITS).then(|| q.pow(n)).filter(|power| length(power) <= EXACT_BITS)
 }
 

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::super::ball::Ball;
 use super::super::bound::{Bound, leading};
+use super::super::constants::{ln_2, pi};
+use super::super::fixed::{Approximate, arctangent, circular, exponential, logarithm};
 use super::*;
 
 type Function = fn(&Ball, u32) -> Result<Ball, Trouble>;
@@ -46,7 +48,34 @@ fn meet(a: &Ball, b: &Ball) -> bool {
     a.minus(b, 4_096).sign().is_none_or(Ordering::is_eq)
 }
 
+#[test]
+fn a_bound_sees_the_last_bit() {
+    let n = (BigInt::from(1) << 100) + 1;
+    assert!(bound_number(Bound::of(&n, 0)) >= n.into());
+}
+
 proptest! {
+    #[test]
+    fn fixed_point_functions_keep_their_error(numerator in 0..1_u64 << 40, scale in 64..400_u32) {
+        let finer = 100;
+        let x = |scale: u32| (BigInt::from(numerator) << scale) >> 40_u32;
+        let m = |scale: u32| (x(scale) + (BigInt::from(1) << scale)) >> 1_u32;
+        let functions: [(&str, &dyn Fn(u32) -> Approximate); 7] = [
+            ("exp", &|scale| exponential(&x(scale), scale)),
+            ("cos", &|scale| circular(&x(scale), scale)[0].clone()),
+            ("sin", &|scale| circular(&x(scale), scale)[1].clone()),
+            ("ln", &|scale| logarithm(&m(scale), scale)),
+            ("arctan", &|scale| arctangent(&x(scale), scale)),
+            ("pi", &|scale| Approximate { value: pi(scale), error: 2 }),
+            ("ln 2", &|scale| Approximate { value: ln_2(scale), error: 2 }),
+        ];
+        for (name, function) in functions {
+            let (coarse, fine) = (function(scale), function(scale + finer));
+            let error = (coarse.value << finer) - fine.value;
+            prop_assert!(error.magnitude() <= (BigInt::from(coarse.error) << finer).magnitude(), "{name}");
+        }
+    }
+
     #[test]
     fn arithmetic_holds_exact_results((a, x) in ball(), (b, y) in ball(), precision in 2..300_u32) {
         prop_assert!(holds(&a, &x));

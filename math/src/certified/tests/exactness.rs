@@ -2,6 +2,9 @@
 
 use std::cmp::Ordering;
 
+use super::super::ball::Ball;
+use super::super::bound::Bound;
+use super::super::complex::Complex;
 use super::*;
 use crate::certified::Base;
 use crate::expr::Function::*;
@@ -159,6 +162,16 @@ fn signs_of_real_values() {
     assert_eq!(at(64, &int(0)).unwrap().sign(), Ok(Ordering::Equal));
     assert_eq!(at(64, &hidden_zero()).unwrap().sign(), Err(Trouble::Undecided));
     assert_eq!(at(64, &I).unwrap().sign(), Err(Trouble::Undefined));
+}
+
+#[test]
+fn an_argument_is_as_accurate_as_its_larger_part() {
+    let large = Ball::integer(1);
+    let small = Ball::integer(1).scaled(-100).widened(Bound::new(1, -101));
+    for z in [Complex { re: large.clone(), im: small.clone() }, Complex { re: small, im: large }] {
+        let angle = z.argument(128).unwrap();
+        assert!(angle.radius().top().is_some_and(|top| top < -90), "{angle:?}");
+    }
 }
 
 #[test]

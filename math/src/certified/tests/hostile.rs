@@ -17,6 +17,8 @@ fn what_is_too_large() {
         tower(4, 9),
         power(rational(1, 3), tower(3, 9).negated()).negated(),
         power(PI, huge(400)),
+        power(int(2), power(int(2), int(500))),
+        product([power(E, power(int(2), int(39))), power(E, power(int(2), int(39)))]),
         power(sum([int(1), I]), huge(30)),
         call(Sin, [huge(100_000)]),
         call(Sin, [power(int(2), int(5_000))]),
@@ -44,9 +46,22 @@ fn large_numbers_compare() {
 
 #[test]
 fn work_is_counted() {
-    let mut budget = Budget::new(1_000_000);
-    let terms = Expr::Sum(vec![call(Arcsin, [rational(1, 3)]); 4_000]);
-    assert_eq!(evaluate(&terms, &Point::default(), 4_096, &mut budget).unwrap_err(), Trouble::TooLarge);
-    assert_eq!(evaluate(&int(1), &Point::default(), 64, &mut budget).unwrap_err(), Trouble::TooLarge);
-    assert!(at(128, &terms).is_ok());
+    let spent = |expr: &Expr, budget: &mut Budget| evaluate(expr, &Point::default(), 4_096, budget).map(|_| ());
+    let one = call(Arcsin, [rational(1, 3)]);
+    let mut budget = Budget::new(5_000_000);
+    assert_eq!(spent(&one, &mut budget), Ok(()));
+    assert_eq!(spent(&Expr::Sum(vec![one.clone(); 10]), &mut budget), Err(Trouble::TooLarge));
+    assert_eq!(spent(&int(1), &mut budget), Err(Trouble::TooLarge));
+    // These cost much more than the numbers in them.
+    for dear in
+        [one, power(int(2), PI), call(Root, [int(2), int(3)]), call(Log, [PI]), call(Factorial, [int(4_000)]), E]
+    {
+        let mut budget = Budget::new(300_000);
+        assert_eq!(spent(&dear, &mut budget), Err(Trouble::TooLarge), "{dear:?}");
+    }
+    for cheap in [sum([int(1), int(2)]), product([PI]), quotient(PI, int(3)), int(7)] {
+        let mut budget = Budget::new(40_000_000);
+        assert_eq!(spent(&Expr::Sum(vec![cheap.clone(); 4_000]), &mut budget), Err(Trouble::TooLarge), "{cheap:?}");
+    }
+    assert!(at(128, &Expr::Sum(vec![call(Arcsin, [rational(1, 3)]); 4_000])).is_ok());
 }
