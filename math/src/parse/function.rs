@@ -1,7 +1,8 @@
 //! Functions and their arguments.
 
 use crate::expr::{Constant, Expr, Function};
-use crate::parse::{Parsed, Parser, single};
+use crate::parse::arithmetic::product_of;
+use crate::parse::{Parsed, Parser};
 use crate::token::Token;
 use crate::value::Value;
 
@@ -132,7 +133,7 @@ impl Parser<'_, '_> {
             let value = self.deeper(Self::power)?;
             factors.push(self.scalar(value)?);
         }
-        if factors.is_empty() { Err(self.unexpected()) } else { Ok(vec![single(factors)]) }
+        if factors.is_empty() { Err(self.unexpected()) } else { Ok(vec![product_of(factors)]) }
     }
 
     fn starts_function(&self) -> bool {
