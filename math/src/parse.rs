@@ -55,7 +55,8 @@ pub(crate) fn parse(tokens: &[Lexeme<'_>]) -> Parsed<Parse> {
     if tokens.is_empty() {
         return Err(Unreadable::Empty);
     }
-    let mut parser = Parser { tokens: &tokens, at: 0, depth: 0, nodes: 0, bars: 0, sign: None, ambiguous: false };
+    let mut parser =
+        Parser { tokens: &tokens, at: 0, depth: 0, nodes: 0, bar: Bar::Opens, sign: None, ambiguous: false };
     let value = match parser.choice()? {
         Some(choice) => choice,
         None => parser.list()?,
@@ -89,11 +90,19 @@ struct Parser<'t, 'a> {
     at: usize,
     depth: usize,
     nodes: usize,
-    /// Open `|`: in them another one closes.
-    bars: usize,
+    bar: Bar,
     /// How the `±` of the current item are read; `None` where none occurred yet.
     sign: Option<Choose>,
     ambiguous: bool,
+}
+
+/// What `|` does behind an expression.
+#[derive(Clone, Copy, PartialEq)]
+enum Bar {
+    /// It opens another factor.
+    Opens,
+    /// It closes an absolute value, or stands before the conditions of a set.
+    Closes,
 }
 
 /// How `±` is read.
@@ -166,6 +175,26 @@ impl<'a> Parser<'_, 'a> {
         let result = read(self);
         self.depth -= 1;
         result
+    }
+
+    /// Reads a part in which `|` does this.
+    fn with_bar<T>(&mut self, bar: Bar, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        let outer = std::mem::replace(&mut self.bar, bar);
+        let result = read(self);
+        self.bar = outer;
+        result
+    }
+
+    /// Values with commas between them.
+    fn values(&mut self) -> Parsed<Vec<Value>> {
+        self.with_bar(Bar::Opens, |parser| {
+            let mut items = vec![parser.relation()?];
+            while parser.take(',') || parser.take(';') {
+                parser.node()?;
+                items.push(parser.relation()?);
+            }
+            Ok(items)
+        })
     }
 
     /// Items with commas or words between them.

@@ -44,15 +44,20 @@ impl Parser<'_, '_> {
             return Ok(Value::Scalar(Scalar { expr, ..first }));
         }
         let first = self.in_sum(first)?;
+        let mut unit = None;
         let mut terms = vec![if negative { first.negated() } else { first }];
         while self.is_sum_sign() {
             self.node()?;
             let (negative, _) = self.leading_signs();
-            let Value::Scalar(next) = self.product()? else { return Err(self.unexpected()) };
+            let Value::Scalar(mut next) = self.product()? else { return Err(self.unexpected()) };
+            // `2 + \pi cm`: the unit of all.
+            if !self.is_sum_sign() && next.unit.as_ref().is_some_and(|unit| !unit.is_number()) {
+                unit = next.unit.take();
+            }
             let next = self.in_sum(next)?;
             terms.push(if negative { next.negated() } else { next });
         }
-        Ok(Value::plain(Expr::Sum(terms)))
+        Ok(Value::Scalar(Scalar { expr: Expr::Sum(terms), unit, base: None }))
     }
 
     /// `A - B` of sets.

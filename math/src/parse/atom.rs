@@ -3,7 +3,7 @@
 use crate::expr::{Constant, Expr, Function};
 use crate::parse::number::number_word;
 use crate::parse::symbol::{ACCENTS, GREEK};
-use crate::parse::{Parsed, Parser, Unreadable};
+use crate::parse::{Bar, Parsed, Parser, Unreadable};
 use crate::token::Token;
 use crate::value::Value;
 
@@ -15,7 +15,7 @@ impl<'a> Parser<'_, 'a> {
     pub(super) fn starts_factor(&self) -> bool {
         match self.peek() {
             Some(Token::Letter(_) | Token::Symbol('(' | '{' | '√')) => true,
-            Some(Token::Symbol('|')) => self.bars == 0,
+            Some(Token::Symbol('|')) => self.bar == Bar::Opens,
             Some(Token::Symbol('[')) => self.is_grouping(),
             Some(Token::Number(_)) => {
                 !matches!(self.previous(), Some(Token::Number(_))) && self.at > 0 && self.after_close()

@@ -1,20 +1,14 @@
 //! What stands in brackets: tuples, intervals, sets, absolute values, groups.
 
 use crate::expr::{Expr, Function};
-use crate::parse::{Parsed, Parser, Unreadable, flat};
+use crate::parse::{Bar, Parsed, Parser, Unreadable, flat};
 use crate::token::Token;
 use crate::value::{Relation, Side, Sign, Tuple, Value};
 
 impl Parser<'_, '_> {
     /// What follows `(` or `[`: one value in brackets is the value, several are a tuple.
     pub(super) fn bracket(&mut self, open: char) -> Parsed<Value> {
-        let bars = std::mem::take(&mut self.bars);
-        let mut items = vec![self.relation()?];
-        while self.take(',') || self.take(';') {
-            self.node()?;
-            items.push(self.relation()?);
-        }
-        self.bars = bars;
+        let mut items = self.values()?;
         let close = match self.peek() {
             Some(Token::Symbol(close @ (')' | ']'))) => close,
             Some(Token::Command("rangle")) => '>',
@@ -30,13 +24,7 @@ impl Parser<'_, '_> {
 
     /// What follows `{`: a group that is only written in braces, or a set in plain text.
     pub(super) fn group(&mut self) -> Parsed<Value> {
-        let bars = std::mem::take(&mut self.bars);
-        let mut items = vec![self.relation()?];
-        while self.take(',') || self.take(';') {
-            self.node()?;
-            items.push(self.relation()?);
-        }
-        self.bars = bars;
+        let mut items = self.values()?;
         self.expect('}')?;
         match (items.pop(), items.is_empty()) {
             (Some(one), true) => Ok(one),
@@ -49,10 +37,7 @@ impl Parser<'_, '_> {
         if self.take_command("}") {
             return Ok(Value::Set(Vec::new()));
         }
-        self.bars += 1;
-        let first = self.item();
-        self.bars -= 1;
-        let first = first?;
+        let first = self.with_bar(Bar::Closes, Self::item)?;
         if self.take('|') || self.take(':') || self.take_command("mid") {
             return self.builder(first);
         }
@@ -96,10 +81,8 @@ impl Parser<'_, '_> {
 
     /// What follows `|`: an absolute value.
     pub(super) fn absolute(&mut self) -> Parsed<Value> {
-        self.bars += 1;
-        let inside = self.sum();
-        self.bars -= 1;
-        let inside = self.scalar(inside?)?;
+        let inside = self.with_bar(Bar::Closes, Self::sum)?;
+        let inside = self.scalar(inside)?;
         self.expect('|')?;
         Ok(Value::plain(Expr::Call(Function::Abs, vec![inside])))
     }
