@@ -45,7 +45,7 @@ impl Complex {
     /// Without an imaginary part that is a rounding error; `None` where it may be one, or the number may be zero.
     fn clean(self) -> Option<Complex> {
         let part = self.1.abs() / self.size();
-        match self.size() > 1e-6 && (part < 1e-13 || part > 1e-7) {
+        match self.size() > 1e-6 && !(1e-13..=1e-7).contains(&part) {
             true => Some(Complex(self.0, if part < 1e-13 { 0.0 } else { self.1 })),
             false => None,
         }
