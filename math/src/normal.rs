@@ -66,10 +66,16 @@ impl Fraction {
         let denominators = self.denominator().is_some() || other.denominator().is_some();
         denominators && self.clone().minus(other.clone(), &mut Work::new()).is_ok_and(|difference| difference.is_zero())
     }
+
+    /// A polynomial without negative exponents that is zero where the fraction is: the side of an equation whose other side
+    /// is 0, apart from points where the fraction has no value.
+    pub(crate) fn cleared(&self) -> Result<Polynomial, Trouble> {
+        cancel::cleared(self.numerator(), &mut Work::new())
+    }
 }
 
 impl Polynomial {
-    /// The number r, not zero, with `self = r * other`.
+    /// The number r, with `self = r * other`, neither being the sum of nothing. Its sign is [`Fraction::sign`].
     pub(crate) fn proportional(&self, other: &Polynomial) -> Option<Fraction> {
         let work = &mut Work::new();
         let (a, b) = self.ratio(other, work).ok()??;

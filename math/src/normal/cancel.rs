@@ -42,6 +42,12 @@ pub(super) fn cancelled(above: Polynomial, below: Polynomial, work: &mut Work) -
     Ok(Fraction::of_parts(above, below))
 }
 
+/// Multiplied by the atoms that have negative exponents, until none has.
+pub(super) fn cleared(polynomial: &Polynomial, work: &mut Work) -> Result<Polynomial, Trouble> {
+    let negative = common(polynomial).part(|_, exponent| exponent < Exponent::zero());
+    over_monomial(polynomial, &negative, work)
+}
+
 /// With a denominator that is a number of rationals and square roots multiplied by conjugates until no root is left:
 /// (a + b r)(a - b r) = a^2 - b^2 r^2.
 fn rationalised(
@@ -61,12 +67,15 @@ fn rationalised(
 
 /// The product of the powers that all terms share, and the polynomial divided by it. Roots stay where they are.
 fn without_common(polynomial: &Polynomial, work: &mut Work) -> Result<(Monomial, Polynomial), Trouble> {
-    let mut monomials = polynomial.terms().map(|(monomial, _)| monomial);
-    let first = monomials.next().cloned().unwrap_or_default();
-    let common = monomials.fold(first, |common, monomial| common.common(monomial));
-    let common = common.part(|atom| !matches!(atom, Atom::Root(_)) && atom.radicand().is_none());
+    let common = common(polynomial).part(|atom, _| !matches!(atom, Atom::Root(_)) && atom.radicand().is_none());
     let rest = over_monomial(polynomial, &common, work)?;
     Ok((common, rest))
+}
+
+fn common(polynomial: &Polynomial) -> Monomial {
+    let mut monomials = polynomial.terms().map(|(monomial, _)| monomial);
+    let first = monomials.next().cloned().unwrap_or_default();
+    monomials.fold(first, |common, monomial| common.common(monomial))
 }
 
 fn over_monomial(polynomial: &Polynomial, divisor: &Monomial, work: &mut Work) -> Result<Polynomial, Trouble> {

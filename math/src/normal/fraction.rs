@@ -257,10 +257,8 @@ fn settled(polynomial: Polynomial, work: &mut Work) -> Result<Fraction, Trouble>
     }
     let mut all = Fraction::integer(0);
     for (monomial, coefficient) in polynomial.terms() {
-        let (changing, fixed): (Vec<_>, Vec<_>) = monomial.factors().iter().partition(|(a, e)| !stands(a, *e));
-        let fixed = monomial.part(|atom| fixed.iter().any(|(own, _)| own == atom));
-        let mut product = Fraction::polynomial(Polynomial::term(fixed, coefficient.clone()));
-        for (atom, exponent) in changing {
+        let mut product = Fraction::polynomial(Polynomial::term(monomial.part(stands), coefficient.clone()));
+        for (atom, exponent) in monomial.factors().iter().filter(|(atom, exponent)| !stands(atom, *exponent)) {
             product = product.times(&replaced(atom, *exponent, work)?, work)?;
         }
         all = all.plus(product, work)?;

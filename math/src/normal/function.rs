@@ -18,6 +18,9 @@ use super::work::{Trouble, Work, work_of};
 use crate::expr::Function;
 use crate::limits::BITS;
 
+/// Most factors by which a function of an argument with symbols is taken to another argument.
+const STEPS: i64 = 20;
+
 /// The function of the arguments. Undefined for a number of arguments that is not the function's own.
 pub(super) fn call(function: Function, arguments: Vec<Fraction>, work: &mut Work) -> Result<Fraction, Trouble> {
     use Function::*;
@@ -130,9 +133,6 @@ fn factorial(n: &Fraction, work: &mut Work) -> Result<Fraction, Trouble> {
     }
     Ok(all)
 }
-
-/// Most factors by which a function of an argument with symbols is taken to another argument.
-const STEPS: i64 = 20;
 
 fn double_factorial(n: &Fraction, work: &mut Work) -> Result<Fraction, Trouble> {
     match n.constant() {

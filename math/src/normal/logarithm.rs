@@ -16,9 +16,6 @@ use crate::expr::Function;
 
 /// The principal value of the natural logarithm.
 pub(super) fn ln(z: &Fraction, work: &mut Work) -> Result<Fraction, Trouble> {
-    if z.is_zero() {
-        return Err(Trouble::Undefined);
-    }
     // ln(c z) = ln(c) + ln(z) for c > 0.
     let Split { rational: number, positive, rest } = Split::of(z, work)?;
     let mut all = match rest {
@@ -75,7 +72,7 @@ pub(super) fn exp(z: &Fraction, work: &mut Work) -> Result<Fraction, Trouble> {
     power(&Fraction::atom(Atom::E, Exponent::one(), work)?, z, work)
 }
 
-/// The logarithm of an atom: that of a number whose power it is, times the exponent, if the number is positive.
+/// The logarithm of an atom, which is positive if it is a power with an exponent other than 1.
 fn ln_atom(atom: Atom, work: &mut Work) -> Result<Fraction, Trouble> {
     if atom == Atom::E {
         return Ok(Fraction::integer(1));
@@ -85,7 +82,7 @@ fn ln_atom(atom: Atom, work: &mut Work) -> Result<Fraction, Trouble> {
     }
     match atom.as_opaque() {
         Some(Opaque::Power(base, exponent)) if exponent.is_one() => opaque_logarithm(base.clone()),
-        Some(Opaque::Power(base, exponent)) if atom.is_positive() => ln(base, work)?.times(exponent, work),
+        Some(Opaque::Power(base, exponent)) => ln(base, work)?.times(exponent, work),
         _ => opaque_logarithm(Fraction::atom(atom, Exponent::one(), work)?),
     }
 }

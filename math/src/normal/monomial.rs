@@ -47,12 +47,12 @@ impl Monomial {
 
     /// Without the factors of an atom.
     pub(super) fn without(&self, atom: &Atom) -> Monomial {
-        self.part(|own| own != atom)
+        self.part(|own, _| own != atom)
     }
 
-    /// The factors whose atoms are wanted.
-    pub(super) fn part(&self, wanted: impl Fn(&Atom) -> bool) -> Monomial {
-        Monomial { factors: self.factors.iter().filter(|(atom, _)| wanted(atom)).cloned().collect() }
+    /// The factors that are wanted.
+    pub(super) fn part(&self, wanted: impl Fn(&Atom, Exponent) -> bool) -> Monomial {
+        Monomial { factors: self.factors.iter().filter(|(atom, exponent)| wanted(atom, *exponent)).cloned().collect() }
     }
 
     /// How many atoms it is made of, apart from its own.

@@ -118,7 +118,7 @@ impl Polynomial {
         work: &mut Work,
     ) -> Result<Option<(Polynomial, Polynomial)>, Trouble> {
         let (Some((own, _)), Some((others, _))) = (self.leading_term(), other.leading_term()) else { return Ok(None) };
-        let (own, others) = (own.part(|atom| !atom.is_numeric()), others.part(|atom| !atom.is_numeric()));
+        let (own, others) = (own.part(|atom, _| !atom.is_numeric()), others.part(|atom, _| !atom.is_numeric()));
         if own != others {
             return Ok(None);
         }
@@ -245,8 +245,9 @@ impl Polynomial {
 
     /// The sum of all terms with the same symbols, divided by these.
     fn numeric_factor(&self, symbols: &Monomial) -> Polynomial {
-        let same = self.terms.iter().filter(|(monomial, _)| monomial.part(|atom| !atom.is_numeric()) == *symbols);
-        let terms = same.map(|(monomial, coefficient)| (monomial.part(Atom::is_numeric), coefficient.clone()));
+        let same = self.terms.iter().filter(|(monomial, _)| monomial.part(|atom, _| !atom.is_numeric()) == *symbols);
+        let terms =
+            same.map(|(monomial, coefficient)| (monomial.part(|atom, _| atom.is_numeric()), coefficient.clone()));
         Polynomial { terms: terms.collect() }
     }
 

@@ -20,9 +20,6 @@ pub(super) fn power(base: &Fraction, power: &Fraction, work: &mut Work) -> Resul
     if let Some(value) = power.constant() {
         return rational_power(base, exponent(&value)?, work);
     }
-    if base.is_zero() {
-        return Err(Trouble::Undefined);
-    }
     // b^(u + v) = b^u b^v for every b but zero.
     let mut all = Fraction::integer(1);
     for (monomial, coefficient) in power.numerator().terms() {
@@ -48,10 +45,7 @@ pub(super) fn rational_power(base: &Fraction, power: Exponent, work: &mut Work) 
         return if power > Exponent::zero() { Ok(Fraction::integer(0)) } else { Err(Trouble::Undefined) };
     }
     let Split { rational, positive, rest } = Split::of(base, work)?;
-    let mut all = number_power(&rational, power, work)?;
-    for (atom, own) in positive {
-        all = all.times(&atom_power(&atom, bounded(own * power)?, work)?, work)?;
-    }
+    let all = positive_power(&rational, &positive, power, work)?;
     let rest = match rest {
         Rest::Turn(turn) => root_of_unity(bounded(turn * power)?, work)?,
         Rest::Atom(atom, own) => Fraction::atom(atom, bounded(own * power)?, work)?,
@@ -70,17 +64,11 @@ pub(super) fn root(radicand: &Fraction, index: &Fraction, work: &mut Work) -> Re
     }
     let exponent = bounded(Exponent::new(1, odd))?;
     let Split { rational, positive, rest } = Split::of(radicand, work)?;
-    let mut all = number_power(&rational, exponent, work)?;
-    for (atom, own) in positive {
-        all = all.times(&atom_power(&atom, bounded(own * exponent)?, work)?, work)?;
-    }
+    let all = positive_power(&rational, &positive, exponent, work)?;
     let rest = match rest {
         Rest::Turn(turn) if turn.is_one() => Fraction::integer(-1),
         Rest::Turn(turn) => root_of_unity(bounded(turn * exponent)?, work)?,
-        Rest::Atom(atom, own) => {
-            let base = Fraction::atom(atom.clone(), own, work)?;
-            real_root(base, odd, work)?
-        }
+        Rest::Atom(atom, own) => real_root(Fraction::atom(atom, own, work)?, odd, work)?,
         Rest::Other(other) => real_root(other, odd, work)?,
     };
     all.times(&rest, work)
@@ -106,6 +94,20 @@ fn real_root(radicand: Fraction, index: i64, work: &mut Work) -> Result<Fraction
         true => Ok(Fraction::opaque(Opaque::Root(radicand.negated(), index))?.negated()),
         false => Fraction::opaque(Opaque::Root(radicand, index)),
     }
+}
+
+/// The power of the positive factors of an expression.
+fn positive_power(
+    number: &BigRational,
+    atoms: &[(Atom, Exponent)],
+    power: Exponent,
+    work: &mut Work,
+) -> Result<Fraction, Trouble> {
+    let mut all = number_power(number, power, work)?;
+    for (atom, own) in atoms {
+        all = all.times(&atom_power(atom, bounded(own * power)?, work)?, work)?;
+    }
+    Ok(all)
 }
 
 /// A positive rational number to a rational power.

@@ -12,7 +12,7 @@ use super::polynomial::Polynomial;
 use super::rational::{Exponent, content};
 use super::work::{Trouble, Work};
 
-/// An expression that is not zero, as `rational * positive * rest`.
+/// An expression as `rational * positive * rest`.
 pub(super) struct Split {
     /// A positive number.
     pub(super) rational: BigRational,
@@ -33,8 +33,11 @@ pub(super) enum Rest {
 }
 
 impl Split {
-    /// Splits an expression.
+    /// Splits an expression; undefined for zero.
     pub(super) fn of(whole: &Fraction, work: &mut Work) -> Result<Split, Trouble> {
+        if whole.is_zero() {
+            return Err(Trouble::Undefined);
+        }
         if let Some((monomial, coefficient)) = whole.as_polynomial().and_then(Polynomial::single_term) {
             return Ok(Split::of_term(monomial, coefficient));
         }
@@ -60,7 +63,7 @@ impl Split {
                 Rest::Atom(atom.clone(), *exponent)
             }
             _ => Rest::Other(Fraction::polynomial(Polynomial::term(
-                monomial.part(|atom| !atom.is_positive()),
+                monomial.part(|atom, _| !atom.is_positive()),
                 coefficient.signum(),
             ))),
         };

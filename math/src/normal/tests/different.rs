@@ -7,7 +7,13 @@ use crate::normal::certainly_different;
 #[test]
 fn tempting_pairs_are_not_equal() {
     let m = || symbol("n");
+    // Its square less 1 has a root that is nearer to it than floating-point numbers tell.
+    let big = || n(1_000_000_000);
+    let near = || sqrt(big().to(2) - n(1));
+    let half_root = |a: Formula| sqrt(a / n(2));
     let pairs = vec![
+        (call(Floor, [near()]), big()),
+        (sqrt(near() - big()), i() * (half_root(big() - n(1)) + half_root(big() + n(1)))),
         (sqrt(x().to(2)), x()),
         (sqrt(x()) * sqrt(y()), sqrt(x() * y())),
         (x().to(6).pow(q(1, 3)), x().to(2)),

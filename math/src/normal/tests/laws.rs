@@ -74,7 +74,7 @@ fn written(form: &Fraction) -> Formula {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_form_is_the_form_of_itself(a in polynomial()) {

@@ -41,6 +41,15 @@ fn proportional_equations() {
 }
 
 #[test]
+fn cleared_of_negative_exponents() {
+    let text = |a: Formula| a.form().cleared().unwrap().to_string();
+    assert_eq!(text(x() - n(1) / y()), "x*y - 1");
+    assert_eq!(text(x().to(2) - x()), "x^2 - x");
+    assert_eq!(text((n(2) * x() - n(1)) / (x() + n(1))), "2*x - 1");
+    assert_eq!(text(n(0)), "0");
+}
+
+#[test]
 fn linear_in_a_symbol() {
     let parts =
         |formula: Formula| formula.form().numerator().linear_in("x").map(|(a, b)| (a.to_string(), b.to_string()));

@@ -21,13 +21,16 @@ fn small_comparisons_take_microseconds() {
         ("arctan", call(Arctan, [sqrt(n(3))]), pi() / n(3)),
     ];
     for (name, a, b) in pairs {
-        let rounds = 2_000;
-        let start = Instant::now();
-        for _ in 0..rounds {
-            assert!(black_box(&a).form().equals(&black_box(&b).form()));
-        }
-        let microseconds = start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds);
+        let batch = || {
+            let start = Instant::now();
+            for _ in 0..100 {
+                assert!(black_box(&a).form().equals(&black_box(&b).form()));
+            }
+            start.elapsed().as_secs_f64() * 1e6 / 100.0
+        };
+        // The shortest time is the one that other programs have disturbed least.
+        let microseconds = (0..50).map(|_| batch()).fold(f64::INFINITY, f64::min);
         eprintln!("{name}: {microseconds:.2} us");
-        assert!(microseconds < 500.0, "{name}");
+        assert!(microseconds < 100.0, "{name}");
     }
 }
