@@ -229,14 +229,17 @@ impl Counts {
 
     fn summary(&self, seconds: f64) -> String {
         let rows = self.rows();
-        let share = |count: u64| format!("{count} ({:.1}%)", 100.0 * count as f64 / rows.max(1) as f64);
+        let share = |(count, what)| format!("{count} {what} ({:.1}%)", 100.0 * count as f64 / rows.max(1) as f64);
+        let verdicts = [
+            (self.right, "right"),
+            (self.wrong, "wrong"),
+            (self.cannot_tell, "cannot tell"),
+            (self.unparsable, "unparsable"),
+        ];
         let mut text = format!(
-            "{rows} rows in {seconds:.2} s, {:.0} a second: {} right, {} wrong, {} cannot tell, {} unparsable",
+            "{rows} rows in {seconds:.2} s, {:.0} a second: {}",
             rows as f64 / seconds.max(1e-9),
-            share(self.right),
-            share(self.wrong),
-            share(self.cannot_tell),
-            share(self.unparsable)
+            verdicts.map(share).join(", ")
         );
         if self.not_understood > 0 {
             text += &format!("\n{} gold answers are not understood, and compared as text", self.not_understood);

@@ -81,7 +81,7 @@ impl<'a> Parts<'a> {
             Parts::Object(fields) => {
                 let names: Vec<&str> = fields.keys().take(12).map(String::as_str).collect();
                 let more = if fields.len() > names.len() { ", .." } else { "" };
-                format!("there are {}{more}", names.join(", "))
+                format!("it has {}{more}", names.join(", "))
             }
             Parts::List(items) => format!("it is a list of {}, counted from 0", items.len()),
         }
