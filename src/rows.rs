@@ -102,6 +102,11 @@ impl Rows {
         Ok(Rows { file: name.into(), source })
     }
 
+    /// The file, as errors name it.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
     /// The next row of the source, with its number.
     fn take(&mut self) -> Option<std::result::Result<RawRow, String>> {
         let (format, next) = match &mut self.source {

@@ -90,7 +90,10 @@ fn bad_rows_are_told_and_the_others_graded() {
     }
     assert_eq!(lines[0]["verdict"], "right");
     assert_eq!(lines[5]["not_understood"], "empty");
-    assert!(error(&output).contains("4 of 6 rows could not be read") && error(&output).contains("1 gold answers"));
+    assert!(
+        error(&output).contains("standard input: 4 of 6 rows could not be read")
+            && error(&output).contains("1 gold answers")
+    );
 
     let many = grade(&["-"], "x\n".repeat(30).as_bytes());
     assert_eq!(many.stdout.split(|byte| *byte == b'\n').count(), 31);

@@ -73,7 +73,7 @@ impl Grade {
                 (ControlFlow::Continue(()), None) => {}
                 (ControlFlow::Continue(()), Some(end)) => {
                     eprintln!("{}", counts.summary(clock.elapsed().as_secs_f64()));
-                    return end.and_then(|()| counts.check(&self.file));
+                    return end.and_then(|()| counts.check(rows.file()));
                 }
             }
         }
@@ -222,8 +222,9 @@ impl Counts {
     }
 
     /// An error where a row could not be read.
-    fn check(&self, file: &Path) -> Result<()> {
-        let problem = || Error::file(file, format!("{} of {} rows could not be read", self.bad, self.rows()));
+    fn check(&self, file: &str) -> Result<()> {
+        let problem =
+            || Error::file(Path::new(file), format!("{} of {} rows could not be read", self.bad, self.rows()));
         if self.bad == 0 { Ok(()) } else { Err(problem()) }
     }
 

@@ -78,6 +78,7 @@ impl<'a> Parts<'a> {
     /// What there is, for messages.
     fn names(&self) -> String {
         match self {
+            Parts::Object(fields) if fields.is_empty() => "it has none".to_owned(),
             Parts::Object(fields) => {
                 let names: Vec<&str> = fields.keys().take(12).map(String::as_str).collect();
                 let more = if fields.len() > names.len() { ", .." } else { "" };

@@ -143,6 +143,7 @@ fn fields_are_named_by_path() {
 
 #[test]
 fn an_error_names_file_line_and_field() {
+    assert_eq!(texts(b"{}", "x"), [(1, "no field `x`: it has none".to_owned())]);
     let file = file(b"\n{\"p\": \"high\"}");
     let row = Rows::open(file.path()).unwrap().next().unwrap().unwrap().parse().unwrap();
     let message = row.number("p").unwrap_err().to_string();
