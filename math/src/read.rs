@@ -92,16 +92,31 @@ fn letters_of(token: Token<'_>) -> String {
     }
 }
 
-/// Words and nothing else.
+/// Names of months and days, beside which numbers are those of a date.
+#[rustfmt::skip]
+const DATES: [&str; 19] = [
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+];
+
+/// Words and nothing else, but for the numbers of a date.
 fn words(tokens: &[Lexeme<'_>]) -> Option<Value> {
     let mut words: Vec<String> = Vec::new();
+    let mut numbers = false;
     for lexeme in tokens {
         match lexeme.token {
             Token::Letter(c) => words.push(c.to_lowercase().collect()),
             Token::Word(text) | Token::Text(text) => words.extend(text.split_whitespace().map(str::to_lowercase)),
+            Token::Number(literal) if literal.is_integer() => {
+                numbers = true;
+                words.push(literal.digits());
+            }
             Token::Symbol('.' | ',' | ';' | ':' | '-' | '\'' | '!' | '?' | '(' | ')' | '"') => {}
             _ => return None,
         }
+    }
+    if numbers && !words.iter().any(|word| DATES.contains(&word.as_str())) {
+        return None;
     }
     let plain: Vec<String> =
         words.iter().map(|word| word.trim_matches(['.', ',', ';', '(', ')', '"']).to_owned()).collect();
