@@ -124,6 +124,7 @@ fn what_follows_a_phrase_is_the_answer() {
             ("(So the answer is 5.)", "Phrase: 5"),
             ("(so the answer is 5)", "Phrase: 5"),
             ("(So the answer is 5.) It is odd.", "Phrase: 5"),
+            ("The answer is 5. We had $n = 2$.", "Phrase: 5"),
             ("The answer is 24 square feet per whole day.", "Phrase: 24 square feet per whole day"),
             (
                 r"The answer is \frac{\pi}{2} \cdot \sin \alpha \cdot \cos \beta.",
@@ -213,6 +214,9 @@ fn else_the_last_formula_or_number_is_the_answer() {
             ("Take 1 1/2 cups", "Number: 1 1/2"),
             ("That is 12.5% of all", "Number: 12.5%"),
             ("That is 12 % of all", "Number: 12 %"),
+            (r"That is 12\% of all", r"Number: 12\%"),
+            ("Take 1 11/12 cups", "Number: 1 11/12"),
+            ("Take 1 12 cups", "Number: 12"),
             ("in lists such as 1,2,3", "Number: 3"),
             ("above .5 but x1 is no number", "Number: .5"),
             ("$a$$b + c$", "Formula: b + c"),
