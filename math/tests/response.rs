@@ -171,6 +171,7 @@ fn a_formula_after_a_phrase_is_taken_whole() {
             ("**Final Answer**\n\n$x = 3$", "Phrase: x = 3"),
             ("## Answer\n\n**12**\n", "Phrase: 12"),
             ("Final answer:\n\n- 12\n", "Phrase: 12"),
+            ("Final answer: - 12\n", "Phrase: - 12"),
         ],
     );
 }
@@ -189,6 +190,9 @@ fn a_phrase_that_names_nothing_is_passed_over() {
             ("#### Step 3: add\n\nWe get 12.", "Number: 12"),
             ("The answer is the sum of all of the numbers we found: 12.", "Number: 12"),
             ("Answerable in 3 days", "Number: 3"),
+            ("Reanswer: 5 of 6", "Number: 6"),
+            ("Your option is 5 of 6", "Number: 6"),
+            ("The answer x holds is 5 of 6", "Number: 6"),
         ],
     );
 }
