@@ -27,6 +27,7 @@ use toml::{Table, Value};
 
 use crate::columns::DataColumn;
 use crate::error::{Error, Result};
+use crate::problems::Problems;
 use crate::rollout::Trajectory;
 
 /// Named algorithms and environments, and data columns that come with them.
@@ -45,6 +46,8 @@ pub struct Entry<T: ?Sized> {
     pub about: String,
     /// Named settings, the default first.
     pub presets: Vec<(String, Table)>,
+    /// Why it cannot be used.
+    unusable: Option<String>,
     build: Arc<Build<T>>,
 }
 
@@ -84,30 +87,31 @@ impl Catalogue {
             envs: oreal_toy_envs::BuiltIn::all().into_iter().map(env).collect(),
             columns: Vec::new(),
         }
+        .env("math", "mathematical questions with gold answers, from a file", Problems::default())
     }
 
-    /// With an algorithm of one's own and its presets, the default first. One of the same name is replaced.
+    /// With an algorithm of one's own and its presets, the default first. One of the same name is replaced. Settings that
+    /// cannot be written as TOML are refused when a file names it.
     pub fn algorithm<A, P>(mut self, name: &str, about: &str, presets: P) -> Catalogue
     where
         A: Algorithm + Serialize + DeserializeOwned + 'static,
         P: IntoIterator<Item = (&'static str, A)>,
     {
-        let presets = presets.into_iter().map(|(preset, algorithm)| (preset.to_owned(), settings_of(&algorithm)));
-        let entry =
-            Entry::own(name, about, presets.collect(), |algorithm: A| Arc::new(algorithm) as Arc<dyn Algorithm>);
+        let entry = Entry::own(name, about, presets, |algorithm: A| Arc::new(algorithm) as Arc<dyn Algorithm>);
         self.algorithms.retain(|other| other.name != name);
         self.algorithms.push(entry);
         self
     }
 
-    /// With an environment of one's own and its default settings. One of the same name is replaced.
+    /// With an environment of one's own and its default settings. One of the same name is replaced. Settings that cannot be
+    /// written as TOML are refused when a file names it.
     pub fn env<E>(mut self, name: &str, about: &str, default: E) -> Catalogue
     where
         E: Env + Serialize + DeserializeOwned + 'static,
     {
-        let presets = vec![("default".to_owned(), settings_of(&default))];
+        let entry = Entry::own(name, about, [("default", default)], |env: E| Arc::new(env) as Arc<dyn Env>);
         self.envs.retain(|other| other.name != name);
-        self.envs.push(Entry::own(name, about, presets, |env: E| Arc::new(env) as Arc<dyn Env>));
+        self.envs.push(entry);
         self
     }
 
@@ -161,16 +165,21 @@ impl<T: ?Sized + 'static> Entry<T> {
             settings.insert("name".to_owned(), tag.clone());
             S::deserialize(settings).map(value)
         };
-        Entry { name: name.to_owned(), about: about.to_owned(), presets, build: Arc::new(build) }
+        Entry { name: name.to_owned(), about: about.to_owned(), presets, unusable: None, build: Arc::new(build) }
     }
 
     /// From settings without a name; a key that the type does not know is an error, whether it says so itself or not.
-    fn own<S: DeserializeOwned + 'static>(
+    fn own<S: Serialize + DeserializeOwned + 'static>(
         name: &str,
         about: &str,
-        presets: Vec<(String, Table)>,
+        presets: impl IntoIterator<Item = (&'static str, S)>,
         value: fn(S) -> Arc<T>,
     ) -> Entry<T> {
+        let written = presets.into_iter().map(|(preset, settings)| Ok((preset.to_owned(), settings_of(&settings)?)));
+        let (presets, unusable) = match written.collect::<std::result::Result<Vec<_>, toml::ser::Error>>() {
+            Ok(presets) => (presets, None),
+            Err(problem) => (Vec::new(), Some(format!("the settings of {name} cannot be written as TOML: {problem}"))),
+        };
         let build = move |settings: Table| {
             let mut unknown = None;
             let read = serde_ignored::deserialize(settings, |path| {
@@ -181,7 +190,7 @@ impl<T: ?Sized + 'static> Entry<T> {
                 None => read.map(value),
             }
         };
-        Entry { name: name.to_owned(), about: about.to_owned(), presets, build: Arc::new(build) }
+        Entry { name: name.to_owned(), about: about.to_owned(), presets, unusable, build: Arc::new(build) }
     }
 }
 
@@ -193,6 +202,9 @@ fn chosen<T: ?Sized>(entries: &[Entry<T>], mut section: Table, kind: &str) -> Re
         let known = list(entries.iter().map(|entry| entry.name.as_str()).collect());
         return Err(Error::setting(format!("{kind}.name"), format!("{name:?} is unknown; there are {known}")));
     };
+    if let Some(problem) = &entry.unusable {
+        return Err(Error::setting(format!("{kind}.name"), problem));
+    }
     let preset = word(&mut section, "preset", kind)?;
     let start = match &preset {
         None => entry.presets.first(),
@@ -247,12 +259,13 @@ fn word(section: &mut Table, key: &str, kind: &str) -> Result<Option<String>> {
     }
 }
 
-fn settings_of(value: &impl Serialize) -> Table {
-    Table::try_from(value).unwrap_or_default()
+fn settings_of(value: &impl Serialize) -> std::result::Result<Table, toml::ser::Error> {
+    Table::try_from(value)
 }
 
+/// Of what is built in, whose settings can all be written.
 fn without_name(value: &impl Serialize) -> Table {
-    let mut settings = settings_of(value);
+    let mut settings = settings_of(value).unwrap_or_default();
     settings.remove("name");
     settings
 }
@@ -263,6 +276,7 @@ impl<T: ?Sized> Clone for Entry<T> {
             name: self.name.clone(),
             about: self.about.clone(),
             presets: self.presets.clone(),
+            unusable: self.unusable.clone(),
             build: self.build.clone(),
         }
     }

@@ -213,8 +213,8 @@ impl Train {
         let config = catalogue.config_from_file(&self.file, &self.options.settings())?;
         let (env, name) = (config.env.name.clone(), format!("{}-{}", config.env.name, config.algorithm.name));
         let experiment = Experiment::from_config(config);
-        experiment.check()?;
         notices(&experiment, "");
+        experiment.check()?;
         let folder = reserve_numbered(&self.options.out, &name)?;
         let experiment = experiment.record_in(folder.path());
         let mut bars = Bars::new(self.options.quiet);

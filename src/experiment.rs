@@ -165,12 +165,13 @@ impl Experiment {
         Plan::new(&self.settings, &*self.env, &*renderer, &reads)?.check()
     }
 
-    /// What a user should know before the run starts: settings that cannot act, and an unoptimised build.
+    /// What a user should know before the run starts: what the environment says, settings that cannot act, and an
+    /// unoptimised build.
     pub fn notices(&self) -> Vec<String> {
         let key = |key: &str| if key.starts_with("added.") { key.to_owned() } else { format!("algorithm.{key}") };
         let inert = self.effective().inert().into_iter();
         let inert = inert.map(|inert| format!("{} cannot act: {}", key(&inert.key), inert.reason));
-        inert.chain(unoptimised(env!("OREAL_OPT_LEVEL"))).collect()
+        self.env.notices().into_iter().chain(inert).chain(unoptimised(env!("OREAL_OPT_LEVEL"))).collect()
     }
 
     /// Warms a policy up and trains it.
@@ -270,7 +271,8 @@ impl Experiment {
             return Ok(renderer.clone());
         }
         let missing = || {
-            let problem = "has no alphabet to make tokens of: give the experiment a renderer (Experiment::renderer)";
+            let problem = "has no alphabet to make tokens of, so `oreal train` and `oreal compare` cannot run it: from Rust, give \
+                           the experiment a renderer (Experiment::renderer), for conversations one with a chat template";
             Error::part(self.env.name(), problem)
         };
         let world = self.env.world().ok_or_else(missing)?;

@@ -5,11 +5,12 @@
 //! [`rollout`] turns problems into judged completions and these into experience, [`roles`] are the models behind the columns
 //! that an algorithm reads, an [`update`] takes a batch to gradients, and a [`record`] keeps what happened. [`evaluate`] gives
 //! the pass rate. A [`Catalogue`] is what a configuration file can name, a user's own algorithms and environments among it.
+//! [`problems`] is the environment of mathematical questions from a file, and [`rows`] reads such files.
 //!
 //! Where a model judges answers, a [`judge`] asks it through a [`chat`] endpoint.
 //!
-//! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`models`]; so is [`rand`], whose generators
-//! an environment takes.
+//! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`math`] (is this answer right?),
+//! [`models`]; so is [`rand`], whose generators an environment takes.
 
 #![warn(missing_docs)]
 
@@ -31,6 +32,7 @@ pub mod roles;
 pub mod rollout;
 pub mod update;
 
+pub mod problems;
 pub mod rows;
 mod rule;
 
@@ -59,11 +61,14 @@ pub use error::{Error, Result};
 pub use evaluate::PassRate;
 pub use experiment::{Experiment, Progress, WarmedUp};
 pub use folder::{Reserved, reserve, reserve_numbered};
+pub use problems::Problems;
 pub use record::{Report, StepRecord};
+pub use rule::RuleName;
 pub use run::{Run, TrainingState};
 pub use train::{Done, Learnt, Lost, Seconds, step, train};
 
 pub use oreal_algos as algos;
+pub use oreal_math as math;
 pub use oreal_models as models;
 pub use oreal_toy_envs as envs;
 pub use rand;

@@ -11,7 +11,7 @@
 
 mod field;
 mod lines;
-mod table;
+mod records;
 
 use std::fmt;
 use std::fs::File;
@@ -24,7 +24,7 @@ use serde_json::value::RawValue;
 use crate::error::{Error, Result};
 use field::Fields;
 use lines::{Line, Lines};
-use table::{Record, Records};
+use records::{Record, Records};
 
 /// The rows of a file, in order. An error is about the whole rest of the file, and the last item.
 pub struct Rows {
@@ -100,6 +100,11 @@ impl Rows {
             }
         };
         Ok(Rows { file: name.into(), source })
+    }
+
+    /// The file, as errors name it.
+    pub fn file(&self) -> &str {
+        &self.file
     }
 
     /// The next row of the source, with its number.

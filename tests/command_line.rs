@@ -15,7 +15,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn lists_name_everything() {
     let list = text(&oreal(&["list"]).stdout);
-    for name in BuiltIn::NAMES.iter().chain(oreal::envs::BuiltIn::NAMES) {
+    for name in BuiltIn::NAMES.iter().chain(oreal::envs::BuiltIn::NAMES).chain(&["math"]) {
         assert!(list.contains(&format!("  {name} ")), "{name} is not in the list");
     }
     for (name, preset, _) in BuiltIn::all() {
@@ -43,7 +43,7 @@ fn every_algorithm_has_a_page() {
 
 #[test]
 fn every_command_has_help_and_every_shell_completions() {
-    for command in ["compare", "train", "list", "show", "claims", "completions"] {
+    for command in ["compare", "train", "grade", "list", "show", "claims", "completions"] {
         let help = oreal(&[command, "--help"]);
         assert!(help.status.success() && text(&help.stdout).contains("Usage: oreal"), "{command}");
     }

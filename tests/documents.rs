@@ -27,7 +27,7 @@ fn the_table_of_algorithms_is_the_list() {
         let line = format!("| `{name}` | {} | {} |", names.join(", "), presets[0].1.about());
         assert!(readme.contains(&line), "README.md should have the line\n{line}");
     }
-    for env in oreal::envs::BuiltIn::NAMES {
+    for env in oreal::envs::BuiltIn::NAMES.iter().chain(&["math"]) {
         assert!(readme.contains(&format!("`{env}`")), "README.md does not name {env}");
     }
 }
@@ -60,7 +60,7 @@ fn the_example_file_holds_every_setting_with_its_default() {
 #[test]
 fn the_readme_names_the_commands_there_are() {
     let readme = read("README.md");
-    for command in ["compare", "train", "list", "show", "claims", "completions"] {
+    for command in ["compare", "train", "grade", "list", "show", "claims", "completions"] {
         assert!(readme.contains(&format!("oreal {command}")), "README.md does not show `oreal {command}`");
     }
     let ci = read(".ci/run");
@@ -99,8 +99,12 @@ fn the_commands_in_the_readme_work() {
         }
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_oreal")).args(&args).output().unwrap();
         assert!(output.status.success(), "oreal {command}: {}", String::from_utf8_lossy(&output.stderr));
+        let printed = String::from_utf8_lossy(&output.stdout);
+        if command.starts_with("grade") {
+            assert_eq!(after(&readme, "```text\n{\"row\":1,"), printed, "README.md shows what is not printed");
+        }
         if command == "claims" {
-            let (printed, shown) = (String::from_utf8_lossy(&output.stdout), after(&readme, "```text\nGRADIENT"));
+            let shown = after(&readme, "```text\nGRADIENT");
             for line in shown.lines().filter(|line| *line != "..") {
                 assert!(printed.contains(line), "README.md shows\n{line}\nbut it is\n{printed}");
             }
@@ -115,13 +119,14 @@ fn the_example_algorithm_is_as_short_as_said() {
     assert!(read("README.md").contains(&format!("GSPO in {lines} lines")), "README.md: it has {lines} lines");
 }
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/claims.md",
     "docs/cuda.md",
     "docs/differences.md",
+    "docs/problem_sets.md",
     "docs/speed.md",
     "docs/your_algorithm.md",
     "docs/your_environment.md",

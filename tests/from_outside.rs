@@ -363,6 +363,33 @@ fn an_unknown_key_of_ones_own_algorithm_is_named() {
     assert!(message.contains("algorithm.wieght") && message.contains("unknown field `wieght`"), "{message}");
 }
 
+/// Settings that no TOML file can hold.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct TooLarge {
+    weight: u64,
+}
+
+impl Algorithm for TooLarge {
+    fn name(&self) -> &str {
+        "too_large"
+    }
+    fn credit<'g>(&self, x: Data<'g>) -> Expr<'g, OneToken, Frozen> {
+        Rloo::default().credit(x)
+    }
+    fn objective(&self) -> Box<dyn Objective> {
+        Rloo::default().objective()
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_written_are_refused_where_they_are_named() {
+    let presets = [("default", TooLarge { weight: u64::MAX })];
+    let catalogue = Catalogue::built_in().algorithm("too_large", "a test", presets);
+    let message = catalogue.run(&["test", "show", "too_large"]).unwrap_err().to_string();
+    assert!(message.contains("algorithm.name") && message.contains("settings of too_large"), "{message}");
+    assert!(catalogue.run(&["test", "show", "rloo"]).is_ok(), "the others can be used");
+}
+
 #[test]
 fn the_last_of_several_overrides_holds() {
     let overrides = ["train.steps=3", "seed=1", "train.steps=7", "seed=2"].map(str::to_owned);

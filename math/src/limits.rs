@@ -13,6 +13,8 @@ pub const BITS: u64 = 20_000;
 pub const TERMS: usize = 500;
 /// Most products of terms in one normal form.
 pub const PRODUCTS: usize = 50_000;
+/// Most products of terms in all normal forms of one verdict.
+pub const ALL_PRODUCTS: usize = 1_000_000;
 /// Highest precision of a certified number, in bits.
 pub const PRECISION: u32 = 4_096;
 /// Largest numerator or denominator of an exponent in a normal form.

@@ -36,15 +36,15 @@ use crate::expr::{Constant, Expr};
 use crate::limits::BITS;
 
 /// The normal form of an expression. Numbers are taken as exact.
-pub(crate) fn normal(expr: &Expr) -> Result<Fraction, Trouble> {
-    form(expr, &mut Work::new())
+pub(crate) fn normal(expr: &Expr, work: &mut Work) -> Result<Fraction, Trouble> {
+    form(expr, work.next())
 }
 
 /// Whether two forms are certainly not equal: a difference that is not zero, in symbols, i, roots of primes, and one of pi
 /// and e. Its monomials are linearly independent functions over the rational numbers: roots of different primes by
 /// Besicovitch's theorem, pi and e because they are transcendental.
-pub(crate) fn certainly_different(a: &Fraction, b: &Fraction) -> bool {
-    let Ok(difference) = a.clone().minus(b.clone(), &mut Work::new()) else { return false };
+pub(crate) fn certainly_different(a: &Fraction, b: &Fraction, work: &mut Work) -> bool {
+    let Ok(difference) = a.clone().minus(b.clone(), work.next()) else { return false };
     let independent = |(atom, exponent): &(Atom, Exponent)| match atom {
         Atom::Symbol(_) | Atom::E | Atom::Pi => true,
         Atom::Root(-1) => *exponent.denom() == 2,
@@ -58,26 +58,26 @@ pub(crate) fn certainly_different(a: &Fraction, b: &Fraction) -> bool {
 
 impl Fraction {
     /// Whether both are certainly equal.
-    pub(crate) fn equals(&self, other: &Fraction) -> bool {
+    pub(crate) fn equals(&self, other: &Fraction, work: &mut Work) -> bool {
         if self == other {
             return true;
         }
         // Settled polynomials are equal only if they are the same.
         let denominators = self.denominator().is_some() || other.denominator().is_some();
-        denominators && self.clone().minus(other.clone(), &mut Work::new()).is_ok_and(|difference| difference.is_zero())
+        denominators && self.clone().minus(other.clone(), work.next()).is_ok_and(|difference| difference.is_zero())
     }
 
     /// A polynomial without negative exponents that is zero where the fraction is: the side of an equation whose other side
     /// is 0, apart from points where the fraction has no value.
-    pub(crate) fn cleared(&self) -> Result<Polynomial, Trouble> {
-        cancel::cleared(self.numerator(), &mut Work::new())
+    pub(crate) fn cleared(&self, work: &mut Work) -> Result<Polynomial, Trouble> {
+        cancel::cleared(self.numerator(), work.next())
     }
 }
 
 impl Polynomial {
     /// The number r, with `self = r * other`, neither being the sum of nothing. Its sign is [`Fraction::sign`].
-    pub(crate) fn proportional(&self, other: &Polynomial) -> Option<Fraction> {
-        let work = &mut Work::new();
+    pub(crate) fn proportional(&self, other: &Polynomial, work: &mut Work) -> Option<Fraction> {
+        let work = work.next();
         let (a, b) = self.ratio(other, work).ok()??;
         Fraction::new(a, b, work).ok()
     }

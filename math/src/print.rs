@@ -181,7 +181,7 @@ impl Display for Value {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Value::Scalar(scalar) => write!(f, "{scalar}"),
-            Value::Tuple(tuple) if tuple.open == ':' => joined(f, &tuple.items, ":"),
+            Value::Ratio(items) => joined(f, items, ":"),
             Value::Tuple(tuple) => {
                 write!(f, "{}", tuple.open)?;
                 joined(f, &tuple.items, ", ")?;

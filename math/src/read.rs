@@ -4,7 +4,7 @@ use crate::characters::clean;
 use crate::limits::ANSWER_BYTES;
 use crate::parse::{Parse, Unreadable, bare, parse};
 use crate::token::{Commas, Lexeme, Token, tokens};
-use crate::value::{Tuple, Value};
+use crate::value::Value;
 
 /// An answer, as far as it is understood.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ fn time(tokens: &[Lexeme<'_>]) -> Option<Value> {
     }
     if parts.iter().all(|part| number(part)) {
         let items: Option<Vec<Value>> = parts.iter().map(|part| parse(part).ok().map(|parse| parse.value)).collect();
-        return Some(Value::Tuple(Tuple { open: ':', items: items?, close: ':' }));
+        return Some(Value::Ratio(items?));
     }
     // `1:58 am`
     let (last, first) = parts.split_last()?;

@@ -10,6 +10,8 @@ pub(crate) enum Value {
     Scalar(Scalar),
     /// Several in brackets: a point, a vector, an interval.
     Tuple(Tuple),
+    /// `3:4`, which may also be a time of day.
+    Ratio(Vec<Value>),
     /// Several without brackets, in any order: `1, 2`, `1 and 2`, `1 or 2`, `±1`.
     List(Vec<Value>),
     /// Several in braces, in any order.
@@ -123,6 +125,7 @@ impl Value {
             Value::Scalar(scalar) if scalar.expr.number().is_some() => "a number",
             Value::Scalar(_) => "an expression",
             Value::Tuple(_) => "a tuple or interval",
+            Value::Ratio(_) => "a ratio or time",
             Value::List(_) => "a list",
             Value::Set(_) => "a set",
             Value::Combined(..) => "a combination of sets",

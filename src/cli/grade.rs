@@ -74,7 +74,7 @@ impl Grade {
                 (ControlFlow::Continue(()), None) => {}
                 (ControlFlow::Continue(()), Some(end)) => {
                     eprintln!("{}", counts.summary(clock.elapsed().as_secs_f64()));
-                    return end.and_then(|()| counts.check(&self.file));
+                    return end.and_then(|()| counts.check(rows.file()));
                 }
             }
         }
@@ -223,21 +223,25 @@ impl Counts {
     }
 
     /// An error where a row could not be read.
-    fn check(&self, file: &Path) -> Result<()> {
-        let problem = || Error::file(file, format!("{} of {} rows could not be read", self.bad, self.rows()));
+    fn check(&self, file: &str) -> Result<()> {
+        let problem =
+            || Error::file(Path::new(file), format!("{} of {} rows could not be read", self.bad, self.rows()));
         if self.bad == 0 { Ok(()) } else { Err(problem()) }
     }
 
     fn summary(&self, seconds: f64) -> String {
         let rows = self.rows();
-        let share = |count: u64| format!("{count} ({:.1}%)", 100.0 * count as f64 / rows.max(1) as f64);
+        let share = |(count, what)| format!("{count} {what} ({:.1}%)", 100.0 * count as f64 / rows.max(1) as f64);
+        let verdicts = [
+            (self.right, "right"),
+            (self.wrong, "wrong"),
+            (self.cannot_tell, "cannot tell"),
+            (self.unparsable, "unparsable"),
+        ];
         let mut text = format!(
-            "{rows} rows in {seconds:.2} s, {:.0} a second: {} right, {} wrong, {} cannot tell, {} unparsable",
+            "{rows} rows in {seconds:.2} s, {:.0} a second: {}",
             rows as f64 / seconds.max(1e-9),
-            share(self.right),
-            share(self.wrong),
-            share(self.cannot_tell),
-            share(self.unparsable)
+            verdicts.map(share).join(", ")
         );
         if self.not_understood > 0 {
             text += &format!("\n{} gold answers are not understood, and compared as text", self.not_understood);

@@ -83,8 +83,9 @@ fn illegal(IllegalSetting { key, problem }: IllegalSetting) -> Error {
     Error::setting(key, problem)
 }
 
-/// Refuses an environment that breaks its contract.
+/// Refuses an environment that cannot run, by the key of its setting, or that breaks its contract.
 pub(crate) fn env(env: &dyn Env) -> Result<()> {
+    env.check().map_err(|problem| Error::setting(format!("env.{}", problem.key), problem.problem))?;
     if env.max_tokens() == 0 {
         return Err(Error::part(env.name(), "max_tokens is 0: a completion has at least one token"));
     }

@@ -78,10 +78,11 @@ impl<'a> Parts<'a> {
     /// What there is, for messages.
     fn names(&self) -> String {
         match self {
+            Parts::Object(fields) if fields.is_empty() => "it has none".to_owned(),
             Parts::Object(fields) => {
                 let names: Vec<&str> = fields.keys().take(12).map(String::as_str).collect();
                 let more = if fields.len() > names.len() { ", .." } else { "" };
-                format!("there are {}{more}", names.join(", "))
+                format!("it has {}{more}", names.join(", "))
             }
             Parts::List(items) => format!("it is a list of {}, counted from 0", items.len()),
         }

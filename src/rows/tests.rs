@@ -132,10 +132,10 @@ fn fields_are_named_by_path() {
         ("g", "6"),
         ("list.2.f", "no field `list.2.f`: it is a list of 2, counted from 0"),
         ("list.-1", "no field `list.-1`: it is a list of 2, counted from 0"),
-        ("a.x", "no field `a.x`: there are b, c.d"),
+        ("a.x", "no field `a.x`: it has b, c.d"),
         ("g.x", "no field `g.x`: g is no object and no list"),
-        ("h", "no field `h`: there are a, a.b, g, list"),
-        ("", "no field ``: there are a, a.b, g, list"),
+        ("h", "no field `h`: it has a, a.b, g, list"),
+        ("", "no field ``: it has a, a.b, g, list"),
     ] {
         assert_eq!(texts(row.as_bytes(), path), [(1, text.to_owned())], "{path}");
     }
@@ -143,6 +143,7 @@ fn fields_are_named_by_path() {
 
 #[test]
 fn an_error_names_file_line_and_field() {
+    assert_eq!(texts(b"{}", "x"), [(1, "no field `x`: it has none".to_owned())]);
     let file = file(b"\n{\"p\": \"high\"}");
     let row = Rows::open(file.path()).unwrap().next().unwrap().unwrap().parse().unwrap();
     let message = row.number("p").unwrap_err().to_string();
@@ -171,22 +172,18 @@ fn parquet_file(compression: Compression, n: usize) -> NamedTempFile {
         while let Some(mut next) = group.next_column().unwrap() {
             column += 1;
             let texts = vec![ByteArray::from(format!("text of column {column}").as_str()); n];
-            match next.untyped() {
+            let written = match next.untyped() {
                 // Two messages in each prompt.
                 ColumnWriter::ByteArrayColumnWriter(writer) if column == 3 => {
-                    let levels = [0, 1].repeat(n);
                     let texts = [texts.clone(), texts].concat();
-                    writer.write_batch(&texts, Some(&vec![2; 2 * n]), Some(&levels)).unwrap();
+                    writer.write_batch(&texts, Some(&vec![2; 2 * n]), Some(&[0, 1].repeat(n)))
                 }
-                ColumnWriter::ByteArrayColumnWriter(writer) => {
-                    writer.write_batch(&texts, Some(&vec![1; n]), None).unwrap();
-                }
-                ColumnWriter::DoubleColumnWriter(writer) => {
-                    drop(writer.write_batch(&vec![27.0; n], None, None).unwrap())
-                }
-                ColumnWriter::FloatColumnWriter(writer) => drop(writer.write_batch(&vec![0.1; n], None, None).unwrap()),
+                ColumnWriter::ByteArrayColumnWriter(writer) => writer.write_batch(&texts, Some(&vec![1; n]), None),
+                ColumnWriter::DoubleColumnWriter(writer) => writer.write_batch(&vec![27.0; n], None, None),
+                ColumnWriter::FloatColumnWriter(writer) => writer.write_batch(&vec![0.1; n], None, None),
                 _ => panic!("no column of this kind"),
-            }
+            };
+            written.unwrap();
             next.close().unwrap();
         }
         group.close().unwrap();

@@ -91,6 +91,7 @@ use std::fmt::Debug;
 use rand::Rng;
 
 use crate::problem::{Problem, Split};
+use crate::settings::IllegalSetting;
 use crate::verdict::{Answer, Verdict};
 
 /// Problems and the verdicts on their completions.
@@ -114,6 +115,16 @@ pub trait Env: Debug + Send + Sync {
     /// The verdict on each answer, in order. The answers may belong to different problems. An answer that cannot be judged (a
     /// service that does not respond, say) is [`Verdict::Ungraded`].
     fn judge(&self, answers: &[Answer<'_>]) -> Vec<Verdict>;
+
+    /// Refuses, by the key of a setting and before any work, what cannot run: a file that cannot be read, say.
+    fn check(&self) -> Result<(), IllegalSetting> {
+        Ok(())
+    }
+
+    /// What a user should know before a run: problems that were left out, say.
+    fn notices(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Writes demonstrations, if the environment can.
     fn teacher(&self) -> Option<&dyn Teacher> {

@@ -62,6 +62,7 @@ impl Ball {
     }
 
     /// The midpoint, as mantissa and exponent.
+    #[cfg(test)]
     pub(crate) fn midpoint(&self) -> (&BigInt, i64) {
         (&self.mantissa, self.exponent)
     }

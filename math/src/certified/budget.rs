@@ -11,6 +11,7 @@ impl Budget {
     pub(crate) const COMPARISON: Budget = Budget(500_000_000);
 
     /// So much work.
+    #[cfg(test)]
     pub(crate) fn new(work: u64) -> Budget {
         Budget(work)
     }

@@ -34,11 +34,12 @@ pub(super) fn compare(gold: &Value, answer: &Value, work: &mut Work) -> Finding 
             in_any_order(items, &tuple.items, work).doubted("a set beside a tuple or interval")
         }
         (Value::Set(_), Value::Tuple(_)) | (Value::Tuple(_), Value::Set(_)) => regions(gold, answer, work),
-        (Value::Tuple(tuple), Value::Scalar(_)) if tuple.open == ':' => match quotient(tuple) {
+        (Value::Ratio(a), Value::Ratio(b)) => ratios(a, b, work),
+        (Value::Ratio(ratio), Value::Scalar(_)) => match quotient(ratio) {
             Some(quotient) => values(&quotient, answer, work),
             None => Finding::kinds(gold, answer),
         },
-        (Value::Scalar(_), Value::Tuple(tuple)) if tuple.open == ':' => match quotient(tuple) {
+        (Value::Scalar(_), Value::Ratio(ratio)) => match quotient(ratio) {
             Some(quotient) => values(gold, &quotient, work),
             None => Finding::kinds(gold, answer),
         },
@@ -71,12 +72,6 @@ fn count(gold: usize, answer: usize) -> Finding {
 }
 
 fn tuples(a: &Tuple, b: &Tuple, work: &mut Work) -> Finding {
-    if (a.open == ':') != (b.open == ':') {
-        return Finding::Different(Step::Kind, "a ratio beside a tuple".into());
-    }
-    if a.open == ':' {
-        return ratios(a, b, work);
-    }
     if a.items.len() != b.items.len() {
         return count(a.items.len(), b.items.len());
     }
@@ -89,28 +84,23 @@ fn tuples(a: &Tuple, b: &Tuple, work: &mut Work) -> Finding {
 }
 
 /// Ratios are equal when their quotients are. What may be times of a day are equal only as they are written.
-fn ratios(a: &Tuple, b: &Tuple, work: &mut Work) -> Finding {
-    if a.items.len() != b.items.len() {
-        return count(a.items.len(), b.items.len());
+fn ratios(a: &[Value], b: &[Value], work: &mut Work) -> Finding {
+    if a.len() != b.len() {
+        return count(a.len(), b.len());
     }
-    let written = in_order(&a.items, &b.items, work);
-    if written.is_equal() || a.items.len() != 2 {
-        return written;
-    }
+    let written = in_order(a, b, work);
     match (quotient(a), quotient(b)) {
-        (Some(a), Some(b)) => values(&a, &b, work).doubted("equal as ratios, though not as times"),
+        (Some(a), Some(b)) if !written.is_equal() => {
+            values(&a, &b, work).doubted("equal as ratios, though not as times")
+        }
         _ => written,
     }
 }
 
-fn quotient(ratio: &Tuple) -> Option<Value> {
-    match &ratio.items[..] {
-        [above, below] => {
-            let (above, below) = (above.clone().into_expr()?, below.clone().into_expr()?);
-            Some(Value::plain(Expr::Quotient(Box::new(above), Box::new(below))))
-        }
-        _ => None,
-    }
+fn quotient(ratio: &[Value]) -> Option<Value> {
+    let [above, below] = ratio else { return None };
+    let (above, below) = (above.clone().into_expr()?, below.clone().into_expr()?);
+    Some(Value::plain(Expr::Quotient(Box::new(above), Box::new(below))))
 }
 
 fn in_order<'v>(

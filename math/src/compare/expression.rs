@@ -12,7 +12,7 @@ use crate::compare::Finding;
 use crate::expr::{Constant, Expr, Function};
 use crate::grade::Step;
 use crate::limits::PRECISION;
-use crate::normal::{self, Fraction, normal};
+use crate::normal::{self, Fraction, Polynomial};
 
 /// Most comparisons of values in one verdict.
 const COMPARISONS: usize = 20_000;
@@ -27,13 +27,42 @@ pub(crate) struct Work {
     /// Whether decimals of the gold answer are known to be rounded.
     pub rounded: bool,
     comparisons: usize,
+    forms: normal::Work,
     budget: Budget,
 }
 
 impl Work {
     /// For one verdict.
     pub fn new(rounded: bool) -> Work {
-        Work { rounded, comparisons: COMPARISONS, budget: Budget::COMPARISON }
+        Work { rounded, comparisons: COMPARISONS, forms: normal::Work::new(), budget: Budget::COMPARISON }
+    }
+
+    /// The normal form of an expression.
+    pub(super) fn form(&mut self, expr: &Expr) -> Result<Fraction, normal::Trouble> {
+        normal::normal(expr, &mut self.forms)
+    }
+
+    /// The rational number that an expression is.
+    pub(super) fn rational(&mut self, expr: &Expr) -> Option<BigRational> {
+        self.form(expr).ok()?.constant()
+    }
+
+    /// The coefficients `a` and `b` of an expression `a x + b` in a symbol.
+    pub(super) fn linear_in(&mut self, expr: &Expr, symbol: &str) -> Option<(Polynomial, Polynomial)> {
+        let form = self.form(expr).ok().filter(|form| form.denominator().is_none())?;
+        form.numerator().linear_in(symbol)
+    }
+
+    /// Whether `a = 0` and `b = 0` are multiples of each other.
+    pub(super) fn are_multiples(&mut self, a: &Expr, b: &Expr) -> Option<bool> {
+        let (p, q) = (self.form(a).ok()?, self.form(b).ok()?);
+        let (p, q) = (p.cleared(&mut self.forms).ok()?, q.cleared(&mut self.forms).ok()?);
+        Some(p.proportional(&q, &mut self.forms).is_some())
+    }
+
+    /// The value of an expression.
+    pub(super) fn evaluate(&mut self, expr: &Expr, point: &Point, precision: u32) -> Result<Value, certified::Trouble> {
+        certified::evaluate(expr, point, precision, &mut self.budget)
     }
 
     /// Counts a comparison.
@@ -55,10 +84,10 @@ pub(super) fn equal(gold: &Expr, answer: &Expr, work: &mut Work) -> Finding {
     }
     let infinite = |expr: &Expr| expr.any(&mut |part| *part == Expr::Constant(Constant::Infinity));
     if infinite(gold) || infinite(answer) {
-        return infinities(gold, answer);
+        return infinities(gold, answer, work);
     }
-    match (normal(gold), normal(answer)) {
-        (Ok(a), Ok(b)) => match forms(&a, &b) {
+    match (work.form(gold), work.form(answer)) {
+        (Ok(a), Ok(b)) => match forms(&a, &b, work) {
             Some(finding) => finding,
             None => certified(gold, answer, work),
         },
@@ -76,24 +105,24 @@ fn rationals(gold: &BigRational, answer: &BigRational) -> Finding {
     Finding::Different(Step::Rational, "another number".into())
 }
 
-fn forms(gold: &Fraction, answer: &Fraction) -> Option<Finding> {
+fn forms(gold: &Fraction, answer: &Fraction, work: &mut Work) -> Option<Finding> {
     if let (Some(a), Some(b)) = (gold.constant(), answer.constant()) {
         return Some(rationals(&a, &b));
     }
-    if gold.equals(answer) {
+    if gold.equals(answer, &mut work.forms) {
         return Some(Finding::Equal(Step::NormalForm));
     }
-    let different = normal::certainly_different(gold, answer);
+    let different = normal::certainly_different(gold, answer, &mut work.forms);
     different.then(|| Finding::Different(Step::NormalForm, "another normal form".into()))
 }
 
 /// Infinities are equal if their signs are.
-fn infinities(gold: &Expr, answer: &Expr) -> Finding {
+fn infinities(gold: &Expr, answer: &Expr, work: &mut Work) -> Finding {
     match (sign_of_infinity(gold), sign_of_infinity(answer)) {
         (Some(a), Some(b)) if a == b => Finding::Equal(Step::Text),
         (Some(_), Some(_)) => Finding::Different(Step::Text, "infinity of the other sign".into()),
-        (Some(_), None) if normal(answer).is_ok() => Finding::Different(Step::Kind, "a finite value".into()),
-        (None, Some(_)) if normal(gold).is_ok() => Finding::Different(Step::Kind, "an infinite value".into()),
+        (Some(_), None) if work.form(answer).is_ok() => Finding::Different(Step::Kind, "a finite value".into()),
+        (None, Some(_)) if work.form(gold).is_ok() => Finding::Different(Step::Kind, "an infinite value".into()),
         _ => Finding::Unknown(Step::Kind, "an expression with infinity".into()),
     }
 }
@@ -208,9 +237,8 @@ fn at_point(gold: &Expr, answer: &Expr, point: &Point, work: &mut Work) -> At {
     let required = required_bits(gold) + required_bits(answer);
     let mut precision = FIRST;
     loop {
-        let value = |expr: &Expr, work: &mut Work| certified::evaluate(expr, point, precision, &mut work.budget);
-        let difference = value(gold, work).and_then(|a| {
-            let b = value(answer, work)?;
+        let difference = work.evaluate(gold, point, precision).and_then(|a| {
+            let b = work.evaluate(answer, point, precision)?;
             let difference = a.minus(&b, precision)?;
             Ok((a, difference))
         });
@@ -254,8 +282,8 @@ pub(super) fn order(a: &Expr, b: &Expr, work: &mut Work) -> Option<Ordering> {
     }
     let point = Point::default();
     for precision in [FIRST, 1024] {
-        let difference = certified::evaluate(a, &point, precision, &mut work.budget).and_then(|a| {
-            let b = certified::evaluate(b, &point, precision, &mut work.budget)?;
+        let difference = work.evaluate(a, &point, precision).and_then(|a| {
+            let b = work.evaluate(b, &point, precision)?;
             a.minus(&b, precision)
         });
         match difference.and_then(|difference| difference.sign()) {

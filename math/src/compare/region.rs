@@ -8,7 +8,6 @@ use crate::compare::expression::{Work, order};
 use crate::compare::relation::value_of;
 use crate::expr::{Constant, Expr};
 use crate::grade::Step;
-use crate::normal::normal;
 use crate::parse::REALS;
 use crate::value::{Combination, Relation, Side, Sign, Tuple, Value};
 
@@ -140,26 +139,22 @@ fn solutions(relation: &Relation, work: &mut Work) -> Option<Region> {
         let [left, right] = pair else { return None };
         let next = match sign {
             Sign::In if matches!(left, Side::Name(name, _) if *name == variable) => of(&value_of(right), work)?,
-            _ => solved(&value_of(left).into_expr()?, *sign, &value_of(right).into_expr()?, &variable)?,
+            _ => solved(&value_of(left).into_expr()?, *sign, &value_of(right).into_expr()?, &variable, work)?,
         };
         intersection(&region, &next, work)
     })
 }
 
 /// The solutions of one comparison that is linear in its variable.
-fn solved(left: &Expr, sign: Sign, right: &Expr, variable: &str) -> Option<Region> {
+fn solved(left: &Expr, sign: Sign, right: &Expr, variable: &str, work: &mut Work) -> Option<Region> {
     let is_variable = |expr: &Expr| matches!(expr, Expr::Symbol(name) if name == variable);
     let (bound, sign) = if is_variable(left) && right.is_numeric() {
         (right.clone(), sign)
     } else if is_variable(right) && left.is_numeric() {
         (left.clone(), turned(sign))
     } else {
-        let form = normal(&left.clone().minus(right.clone())).ok()?;
-        if form.denominator().is_some() {
-            return None;
-        }
         // a x + b compared with 0.
-        let (a, b) = form.numerator().linear_in(variable)?;
+        let (a, b) = work.linear_in(&left.clone().minus(right.clone()), variable)?;
         let (a, b) = (a.constant()?, b.constant()?);
         let sign = if a < num_traits::Zero::zero() { turned(sign) } else { sign };
         (Expr::rational(-b / a), sign)

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use num_rational::BigRational;
 use num_traits::{One, Zero};
 
-use crate::certified::{Budget, Point, evaluate};
+use crate::certified::{Point, Value as Number};
 use crate::compare::{Finding, Work, compare as values};
 use crate::expr::Expr;
 use crate::grade::Step;
-use crate::normal::normal;
 use crate::value::{Relation, Side, Sign, Value};
 
 /// A relation beside the gold answer's.
@@ -124,15 +123,13 @@ fn names_one(a: &str, b: &str) -> bool {
 fn multiples(gold: &Relation, answer: &Relation, work: &mut Work) -> Finding {
     let unknown = || Finding::Unknown(Step::NormalForm, "equations that are not multiples of each other".into());
     let (Some(a), Some(b)) = (difference(gold), difference(answer)) else { return unknown() };
-    let (Ok(p), Ok(q)) = (normal(&a), normal(&b)) else { return unknown() };
-    if p.numerator().proportional(q.numerator()).is_some() {
-        return Finding::Equal(Step::NormalForm);
+    match work.are_multiples(&a, &b) {
+        Some(true) => Finding::Equal(Step::NormalForm),
+        _ if solves_only_one(&a, &b, work) || solves_only_one(&b, &a, work) => {
+            Finding::Different(Step::Certified, "an equation with other solutions".into())
+        }
+        _ => unknown(),
     }
-    if solves_only_one(&a, &b) || solves_only_one(&b, &a) {
-        return Finding::Different(Step::Certified, "an equation with other solutions".into());
-    }
-    let _ = work;
-    unknown()
 }
 
 /// Left side minus right side.
@@ -144,32 +141,22 @@ fn difference(relation: &Relation) -> Option<Expr> {
 }
 
 /// Whether a solution of `a = 0`, found in a symbol that occurs linearly, certainly does not solve `b = 0`.
-fn solves_only_one(a: &Expr, b: &Expr) -> bool {
-    let Ok(form) = normal(a) else { return false };
-    if form.denominator().is_some() {
-        return false;
-    }
+fn solves_only_one(a: &Expr, b: &Expr, work: &mut Work) -> bool {
     let mut symbols = BTreeSet::new();
     a.symbols(&mut symbols);
     b.symbols(&mut symbols);
-    let Some(unknown) = symbols.iter().find(|symbol| form.numerator().linear_in(symbol).is_some()) else {
-        return false;
-    };
-    let mut budget = Budget::COMPARISON;
+    let Some(unknown) = symbols.iter().find(|symbol| work.linear_in(a, symbol).is_some()) else { return false };
     let others = symbols.iter().enumerate().map(|(i, symbol)| {
         ((*symbol).to_owned(), BigRational::new((7 * i as i64 + 11).into(), (3 * i as i64 + 5).into()))
     });
     let mut point = Point { symbols: others.collect(), ..Point::default() };
     let mut at = |expr: &Expr, value: BigRational| {
         point.symbols.insert((*unknown).to_owned(), value);
-        evaluate(expr, &point, 128, &mut budget)
+        work.evaluate(expr, &point, 128)
     };
-    let (Ok(zero), Ok(one)) = (at(a, BigRational::zero()), at(a, BigRational::one())) else { return false };
     // a = s u + c, so u = -c / s with c = a(0) and s = a(1) - a(0).
-    let (crate::certified::Value::Exact(c), crate::certified::Value::Exact(sum)) = (zero, one) else { return false };
+    let (Ok(zero), Ok(one)) = (at(a, BigRational::zero()), at(a, BigRational::one())) else { return false };
+    let (Number::Exact(c), Number::Exact(sum)) = (zero, one) else { return false };
     let slope = sum - &c;
-    if slope.is_zero() {
-        return false;
-    }
-    at(b, -c / slope).is_ok_and(|value| value.is_certainly_nonzero())
+    !slope.is_zero() && at(b, -c / slope).is_ok_and(|value| value.is_certainly_nonzero())
 }

@@ -10,7 +10,6 @@ use crate::compare::Finding;
 use crate::compare::expression::{Work, equal, order};
 use crate::expr::{Expr, Number};
 use crate::grade::Step;
-use crate::normal::normal;
 use crate::token::number::power_of_ten;
 use crate::unit::Unit;
 use crate::value::Scalar;
@@ -69,7 +68,7 @@ fn in_base(gold: &Scalar, answer: &Scalar, digits: &str, base: u32, work: &mut W
 pub(super) fn values(gold: &Expr, answer: &Expr, work: &mut Work) -> Finding {
     let finding = equal(gold, answer, work);
     let Finding::Different(step, _) = &finding else { return finding };
-    if has_real_root(gold) || has_real_root(answer) {
+    if has_real_root(gold, work) || has_real_root(answer, work) {
         let why = "a root of a negative number can mean the real or the principal one";
         return Finding::Unknown(*step, why.into());
     }
@@ -79,15 +78,15 @@ pub(super) fn values(gold: &Expr, answer: &Expr, work: &mut Work) -> Finding {
     match within(&decimal, answer, work) {
         // One digit would accept too much.
         true if significant(&decimal) < 2 => finding,
-        true if work.rounded || is_its_fraction(&decimal, answer) => Finding::Equal(step),
+        true if work.rounded || is_its_fraction(&decimal, answer, work) => Finding::Equal(step),
         true => Finding::Unknown(step, why.into()),
         false => finding,
     }
 }
 
 /// Whether a power such as `(-8)^(1/3)` occurs, whose real value is not the principal one.
-fn has_real_root(expr: &Expr) -> bool {
-    let number = |expr: &Expr| normal(expr).ok().and_then(|form| form.constant());
+fn has_real_root(expr: &Expr, work: &mut Work) -> bool {
+    let mut number = |expr: &Expr| work.rational(expr);
     expr.any(&mut |part| match part {
         Expr::Power(base, exponent) if exponent.number().is_none() => {
             number(base).is_some_and(|base| base.is_negative()) && number(exponent).is_some_and(|e| !e.is_integer())
@@ -98,8 +97,8 @@ fn has_real_root(expr: &Expr) -> bool {
 
 /// Whether a value that rounds to a decimal is the fraction that was rounded: one that no decimal equals, and the simplest
 /// that rounds to it unless it shows many digits.
-fn is_its_fraction(decimal: &Number, answer: &Expr) -> bool {
-    let Some(value) = normal(answer).ok().and_then(|form| form.constant()) else { return false };
+fn is_its_fraction(decimal: &Number, answer: &Expr, work: &mut Work) -> bool {
+    let Some(value) = work.rational(answer) else { return false };
     is_periodic(&value) && (significant(decimal) >= MANY_DIGITS || is_simplest(decimal, &value))
 }
 

@@ -89,6 +89,7 @@ impl Polynomial {
     }
 
     /// The highest exponent of a symbol; `None` where it also stands inside a function, in an exponent, or under a root.
+    #[cfg(test)]
     pub(crate) fn degree(&self, symbol: &str) -> Option<Exponent> {
         let symbol = Atom::Symbol(symbol.into());
         self.is_free_of_hidden(&symbol)

@@ -3,7 +3,7 @@
 use num_rational::BigRational;
 
 use super::rational::bits;
-use crate::limits::PRODUCTS;
+use crate::limits::{ALL_PRODUCTS, PRODUCTS};
 
 /// Why an expression has no normal form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,19 +19,30 @@ pub(crate) enum Trouble {
 /// The work that is left, in products of two small terms.
 #[derive(Debug)]
 pub(crate) struct Work {
+    /// For the form that is being made.
     left: usize,
+    /// For all forms of one verdict.
+    all: usize,
 }
 
 impl Work {
-    /// All that one normal form may take.
+    /// All that the forms of one verdict may take.
     pub(crate) fn new() -> Work {
-        Work { left: PRODUCTS }
+        Work { left: PRODUCTS.min(ALL_PRODUCTS), all: ALL_PRODUCTS }
+    }
+
+    /// The same, of which the next form may take [`PRODUCTS`].
+    pub(super) fn next(&mut self) -> &mut Work {
+        self.left = PRODUCTS.min(self.all);
+        self
     }
 
     /// Takes away the work of so many products.
     pub(super) fn spend(&mut self, products: usize) -> Result<(), Trouble> {
-        self.left = self.left.checked_sub(products).ok_or(Trouble::TooLarge)?;
-        Ok(())
+        let left = self.left.checked_sub(products);
+        self.all -= products.min(self.left);
+        self.left = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(Trouble::TooLarge)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::expr::{Constant, Expr, Function};
-use crate::normal::{Fraction, normal};
+use crate::normal::{Fraction, Work, certainly_different, normal};
 
 /// An expression with operators.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl Formula {
     }
 
     pub fn form(&self) -> Fraction {
-        normal(&self.0).unwrap_or_else(|trouble| panic!("{trouble:?}: {self:?}"))
+        normal(&self.0, &mut Work::new()).unwrap_or_else(|trouble| panic!("{trouble:?}: {self:?}"))
     }
 }
 
@@ -111,5 +111,17 @@ impl Neg for Formula {
     type Output = Formula;
     fn neg(self) -> Formula {
         Formula(self.0.negated())
+    }
+}
+
+/// [`certainly_different`] with all the work it may take.
+pub(super) fn differ(a: &Fraction, b: &Fraction) -> bool {
+    certainly_different(a, b, &mut Work::new())
+}
+
+impl Fraction {
+    /// [`Fraction::equals`] with all the work it may take.
+    pub(super) fn same(&self, other: &Fraction) -> bool {
+        self.equals(other, &mut Work::new())
     }
 }

@@ -9,7 +9,7 @@ use super::build::*;
 use crate::expr::Function::*;
 use crate::expr::{Constant, Expr, Function};
 use crate::normal::atom::{Atom, Opaque};
-use crate::normal::{Fraction, Polynomial, normal};
+use crate::normal::{Fraction, Polynomial, Work, normal};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Complex(f64, f64);
@@ -200,7 +200,7 @@ proptest! {
 
     #[test]
     fn a_form_has_the_value_of_its_expression(formula in expression()) {
-        let Ok(form) = normal(&formula.0) else { return Ok(()) };
+        let Ok(form) = normal(&formula.0, &mut Work::new()) else { return Ok(()) };
         for point in POINTS {
             if let (Some(a), Some(b)) = (value(&formula.0, point), fraction(&form, point)) {
                 let distance = (a + b * Complex(-1.0, 0.0)).size();

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::build::*;
 use crate::expr::Function::*;
-use crate::normal::Exponent;
+use crate::normal::{Exponent, Work};
 
 #[test]
 fn printed() {
@@ -28,7 +28,9 @@ fn printed() {
 
 #[test]
 fn proportional_equations() {
-    let ratio = |a: Formula, b: Formula| a.form().numerator().proportional(b.form().numerator()).map(|r| r.to_string());
+    let ratio = |a: Formula, b: Formula| {
+        a.form().numerator().proportional(b.form().numerator(), &mut Work::new()).map(|r| r.to_string())
+    };
     let line = || n(2) * x() + n(4) * y() - n(6);
     assert_eq!(ratio(line(), x() + n(2) * y() - n(3)).as_deref(), Some("2"));
     assert_eq!(ratio(n(3) - x() - n(2) * y(), line()).as_deref(), Some("-1/2"));
@@ -42,7 +44,7 @@ fn proportional_equations() {
 
 #[test]
 fn cleared_of_negative_exponents() {
-    let text = |a: Formula| a.form().cleared().unwrap().to_string();
+    let text = |a: Formula| a.form().cleared(&mut Work::new()).unwrap().to_string();
     assert_eq!(text(x() - n(1) / y()), "x*y - 1");
     assert_eq!(text(x().to(2) - x()), "x^2 - x");
     assert_eq!(text((n(2) * x() - n(1)) / (x() + n(1))), "2*x - 1");
