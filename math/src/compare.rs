@@ -11,7 +11,7 @@ pub(crate) use expression::Work;
 
 use crate::expr::{Constant, Expr};
 use crate::grade::Step;
-use crate::value::{Relation, Value};
+use crate::value::{Relation, Sign, Value};
 
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +122,10 @@ pub(crate) fn compare(gold: &Value, answer: &Value, work: &mut Work) -> Finding 
         (Value::Combined(..) | Value::Builder(..), _) | (_, Value::Combined(..) | Value::Builder(..)) => {
             collection::same_form(gold, answer, work).settled_by(|| regions(gold, answer, work))
         }
+        _ if region::is_all(gold) || region::is_all(answer) => regions(gold, answer, work),
+        _ if region::are_conditions(gold) || region::are_conditions(answer) => {
+            collection::compare(gold, answer, work).or(|| regions(gold, answer, work))
+        }
         _ => collection::compare(gold, answer, work),
     }
 }
@@ -130,10 +134,21 @@ pub(crate) fn compare(gold: &Value, answer: &Value, work: &mut Work) -> Finding 
 fn regions(gold: &Value, answer: &Value, work: &mut Work) -> Finding {
     match (region::of(gold, work), region::of(answer, work)) {
         (Some(a), Some(b)) => region::compare(&a, &b, work),
-        _ if is_set(gold) && is_set(answer) => {
+        _ if is_set(gold) && is_set(answer) || is_interval_by_relation(gold, answer) => {
             Finding::Unknown(Step::Kind, format!("{} beside {}", answer.kind(), gold.kind()))
         }
         _ => Finding::kinds(gold, answer),
+    }
+}
+
+/// Whether one may be an interval and the other the inequality that describes it.
+fn is_interval_by_relation(gold: &Value, answer: &Value) -> bool {
+    let order = |sign: &Sign| matches!(sign, Sign::Less | Sign::LessEqual | Sign::Greater | Sign::GreaterEqual);
+    match (gold, answer) {
+        (Value::Tuple(tuple), Value::Relation(relation)) | (Value::Relation(relation), Value::Tuple(tuple)) => {
+            tuple.items.len() == 2 && relation.signs.iter().any(order)
+        }
+        _ => false,
     }
 }
 
@@ -141,6 +156,7 @@ fn regions(gold: &Value, answer: &Value, work: &mut Work) -> Finding {
 fn is_set(value: &Value) -> bool {
     match value {
         Value::Set(_) | Value::Combined(..) | Value::Builder(..) | Value::Relation(_) => true,
+        Value::List(_) => region::are_conditions(value),
         Value::Tuple(tuple) => {
             tuple.items.len() == 2
                 && tuple.items.iter().any(|item| match item {
@@ -178,7 +194,9 @@ fn choice(
     compare: impl FnOnce(&Value, &Value) -> Finding,
 ) -> Finding {
     let same = match other {
-        Value::Scalar(scalar) => matches!(&scalar.expr, Expr::Symbol(name) if name.as_str() == letter.to_string()),
+        Value::Scalar(scalar) => {
+            matches!(&scalar.expr, Expr::Symbol(name) if name.eq_ignore_ascii_case(&letter.to_string()))
+        }
         Value::Text(text) => text.trim_matches(['(', ')', '.']).eq_ignore_ascii_case(&letter.to_string()),
         _ => false,
     };
@@ -196,11 +214,7 @@ fn choice(
 
 /// A relation where the gold answer is none: the values that it states.
 fn stated(gold: &Value, relation: &Relation, answer: &Value, work: &mut Work) -> Finding {
-    if let Some(mut values) = relation::named_values(relation) {
-        // In `S = n(n + 1)/2 = 15` the formula says where the number comes from.
-        let last = values.pop();
-        values.retain(|value| !matches!(value, Value::Scalar(scalar) if !scalar.expr.is_numeric()));
-        values.extend(last);
+    if let Some(values) = relation::named_values(relation) {
         return all(&values, |value| compare(gold, value, work));
     }
     if let Some(values) = relation::equal_numbers(relation) {

@@ -67,7 +67,8 @@ pub(super) fn value_of(side: &Side) -> Value {
     }
 }
 
-/// The values that a relation gives to what it names: `x = 3`, `f(x) = 2x`, `x in [0, 1]`, `S = 2 * 3 = 6`, `3 = x`.
+/// The values that a relation gives to what it names: `x = 3`, `f(x) = 2x`, `x in [0, 1]`, `S = 2 * 3 = 6`, `3 = x`,
+/// `(x, y) = (1, 2)`. In `S = n(n + 1)/2 = 15` the formula says where the number comes from.
 pub(super) fn named_values(relation: &Relation) -> Option<Vec<Value>> {
     let (first, rest) = relation.sides.split_first()?;
     let naming = |sign: &Sign| matches!(sign, Sign::Equal | Sign::In | Sign::About);
@@ -75,8 +76,35 @@ pub(super) fn named_values(relation: &Relation) -> Option<Vec<Value>> {
         return None;
     }
     match (first, rest) {
-        (Side::Name(..), rest) => Some(rest.iter().map(value_of).collect()),
+        (first, rest) if is_name(first) => {
+            let mut values: Vec<Value> = rest.iter().map(value_of).collect();
+            let last = values.pop();
+            values.retain(|value| !matches!(value, Value::Scalar(scalar) if !scalar.expr.is_numeric()));
+            values.extend(last);
+            Some(values)
+        }
         (Side::Value(value), [Side::Name(..)]) if relation.signs == [Sign::Equal] => Some(vec![value.clone()]),
+        _ => None,
+    }
+}
+
+/// A name, or a tuple of variables.
+fn is_name(side: &Side) -> bool {
+    let variable = |item: &Value| matches!(item, Value::Scalar(scalar) if matches!(scalar.expr, Expr::Symbol(_)));
+    match side {
+        Side::Name(..) => true,
+        Side::Value(Value::Tuple(tuple)) => tuple.items.iter().all(variable),
+        Side::Value(_) => false,
+    }
+}
+
+/// What an equation names.
+pub(super) fn name_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::Relation(Relation { sides, signs }) if signs == &[Sign::Equal] => match sides.first() {
+            Some(Side::Name(name, _)) => Some(name),
+            _ => None,
+        },
         _ => None,
     }
 }
