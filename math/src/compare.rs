@@ -103,10 +103,13 @@ pub(crate) fn compare(gold: &Value, answer: &Value, work: &mut Work) -> Finding 
         (_, Value::Text(words)) => text::unexpected(gold, words),
         (Value::Relation(a), Value::Relation(b)) => {
             let same = relation::compare(a, b, work);
-            same.settled_by(|| match region::same_variable(a, b) {
-                true => regions(gold, answer, work),
-                false => regions(gold, answer, work).doubted("the same values of another variable"),
-            })
+            match (region::variable_of(a), region::variable_of(b)) {
+                (Some(x), Some(y)) if x == y => same.settled_by(|| regions(gold, answer, work)),
+                (Some(_), Some(_)) => {
+                    same.settled_by(|| regions(gold, answer, work).doubted("the same values of another variable"))
+                }
+                _ => same,
+            }
         }
         (Value::Relation(relation), other) => match relation::named_values(relation) {
             Some(values) => all(&values, |value| compare(value, other, work)),
@@ -141,21 +144,22 @@ fn regions(gold: &Value, answer: &Value, work: &mut Work) -> Finding {
     }
 }
 
-/// Whether one may be an interval and the other the inequality that describes it.
+/// Whether one may be an interval and the other inequalities that describe it.
 fn is_interval_by_relation(gold: &Value, answer: &Value) -> bool {
     let order = |sign: &Sign| matches!(sign, Sign::Less | Sign::LessEqual | Sign::Greater | Sign::GreaterEqual);
-    match (gold, answer) {
-        (Value::Tuple(tuple), Value::Relation(relation)) | (Value::Relation(relation), Value::Tuple(tuple)) => {
-            tuple.items.len() == 2 && relation.signs.iter().any(order)
-        }
-        _ => false,
-    }
+    let ((Value::Tuple(tuple), other) | (other, Value::Tuple(tuple))) = (gold, answer) else { return false };
+    let inequality = match other {
+        Value::Relation(relation) => relation.signs.iter().any(order),
+        other => region::are_conditions(other),
+    };
+    tuple.items.len() == 2 && inequality
 }
 
 /// Whether a value can be a set of numbers, also where the numbers cannot be told.
 fn is_set(value: &Value) -> bool {
     match value {
-        Value::Set(_) | Value::Combined(..) | Value::Builder(..) | Value::Relation(_) => true,
+        Value::Set(_) | Value::Combined(..) | Value::Builder(..) => true,
+        Value::Relation(relation) => region::variable_of(relation).is_some(),
         Value::List(_) => region::are_conditions(value),
         Value::Tuple(tuple) => {
             tuple.items.len() == 2

@@ -52,7 +52,7 @@ pub(crate) fn read(text: &str) -> Reading {
         Err(problem) => (time(grouped).or_else(|| words(grouped)).ok_or(problem), false),
     };
     let two_ways = grouped.iter().any(|lexeme| matches!(lexeme.token, Token::Number(literal) if literal.commas));
-    let wordy = grouped.iter().any(|lexeme| matches!(lexeme.token, Token::Word(word) if word.len() > 3));
+    let wordy = grouped.iter().any(|lexeme| matches!(lexeme.token, Token::Word(word) if word.len() > 2));
     let other = if wordy && !matches!(value, Ok(Value::Text(_))) {
         words(grouped)
     } else if two_ways {

@@ -219,7 +219,7 @@ fn distinct(items: &[Value], work: &mut Work) -> Vec<Value> {
 }
 
 /// With another name for a variable.
-fn renamed(value: &Value, from: &str, to: &str) -> Value {
+pub(super) fn renamed(value: &Value, from: &str, to: &str) -> Value {
     let expr = |expr: &Expr| expr.renamed(from, to);
     match value {
         Value::Scalar(scalar) => Value::plain(expr(&scalar.expr)),

@@ -22,7 +22,9 @@ const FIRST: u32 = 128;
 /// Most points of each kind, and how many of them must be equal. Functions that are put together of pieces need more.
 const POINTS: u64 = 12;
 const EQUAL_POINTS: u64 = 4;
-const PIECEWISE: u64 = 3;
+const PIECEWISE: u64 = 4;
+/// So many symbols have signs of their own; the others have one in common.
+const SIGNS: usize = 3;
 
 /// What one verdict may use.
 pub(crate) struct Work {
@@ -227,20 +229,21 @@ fn values(
         Points::Far => largest(gold).max(largest(answer)),
         _ => BigInt::ZERO,
     };
-    let value = |symbol: &&str| {
+    let value = |(place, symbol): (usize, &&str)| {
         let mut hasher = Fnv(hasher.0);
         symbol.hash(&mut hasher);
         let bits = hasher.finish();
         let positive = BigRational::new(BigInt::from(200 + bits % 1999), BigInt::from(331));
         let value = match points {
             Points::Positive => positive,
-            Points::OfAnySign | Points::Far if (bits >> 40) & 1 == 0 => -positive - &far,
+            // The signs of the first symbols run through all combinations.
+            Points::OfAnySign | Points::Far if (index >> place.min(SIGNS)) & 1 == 1 => -positive - &far,
             Points::OfAnySign | Points::Far => positive + &far,
             Points::Integers => BigRational::from_integer(BigInt::from(2 + bits % 17)),
         };
         ((*symbol).to_owned(), value)
     };
-    symbols.iter().map(value).collect()
+    symbols.iter().enumerate().map(value).collect()
 }
 
 /// Whether equality at some points says nothing of others: absolute values, roundings, and what has branches.

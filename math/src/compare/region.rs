@@ -154,13 +154,8 @@ fn of_variable(relation: &Relation, variable: &str) -> bool {
     variable_of(relation).is_some_and(|found| found == variable)
 }
 
-/// Whether two relations are about the same variable.
-pub(super) fn same_variable(a: &Relation, b: &Relation) -> bool {
-    variable_of(a) == variable_of(b)
-}
-
 /// The only symbol of a relation.
-fn variable_of(relation: &Relation) -> Option<String> {
+pub(super) fn variable_of(relation: &Relation) -> Option<String> {
     let sides: Vec<Expr> = relation.sides.iter().filter_map(|side| value_of(side).into_expr()).collect();
     let mut symbols = BTreeSet::new();
     sides.iter().for_each(|side| side.symbols(&mut symbols));

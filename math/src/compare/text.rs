@@ -10,6 +10,9 @@ const ARTICLES: [&str; 4] = ["a", "an", "the", "is"];
 
 /// An answer beside a gold answer in words.
 pub(super) fn compare(gold: &str, answer: &Value) -> Finding {
+    if is_empty_set(answer) {
+        return Finding::Unknown(Step::Kind, "the empty set beside words".into());
+    }
     let Value::Text(answer) = answer else {
         return Finding::Different(Step::Kind, format!("{}, where the gold answer is a text", answer.kind()));
     };
@@ -40,12 +43,18 @@ pub(super) fn unexpected(gold: &Value, words: &str) -> Finding {
         Value::Scalar(scalar) if is_name(&scalar.expr) && words.split(' ').count() <= 3 => {
             Finding::Unknown(Step::Kind, format!("words, where the gold answer is {}", gold.kind()))
         }
+        // `no solution`
+        gold if is_empty_set(gold) => Finding::Unknown(Step::Kind, "words beside the empty set".into()),
         // `no more than 5`
         _ if words.contains(|c: char| c.is_ascii_digit()) => {
             Finding::Unknown(Step::Kind, format!("words, where the gold answer is {}", gold.kind()))
         }
         _ => Finding::Different(Step::Kind, format!("words, where the gold answer is {}", gold.kind())),
     }
+}
+
+fn is_empty_set(value: &Value) -> bool {
+    matches!(value, Value::Set(items) if items.is_empty())
 }
 
 fn is_name(expr: &Expr) -> bool {
