@@ -11,7 +11,7 @@ pub(crate) use expression::Work;
 
 use crate::expr::{Constant, Expr};
 use crate::grade::Step;
-use crate::value::{Relation, Value};
+use crate::value::{Relation, Sign, Value};
 
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,10 +103,13 @@ pub(crate) fn compare(gold: &Value, answer: &Value, work: &mut Work) -> Finding 
         (_, Value::Text(words)) => text::unexpected(gold, words),
         (Value::Relation(a), Value::Relation(b)) => {
             let same = relation::compare(a, b, work);
-            same.settled_by(|| match region::same_variable(a, b) {
-                true => regions(gold, answer, work),
-                false => regions(gold, answer, work).doubted("the same values of another variable"),
-            })
+            match (region::variable_of(a), region::variable_of(b)) {
+                (Some(x), Some(y)) if x == y => same.settled_by(|| regions(gold, answer, work)),
+                (Some(_), Some(_)) => {
+                    same.settled_by(|| regions(gold, answer, work).doubted("the same values of another variable"))
+                }
+                _ => same,
+            }
         }
         (Value::Relation(relation), other) => match relation::named_values(relation) {
             Some(values) => all(&values, |value| compare(value, other, work)),
@@ -122,6 +125,10 @@ pub(crate) fn compare(gold: &Value, answer: &Value, work: &mut Work) -> Finding 
         (Value::Combined(..) | Value::Builder(..), _) | (_, Value::Combined(..) | Value::Builder(..)) => {
             collection::same_form(gold, answer, work).settled_by(|| regions(gold, answer, work))
         }
+        _ if region::is_all(gold) || region::is_all(answer) => regions(gold, answer, work),
+        _ if region::are_conditions(gold) || region::are_conditions(answer) => {
+            collection::compare(gold, answer, work).or(|| regions(gold, answer, work))
+        }
         _ => collection::compare(gold, answer, work),
     }
 }
@@ -130,17 +137,30 @@ pub(crate) fn compare(gold: &Value, answer: &Value, work: &mut Work) -> Finding 
 fn regions(gold: &Value, answer: &Value, work: &mut Work) -> Finding {
     match (region::of(gold, work), region::of(answer, work)) {
         (Some(a), Some(b)) => region::compare(&a, &b, work),
-        _ if is_set(gold) && is_set(answer) => {
+        _ if is_set(gold) && is_set(answer) || is_interval_by_relation(gold, answer) => {
             Finding::Unknown(Step::Kind, format!("{} beside {}", answer.kind(), gold.kind()))
         }
         _ => Finding::kinds(gold, answer),
     }
 }
 
+/// Whether one may be an interval and the other inequalities that describe it.
+fn is_interval_by_relation(gold: &Value, answer: &Value) -> bool {
+    let order = |sign: &Sign| matches!(sign, Sign::Less | Sign::LessEqual | Sign::Greater | Sign::GreaterEqual);
+    let ((Value::Tuple(tuple), other) | (other, Value::Tuple(tuple))) = (gold, answer) else { return false };
+    let inequality = match other {
+        Value::Relation(relation) => relation.signs.iter().any(order),
+        other => region::are_conditions(other),
+    };
+    tuple.items.len() == 2 && inequality
+}
+
 /// Whether a value can be a set of numbers, also where the numbers cannot be told.
 fn is_set(value: &Value) -> bool {
     match value {
-        Value::Set(_) | Value::Combined(..) | Value::Builder(..) | Value::Relation(_) => true,
+        Value::Set(_) | Value::Combined(..) | Value::Builder(..) => true,
+        Value::Relation(relation) => region::variable_of(relation).is_some(),
+        Value::List(_) => region::are_conditions(value),
         Value::Tuple(tuple) => {
             tuple.items.len() == 2
                 && tuple.items.iter().any(|item| match item {
@@ -178,7 +198,9 @@ fn choice(
     compare: impl FnOnce(&Value, &Value) -> Finding,
 ) -> Finding {
     let same = match other {
-        Value::Scalar(scalar) => matches!(&scalar.expr, Expr::Symbol(name) if name.as_str() == letter.to_string()),
+        Value::Scalar(scalar) => {
+            matches!(&scalar.expr, Expr::Symbol(name) if name.eq_ignore_ascii_case(&letter.to_string()))
+        }
         Value::Text(text) => text.trim_matches(['(', ')', '.']).eq_ignore_ascii_case(&letter.to_string()),
         _ => false,
     };
@@ -196,11 +218,7 @@ fn choice(
 
 /// A relation where the gold answer is none: the values that it states.
 fn stated(gold: &Value, relation: &Relation, answer: &Value, work: &mut Work) -> Finding {
-    if let Some(mut values) = relation::named_values(relation) {
-        // In `S = n(n + 1)/2 = 15` the formula says where the number comes from.
-        let last = values.pop();
-        values.retain(|value| !matches!(value, Value::Scalar(scalar) if !scalar.expr.is_numeric()));
-        values.extend(last);
+    if let Some(values) = relation::named_values(relation) {
         return all(&values, |value| compare(gold, value, work));
     }
     if let Some(values) = relation::equal_numbers(relation) {

@@ -11,7 +11,7 @@ use crate::value::Value;
 pub(crate) struct Reading {
     /// The value, or why there is none.
     pub value: Result<Value, Unreadable>,
-    /// Another value it could have, where commas between digits may group or separate.
+    /// Another value it could have: where commas between digits may group or separate, and where words may be a quantity.
     pub other: Option<Value>,
     /// Whether `a/bc` occurs.
     pub ambiguous: bool,
@@ -52,8 +52,14 @@ pub(crate) fn read(text: &str) -> Reading {
         Err(problem) => (time(grouped).or_else(|| words(grouped)).ok_or(problem), false),
     };
     let two_ways = grouped.iter().any(|lexeme| matches!(lexeme.token, Token::Number(literal) if literal.commas));
-    let other =
-        if two_ways { parse(bare(&tokens(&text, Commas::Separate))).ok().map(|parse| parse.value) } else { None };
+    let wordy = grouped.iter().any(|lexeme| matches!(lexeme.token, Token::Word(word) if word.len() > 2));
+    let other = if wordy && !matches!(value, Ok(Value::Text(_))) {
+        words(grouped)
+    } else if two_ways {
+        parse(bare(&tokens(&text, Commas::Separate))).ok().map(|parse| parse.value)
+    } else {
+        None
+    };
     Reading { value, other, ambiguous }
 }
 
@@ -92,30 +98,20 @@ fn letters_of(token: Token<'_>) -> String {
     }
 }
 
-/// Names of months and days, beside which numbers are those of a date.
-#[rustfmt::skip]
-const DATES: [&str; 19] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
-];
-
-/// Words and nothing else, but for the numbers of a date.
+/// Words, with numbers among them, and nothing else.
 fn words(tokens: &[Lexeme<'_>]) -> Option<Value> {
     let mut words: Vec<String> = Vec::new();
-    let mut numbers = false;
     for lexeme in tokens {
         match lexeme.token {
             Token::Letter(c) => words.push(c.to_lowercase().collect()),
             Token::Word(text) | Token::Text(text) => words.extend(text.split_whitespace().map(str::to_lowercase)),
-            Token::Number(literal) if literal.is_integer() => {
-                numbers = true;
-                words.push(literal.digits());
-            }
             Token::Symbol('.' | ',' | ';' | ':' | '-' | '\'' | '!' | '?' | '(' | ')' | '"') => {}
+            Token::Number(literal) => words.push(literal.digits()),
             _ => return None,
         }
     }
-    if numbers && !words.iter().any(|word| DATES.contains(&word.as_str())) {
+    // Numbers in words are text only beside words.
+    if !words.iter().any(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 1) && words.len() > 1 {
         return None;
     }
     let plain: Vec<String> =

@@ -284,6 +284,8 @@ impl<'a> Lexer<'a> {
         let trimmed = inside.trim_matches(|c: char| c.is_whitespace() || c == '~');
         if trimmed.contains(|c: char| c.is_ascii_digit() || c == '\\' || c == '$' || c == '{') {
             self.nested(inside);
+        } else if trimmed == "i" && inside == trimmed {
+            self.push(Token::Letter('i'));
         } else if !trimmed.is_empty() {
             self.push(Token::Text(trimmed));
         }

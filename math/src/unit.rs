@@ -132,6 +132,7 @@ const NOT_COUNTED: [&str; 30] = [
 impl Unit {
     /// The unit of these words, with the power that stands behind the last one.
     pub fn named(words: &str, power: i8) -> Option<Unit> {
+        let words = words.replace('/', " / ");
         let list: Vec<&str> = words.split_whitespace().map(|word| word.trim_end_matches(['.', ','])).collect();
         let (factor, rest) = match list.split_first() {
             Some((first, rest)) if SQUARE.contains(first) && !rest.is_empty() => (2, rest),
@@ -150,7 +151,7 @@ impl Unit {
                     return Some(unit.raised(factor * power));
                 }
             }
-            [one, "per" | "/", other] => return Unit::named(one, 1)?.over(&Unit::named(other, 1)?),
+            [one, "per" | "/", other] if factor == 1 => return Unit::named(one, 1)?.over(&Unit::named(other, power)?),
             _ => {}
         }
         let counted = |word: &&&str| word.chars().all(char::is_alphabetic) && !NOT_COUNTED.contains(*word);

@@ -1,5 +1,6 @@
 //! Tuples, lists, sets and matrices.
 
+use crate::compare::relation::name_of;
 use crate::compare::{Finding, Work, compare as values, regions};
 use crate::expr::{Constant, Expr};
 use crate::grade::Step;
@@ -18,7 +19,10 @@ pub(super) fn compare(gold: &Value, answer: &Value, work: &mut Work) -> Finding 
             vector(tuple, rows, gold, answer, work)
         }
         (Value::Matrix(a), Value::Matrix(b)) => matrices(a, b, work),
-        (Value::List(a), Value::List(b)) => in_any_order(a, b, work),
+        (Value::List(a), Value::List(b)) => match by_name(a, b) {
+            Some(b) => in_order(a, b, work),
+            None => in_any_order(a, b, work),
+        },
         (Value::Set(a), Value::Set(b)) => in_any_order(&distinct(a, work), &distinct(b, work), work),
         (Value::Set(a), Value::List(b)) => in_any_order(&distinct(a, work), &distinct(b, work), work),
         (Value::List(a), Value::Set(b)) => in_any_order(&distinct(a, work), &distinct(b, work), work),
@@ -167,6 +171,16 @@ fn matrices(a: &[Vec<Expr>], b: &[Vec<Expr>], work: &mut Work) -> Finding {
     Finding::Different(Step::Kind, problem)
 }
 
+/// The equations of an answer in the order of the gold answer's, where both give one value to each of the same names.
+fn by_name<'v>(gold: &[Value], answer: &'v [Value]) -> Option<Vec<&'v Value>> {
+    let named = |name: &str| {
+        let mut same = answer.iter().filter(|value| name_of(value) == Some(name));
+        same.next().filter(|_| same.next().is_none())
+    };
+    let found: Option<Vec<&Value>> = gold.iter().map(|value| named(name_of(value)?)).collect();
+    found.filter(|found| found.len() == answer.len() && gold.len() <= LONGEST)
+}
+
 /// Each value of one equals a value of the other.
 fn in_any_order(gold: &[Value], answer: &[Value], work: &mut Work) -> Finding {
     if gold.len() != answer.len() {
@@ -211,7 +225,7 @@ fn distinct(items: &[Value], work: &mut Work) -> Vec<Value> {
 }
 
 /// With another name for a variable.
-fn renamed(value: &Value, from: &str, to: &str) -> Value {
+pub(super) fn renamed(value: &Value, from: &str, to: &str) -> Value {
     let expr = |expr: &Expr| expr.renamed(from, to);
     match value {
         Value::Scalar(scalar) => Value::plain(expr(&scalar.expr)),

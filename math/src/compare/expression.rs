@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
+use num_traits::Signed;
 
 use crate::certified::{self, Base, Budget, Point, Value};
 use crate::compare::Finding;
@@ -18,9 +19,12 @@ use crate::normal::{self, Fraction, Polynomial};
 const COMPARISONS: usize = 20_000;
 /// Precision of the first attempt, which tells most different numbers apart.
 const FIRST: u32 = 128;
-/// Most points of each kind, and how many of them must be equal.
+/// Most points of each kind, and how many of them must be equal. Functions that are put together of pieces need more.
 const POINTS: u64 = 12;
 const EQUAL_POINTS: u64 = 4;
+const PIECEWISE: u64 = 4;
+/// So many symbols have signs of their own; the others have one in common.
+const SIGNS: usize = 3;
 
 /// What one verdict may use.
 pub(crate) struct Work {
@@ -154,6 +158,8 @@ enum At {
 enum Points {
     Positive,
     OfAnySign,
+    /// Of any sign, and greater than all numbers in the expressions.
+    Far,
     Integers,
 }
 
@@ -171,7 +177,9 @@ fn certified(gold: &Expr, answer: &Expr, work: &mut Work) -> Finding {
             At::Nothing => Finding::Unknown(step, "numbers that could not be told apart, nor shown to be equal".into()),
         };
     }
-    let found = [Points::Positive, Points::OfAnySign, Points::Integers].map(&mut at);
+    let far = if is_piecewise(gold) || is_piecewise(answer) { at(Points::Far) } else { At::Nothing };
+    let [positive, any, integers] = [Points::Positive, Points::OfAnySign, Points::Integers].map(&mut at);
+    let found = [positive, any, integers, far];
     match (found.contains(&At::Equal), found.contains(&At::Different)) {
         (true, false) => Finding::Equal(step),
         (false, true) => Finding::Different(step, "another value at certain points".into()),
@@ -190,7 +198,8 @@ fn in_all_bases(gold: &Expr, answer: &Expr, symbols: &BTreeSet<&str>, points: Po
 }
 
 fn at_points(gold: &Expr, answer: &Expr, symbols: &BTreeSet<&str>, points: Points, base: Base, work: &mut Work) -> At {
-    let (most, wanted) = if symbols.is_empty() { (1, 1) } else { (POINTS, EQUAL_POINTS) };
+    let times = if is_piecewise(gold) || is_piecewise(answer) { PIECEWISE } else { 1 };
+    let (most, wanted) = if symbols.is_empty() { (1, 1) } else { (POINTS * times, EQUAL_POINTS * times) };
     let mut equal = 0;
     for index in 0..most {
         let point = Point { symbols: values(gold, answer, symbols, points, index), base };
@@ -216,20 +225,52 @@ fn values(
 ) -> std::collections::BTreeMap<String, BigRational> {
     let mut hasher = Fnv::default();
     (gold, answer, index).hash(&mut hasher);
-    let value = |symbol: &&str| {
+    let far = match points {
+        Points::Far => largest(gold).max(largest(answer)),
+        _ => BigInt::ZERO,
+    };
+    let value = |(place, symbol): (usize, &&str)| {
         let mut hasher = Fnv(hasher.0);
         symbol.hash(&mut hasher);
         let bits = hasher.finish();
         let positive = BigRational::new(BigInt::from(200 + bits % 1999), BigInt::from(331));
         let value = match points {
             Points::Positive => positive,
-            Points::OfAnySign if (bits >> 40) & 1 == index & 1 => -positive,
-            Points::OfAnySign => positive,
+            // The signs of the first symbols run through all combinations.
+            Points::OfAnySign | Points::Far if (index >> place.min(SIGNS)) & 1 == 1 => -positive - &far,
+            Points::OfAnySign | Points::Far => positive + &far,
             Points::Integers => BigRational::from_integer(BigInt::from(2 + bits % 17)),
         };
         ((*symbol).to_owned(), value)
     };
-    symbols.iter().map(value).collect()
+    symbols.iter().enumerate().map(value).collect()
+}
+
+/// Whether equality at some points says nothing of others: absolute values, roundings, and what has branches.
+fn is_piecewise(expr: &Expr) -> bool {
+    use Function::{Abs, Arccos, Arcsec, Arcsin, Ceiling, Floor, Gcd, Lcm, Ln, Log, LogBase, Max, Min, Root};
+    expr.any(&mut |part| match part {
+        Expr::Call(function, _) => {
+            matches!(
+                function,
+                Abs | Floor | Ceiling | Max | Min | Gcd | Lcm | Root | Ln | Log | LogBase | Arcsin | Arccos | Arcsec
+            )
+        }
+        Expr::Power(_, exponent) => exponent.number().is_none_or(|exponent| !exponent.is_integer()),
+        _ => false,
+    })
+}
+
+/// An integer above the absolute values of all numbers in an expression.
+fn largest(expr: &Expr) -> BigInt {
+    let mut largest = BigInt::ZERO;
+    expr.any(&mut |part| {
+        if let Some(number) = part.number() {
+            largest = std::mem::take(&mut largest).max(number.abs().ceil().to_integer());
+        }
+        false
+    });
+    largest
 }
 
 /// At one point, with as much precision as it takes.

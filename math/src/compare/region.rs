@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::compare::Finding;
 use crate::compare::expression::{Work, order};
 use crate::compare::relation::value_of;
-use crate::expr::{Constant, Expr};
+use crate::expr::{Constant, Expr, Function};
 use crate::grade::Step;
 use crate::parse::REALS;
 use crate::value::{Combination, Relation, Side, Sign, Tuple, Value};
@@ -47,17 +47,54 @@ pub(super) fn of(value: &Value, work: &mut Work) -> Option<Region> {
         },
         Value::Combined(how, parts) => combined(*how, parts, work),
         Value::Builder(variable, conditions) => {
-            conditions.iter().try_fold(all(), |region, condition| match condition {
-                Value::Relation(relation) if of_variable(relation, variable) => {
-                    let other = solutions(relation, work)?;
-                    intersection(&region, &other, work)
-                }
-                _ => None,
-            })
+            let own =
+                |condition: &Value| matches!(condition, Value::Relation(relation) if of_variable(relation, variable));
+            if !conditions.iter().all(own) {
+                return None;
+            }
+            let both = all_of(conditions, work)?;
+            if both.is_empty() { any_of(conditions, work) } else { Some(both) }
+        }
+        // Between conditions that exclude each other `,` and `and` mean `or`; between others they may mean either.
+        Value::List(conditions) if are_conditions(value) => {
+            let both = all_of(conditions, work)?;
+            if both.is_empty() { any_of(conditions, work) } else { None }
         }
         Value::Relation(relation) => solutions(relation, work),
         _ => None,
     }
+}
+
+/// Whether a value is the set of all real numbers.
+pub(super) fn is_all(value: &Value) -> bool {
+    matches!(value, Value::Scalar(scalar) if matches!(&scalar.expr, Expr::Symbol(name) if name == REALS))
+}
+
+/// Whether a value is a list of inequalities in the same variable.
+pub(super) fn are_conditions(value: &Value) -> bool {
+    let Value::List(items) = value else { return false };
+    let inequality = |item: &Value| match item {
+        Value::Relation(relation) if !relation.signs.contains(&Sign::Equal) => variable_of(relation),
+        _ => None,
+    };
+    let variables: Vec<Option<String>> = items.iter().map(inequality).collect();
+    variables.iter().all(|variable| variable.is_some() && Some(variable) == variables.first())
+}
+
+/// The numbers for which all conditions hold.
+fn all_of(conditions: &[Value], work: &mut Work) -> Option<Region> {
+    conditions.iter().try_fold(all(), |region, condition| {
+        let next = of(condition, work)?;
+        intersection(&region, &next, work)
+    })
+}
+
+/// The numbers for which one of the conditions holds.
+fn any_of(conditions: &[Value], work: &mut Work) -> Option<Region> {
+    conditions.iter().try_fold(Vec::new(), |region, condition| {
+        let next = of(condition, work)?;
+        union(region, next, work)
+    })
 }
 
 /// Whether both sets hold the same numbers.
@@ -117,13 +154,8 @@ fn of_variable(relation: &Relation, variable: &str) -> bool {
     variable_of(relation).is_some_and(|found| found == variable)
 }
 
-/// Whether two relations are about the same variable.
-pub(super) fn same_variable(a: &Relation, b: &Relation) -> bool {
-    variable_of(a) == variable_of(b)
-}
-
 /// The only symbol of a relation.
-fn variable_of(relation: &Relation) -> Option<String> {
+pub(super) fn variable_of(relation: &Relation) -> Option<String> {
     let sides: Vec<Expr> = relation.sides.iter().filter_map(|side| value_of(side).into_expr()).collect();
     let mut symbols = BTreeSet::new();
     sides.iter().for_each(|side| side.symbols(&mut symbols));
@@ -145,8 +177,24 @@ fn solutions(relation: &Relation, work: &mut Work) -> Option<Region> {
     })
 }
 
-/// The solutions of one comparison that is linear in its variable.
+/// The solutions of one comparison that is linear in its variable, or compares the absolute value of what is.
 fn solved(left: &Expr, sign: Sign, right: &Expr, variable: &str, work: &mut Work) -> Option<Region> {
+    match left {
+        Expr::Call(Function::Abs, inside) if right.is_numeric() => {
+            let inside = inside.first()?;
+            let below = solved_linear(inside, sign, right, variable, work)?;
+            let above = solved_linear(inside, turned(sign), &right.clone().negated(), variable, work)?;
+            match sign {
+                Sign::Less | Sign::LessEqual => intersection(&below, &above, work),
+                Sign::Greater | Sign::GreaterEqual => union(below, above, work),
+                _ => None,
+            }
+        }
+        _ => solved_linear(left, sign, right, variable, work),
+    }
+}
+
+fn solved_linear(left: &Expr, sign: Sign, right: &Expr, variable: &str, work: &mut Work) -> Option<Region> {
     let is_variable = |expr: &Expr| matches!(expr, Expr::Symbol(name) if name == variable);
     let (bound, sign) = if is_variable(left) && right.is_numeric() {
         (right.clone(), sign)

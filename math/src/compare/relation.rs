@@ -6,10 +6,14 @@ use num_rational::BigRational;
 use num_traits::{One, Zero};
 
 use crate::certified::{Point, Value as Number};
+use crate::compare::collection::renamed;
 use crate::compare::{Finding, Work, compare as values};
 use crate::expr::Expr;
 use crate::grade::Step;
 use crate::value::{Relation, Side, Sign, Value};
+
+/// Why the same values do not decide.
+const NAMES: &str = "the same value for another name";
 
 /// A relation beside the gold answer's.
 pub(super) fn compare(gold: &Relation, answer: &Relation, work: &mut Work) -> Finding {
@@ -18,7 +22,7 @@ pub(super) fn compare(gold: &Relation, answer: &Relation, work: &mut Work) -> Fi
         return equations(&gold, &answer, work);
     }
     if let (Some(a), Some(b)) = (named_values(&gold), named_values(&answer)) {
-        return a.iter().zip(&b).fold(Finding::Equal(Step::Text), |found, (a, b)| found.and(|| values(a, b, work)));
+        return compared(&a, &b, work);
     }
     let unknown = || Finding::Unknown(Step::Kind, "relations of another form".into());
     if gold.signs != answer.signs {
@@ -67,7 +71,8 @@ pub(super) fn value_of(side: &Side) -> Value {
     }
 }
 
-/// The values that a relation gives to what it names: `x = 3`, `f(x) = 2x`, `x in [0, 1]`, `S = 2 * 3 = 6`, `3 = x`.
+/// The values that a relation gives to what it names: `x = 3`, `f(x) = 2x`, `x in [0, 1]`, `S = 2 * 3 = 6`, `3 = x`,
+/// `(x, y) = (1, 2)`. In `S = n(n + 1)/2 = 15` the formula says where the number comes from.
 pub(super) fn named_values(relation: &Relation) -> Option<Vec<Value>> {
     let (first, rest) = relation.sides.split_first()?;
     let naming = |sign: &Sign| matches!(sign, Sign::Equal | Sign::In | Sign::About);
@@ -75,8 +80,35 @@ pub(super) fn named_values(relation: &Relation) -> Option<Vec<Value>> {
         return None;
     }
     match (first, rest) {
-        (Side::Name(..), rest) => Some(rest.iter().map(value_of).collect()),
+        (first, rest) if is_name(first) => {
+            let mut values: Vec<Value> = rest.iter().map(value_of).collect();
+            let last = values.pop();
+            values.retain(|value| !matches!(value, Value::Scalar(scalar) if !scalar.expr.is_numeric()));
+            values.extend(last);
+            Some(values)
+        }
         (Side::Value(value), [Side::Name(..)]) if relation.signs == [Sign::Equal] => Some(vec![value.clone()]),
+        _ => None,
+    }
+}
+
+/// A name, or a tuple of variables.
+fn is_name(side: &Side) -> bool {
+    let variable = |item: &Value| matches!(item, Value::Scalar(scalar) if matches!(scalar.expr, Expr::Symbol(_)));
+    match side {
+        Side::Name(..) => true,
+        Side::Value(Value::Tuple(tuple)) => tuple.items.iter().all(variable),
+        Side::Value(_) => false,
+    }
+}
+
+/// What an equation names.
+pub(super) fn name_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::Relation(Relation { sides, signs }) if signs == &[Sign::Equal] => match sides.first() {
+            Some(Side::Name(name, _)) => Some(name),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -104,12 +136,35 @@ fn equations(gold: &Relation, answer: &Relation, work: &mut Work) -> Finding {
         return same;
     }
     let ([a, _], [b, _]) = (&gold.sides[..], &answer.sides[..]) else { return same };
-    let (Some(left), Some(right)) = (named_values(gold), named_values(answer)) else { return same };
-    let found =
-        left.iter().zip(&right).fold(Finding::Equal(Step::Text), |found, (a, b)| found.and(|| values(a, b, work)));
-    match (a, b) {
-        (Side::Name(a, _), Side::Name(b, _)) if names_one(a, b) || names_one(b, a) => found,
-        _ => found.doubted("the same value for another name"),
+    let (Some(left), Some(mut right)) = (named_values(gold), named_values(answer)) else { return same };
+    // `f(t) = 2t` beside `f(x) = 2x`.
+    let (Side::Name(a, _), Side::Name(b, _)) = (a, b) else { return compared(&left, &right, work).doubted(NAMES) };
+    let same_function = match (applied(a), applied(b)) {
+        (Some((f, x)), Some((g, t))) if f == g && !right.iter().any(|value| mentions(value, x)) => {
+            right = right.iter().map(|value| renamed(value, t, x)).collect();
+            true
+        }
+        _ => false,
+    };
+    let found = compared(&left, &right, work);
+    if same_function || names_one(a, b) || names_one(b, a) { found } else { found.doubted(NAMES) }
+}
+
+fn compared(gold: &[Value], answer: &[Value], work: &mut Work) -> Finding {
+    gold.iter().zip(answer).fold(Finding::Equal(Step::Text), |found, (a, b)| found.and(|| values(a, b, work)))
+}
+
+/// The function and the variable in `f(x)`.
+fn applied(name: &str) -> Option<(&str, &str)> {
+    let (function, rest) = name.split_once('(')?;
+    let variable = rest.strip_suffix(')')?;
+    variable.chars().all(char::is_alphabetic).then_some((function, variable))
+}
+
+fn mentions(value: &Value, symbol: &str) -> bool {
+    match value {
+        Value::Scalar(scalar) => scalar.expr.any(&mut |part| matches!(part, Expr::Symbol(name) if name == symbol)),
+        _ => true,
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn compare(gold: &Scalar, answer: &Scalar, work: &mut Work) -> Findin
             };
             equal(&gold.expr, &answer.expr, work).or(|| values(&with(gold), &with(answer), work))
         }
-        (Some(_), None) | (None, Some(_)) => values(&gold.expr, &answer.expr, work),
+        (Some(_), None) | (None, Some(_)) => values(&gold.expr, &answer.expr, work).or(|| letter(gold, answer, work)),
         (Some(a), Some(b)) if a == b => values(&gold.expr, &answer.expr, work),
         (Some(a), Some(b)) if a.agrees(b) => values(&a.times(gold.expr.clone()), &b.times(answer.expr.clone()), work),
         (Some(a @ Unit::Counted(_)), Some(b @ Unit::Counted(_))) => {
@@ -172,27 +172,34 @@ fn within(decimal: &Number, answer: &Expr, work: &mut Work) -> bool {
     at_most(&low, answer, work) && at_most(answer, &high, work)
 }
 
-/// `5 m` beside `5`: a letter that may be a unit.
+/// `5 m` beside `5`, `3 m/s` beside `3`: letters that may be a unit.
 fn letter(gold: &Scalar, answer: &Scalar, work: &mut Work) -> Finding {
-    let different = || Finding::Different(Step::Kind, String::new());
-    let stripped = |expr: &Expr| match expr {
-        Expr::Product(factors) => match factors.split_last() {
-            Some((Expr::Symbol(name), rest)) if UNIT_LETTERS.contains(&name.as_str()) => Some(match rest {
-                [one] => one.clone(),
-                rest => Expr::Product(rest.to_vec()),
-            }),
+    let number = |scalar: &Scalar| scalar.expr.number().is_some_and(|number| !number.is_zero());
+    let found = match (without_letters(&gold.expr), without_letters(&answer.expr)) {
+        (Some(value), None) if number(answer) => values(&value, &answer.expr, work),
+        (None, Some(value)) if number(gold) => values(&gold.expr, &value, work),
+        _ => return Finding::Different(Step::Kind, String::new()),
+    };
+    found.doubted("a letter behind the number may be a unit or a variable")
+}
+
+/// An expression without the letters behind it that may be a unit.
+fn without_letters(expr: &Expr) -> Option<Expr> {
+    match expr {
+        Expr::Product(factors) => match factors.split_last()? {
+            (last, [one]) if is_unit(last) => Some(one.clone()),
+            (last, rest) if is_unit(last) => Some(Expr::Product(rest.to_vec())),
             _ => None,
         },
+        Expr::Quotient(above, below) if is_unit(below) => without_letters(above),
         _ => None,
-    };
-    let why = "a letter behind the number may be a unit or a variable";
-    match (stripped(&gold.expr), stripped(&answer.expr)) {
-        (Some(value), None) if answer.expr.number().is_some_and(|n| !n.is_zero()) => {
-            values(&value, &answer.expr, work).doubted(why)
-        }
-        (None, Some(value)) if gold.expr.number().is_some_and(|n| !n.is_zero()) => {
-            values(&gold.expr, &value, work).doubted(why)
-        }
-        _ => different(),
+    }
+}
+
+fn is_unit(expr: &Expr) -> bool {
+    match expr {
+        Expr::Symbol(name) => UNIT_LETTERS.contains(&name.as_str()),
+        Expr::Power(letter, power) => is_unit(letter) && power.number().is_some(),
+        _ => false,
     }
 }

@@ -57,9 +57,9 @@ impl<'a> Parser<'_, 'a> {
         self.tokens.get(self.at.checked_sub(1)?).map(|lexeme| lexeme.token)
     }
 
-    /// Whether a bracket or group ends right before, so that a number can follow as a factor.
+    /// Whether a bracket, group or factorial ends right before, so that a number can follow as a factor.
     fn after_close(&self) -> bool {
-        matches!(self.previous(), Some(Token::Symbol(')' | '}' | ']')))
+        matches!(self.previous(), Some(Token::Symbol(')' | '}' | ']' | '!')))
     }
 
     /// An atom with its powers, subscripts and factorials.

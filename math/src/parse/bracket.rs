@@ -22,9 +22,19 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// What follows `{`: a group that is only written in braces, or a set in plain text.
+    /// What follows `{`: a group that is only written in braces, `{a \over b}`, or a set in plain text.
     pub(super) fn group(&mut self) -> Parsed<Value> {
         let mut items = self.values()?;
+        let (over, choose) = (self.take_command("over"), self.take_command("choose"));
+        if let (Some(above), true) = (items.pop_if(|_| over || choose), items.is_empty()) {
+            let (above, below) = (self.scalar(above)?, self.sum()?);
+            let below = self.scalar(below)?;
+            self.expect('}')?;
+            return Ok(Value::plain(match over {
+                true => Expr::Quotient(Box::new(above), Box::new(below)),
+                false => Expr::Call(Function::Binomial, vec![above, below]),
+            }));
+        }
         self.expect('}')?;
         match (items.pop(), items.is_empty()) {
             (Some(one), true) => Ok(one),

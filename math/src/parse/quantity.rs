@@ -10,7 +10,11 @@ impl Parser<'_, '_> {
     /// The quantity of this expression in the unit that stands next, if one does.
     pub(super) fn quantity(&mut self, expr: Expr, base: Option<(String, u32)>) -> Parsed<Value> {
         let (expr, degree) = without_degree(expr);
-        let unit = if degree { self.temperature().or(Some(Unit::Degree)) } else { self.unit() };
+        let unit = match degree {
+            Behind::Nothing => self.unit(),
+            Behind::Degree => self.temperature().or(Some(Unit::Degree)),
+            Behind::Temperature(scale) => Some(in_degrees(&scale)),
+        };
         Ok(Value::Scalar(Scalar { expr, unit, base }))
     }
 
@@ -50,7 +54,7 @@ impl Parser<'_, '_> {
             _ => return None,
         };
         self.at += 1;
-        Some(Unit::Counted(format!("degrees {scale}")))
+        Some(in_degrees(&scale))
     }
 
     /// The unit that stands next.
@@ -131,12 +135,27 @@ impl Parser<'_, '_> {
     }
 }
 
-/// The expression in front of a degree sign, and whether there was one.
-fn without_degree(expr: Expr) -> (Expr, bool) {
-    match expr {
-        Expr::Product(mut factors) if factors.len() == 2 && factors[1] == Expr::Constant(Constant::Degree) => {
-            (factors.swap_remove(0), true)
-        }
-        other => (other, false),
+fn in_degrees(scale: &str) -> Unit {
+    Unit::Counted(format!("degrees {scale}"))
+}
+
+/// What stands behind a number.
+enum Behind {
+    Nothing,
+    Degree,
+    /// `C` or `F` behind the degree sign.
+    Temperature(String),
+}
+
+/// The expression in front of a degree sign, and what was behind it.
+fn without_degree(expr: Expr) -> (Expr, Behind) {
+    let Expr::Product(mut factors) = expr else { return (expr, Behind::Nothing) };
+    match &factors[..] {
+        [_, Expr::Constant(Constant::Degree)] => (factors.swap_remove(0), Behind::Degree),
+        [Expr::Product(inner), Expr::Symbol(scale)] if matches!(scale.as_str(), "C" | "F") => match &inner[..] {
+            [number, Expr::Constant(Constant::Degree)] => (number.clone(), Behind::Temperature(scale.clone())),
+            _ => (Expr::Product(factors), Behind::Nothing),
+        },
+        _ => (Expr::Product(factors), Behind::Nothing),
     }
 }

@@ -1,7 +1,7 @@
 //! Relations: sides with `=`, `<` and the like between them.
 
 use crate::expr::Expr;
-use crate::parse::{Parsed, Parser, Unreadable};
+use crate::parse::{Bar, Parsed, Parser, Unreadable};
 use crate::token::Token;
 use crate::value::{Relation, Scalar, Side, Sign, Value};
 
@@ -59,7 +59,7 @@ impl Parser<'_, '_> {
                 "subset" => Sign::Other("is a subset of"),
                 "subseteq" => Sign::Other("is a subset of or equal to"),
                 "propto" => Sign::Other("is proportional to"),
-                "mid" => Sign::Other("divides"),
+                "mid" if self.bar == Bar::Opens => Sign::Other("divides"),
                 _ => return None,
             },
             _ => return None,

@@ -11,9 +11,9 @@ const NAMES: [&str; 24] = [
 ];
 
 /// Short words of English that are no products of variables.
-const ENGLISH: [&str; 26] = [
+const ENGLISH: [&str; 27] = [
     "no", "yes", "all", "odd", "any", "one", "two", "six", "ten", "and", "or", "is", "it", "the", "to", "if", "of",
-    "on", "at", "by", "red", "Yes", "No", "for", "not", "are",
+    "on", "at", "by", "red", "Yes", "No", "for", "not", "are", "per",
 ];
 
 /// Modules of Python whose functions some answers name.
