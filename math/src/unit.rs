@@ -139,16 +139,17 @@ impl Unit {
             Some((first, rest)) if CUBIC.contains(first) && !rest.is_empty() => (3, rest),
             _ => (1, &list[..]),
         };
+        let whole = power.saturating_mul(factor);
         match rest {
-            ["percent" | "per cent"] if factor * power == 1 => return Some(Unit::Percent),
-            ["degree" | "degrees" | "deg"] if factor * power == 1 => return Some(Unit::Degree),
+            ["percent" | "per cent"] if whole == 1 => return Some(Unit::Percent),
+            ["degree" | "degrees" | "deg"] if whole == 1 => return Some(Unit::Degree),
             ["per", "cent"] => return Some(Unit::Percent),
             [one] => {
                 if let Some((_, n, d, ten, dimension)) = UNITS.iter().find(|(names, ..)| names.contains(one)) {
                     let size = BigRational::new(BigInt::from(*n), BigInt::from(*d)) * power_of_ten(*ten);
-                    let name = if factor * power == 1 { (*one).into() } else { format!("{one}^{}", factor * power) };
+                    let name = if whole == 1 { (*one).into() } else { format!("{one}^{whole}") };
                     let unit = Unit::Measure { name, scale: size, dimension: *dimension };
-                    return Some(unit.raised(factor * power));
+                    return Some(unit.raised(whole));
                 }
             }
             [one, "per" | "/", other] if factor == 1 => return Unit::named(one, 1)?.over(&Unit::named(other, power)?),
