@@ -234,7 +234,8 @@ pub(crate) fn overlaid(start: &Table, section: &Table) -> Table {
     settings
 }
 
-/// Which key an error is about: the first that is an error by itself, put alone over settings that are none.
+/// Which key an error is about: the first that is an error by itself, put alone over settings that are none. In a table it is
+/// the first key without which there is no error.
 pub(crate) fn blame(
     kind: &str,
     start: &Table,
@@ -243,11 +244,24 @@ pub(crate) fn blame(
     whole: &toml::de::Error,
 ) -> Error {
     for (key, value) in section {
-        if let Some(problem) = error(overlaid(start, &Table::from_iter([(key.clone(), value)]))) {
-            return Error::setting(format!("{kind}.{key}"), problem.message().trim_end());
+        let alone = |value: Value| error(overlaid(start, &Table::from_iter([(key.clone(), value)])));
+        if let Some(problem) = alone(value.clone()) {
+            let inner = inner(&value, &alone).map_or_else(String::new, |inner| format!(".{inner}"));
+            return Error::setting(format!("{kind}.{key}{inner}"), problem.message().trim_end());
         }
     }
     Error::setting(kind, whole.message().trim_end())
+}
+
+/// The key of a table without which there is no error.
+fn inner<'a>(value: &'a Value, error: &dyn Fn(Value) -> Option<toml::de::Error>) -> Option<&'a String> {
+    let table = value.as_table()?;
+    let without = |key: &String| {
+        let mut rest = table.clone();
+        rest.remove(key);
+        Value::Table(rest)
+    };
+    table.keys().find(|key| error(without(key)).is_none())
 }
 
 /// A text taken out of a section.

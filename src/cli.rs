@@ -254,8 +254,13 @@ fn summary(reports: &[Report], env: &str) -> String {
         before.completions,
         table(reports, width())
     );
-    for report in reports.iter().filter(|report| report.after.ungraded > 0) {
-        text += &format!("{}: {} completions could not be graded\n", report.algorithm, report.after.ungraded);
+    for report in reports {
+        if report.after.ungraded > 0 {
+            text += &format!("{}: {} completions could not be graded\n", report.algorithm, report.after.ungraded);
+        }
+        for notice in &report.notices {
+            text += &format!("{}: {notice}\n", report.algorithm);
+        }
     }
     text
 }
@@ -309,4 +314,18 @@ fn named(name: &str, start: Option<Table>, overrides: &[String], catalogue: &Cat
     let start = start.unwrap_or_else(|| section(name));
     let text = toml::to_string(&Table::from_iter([("algorithm".to_owned(), start.into())])).unwrap_or_default();
     catalogue.config_from_toml(&text, name, overrides)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+    use crate::record::Report;
+    use crate::table::tests::report;
+
+    #[test]
+    fn what_an_environment_says_after_a_run_is_printed() {
+        let said = Report { notices: vec!["judge: 7 asked".to_owned()], ..report("grpo") };
+        assert!(summary(&[report("rloo"), said], "math").ends_with("\ngrpo: judge: 7 asked\n"));
+        assert!(!summary(&[report("rloo")], "math").contains("rloo:"));
+    }
 }

@@ -254,6 +254,7 @@ impl Experiment {
             after,
             training: training_pass_rate(&pass_rates),
             seconds: clock.elapsed().as_secs_f64(),
+            notices: self.env.notices_after(),
             folder: self.folder.clone(),
             config: self.config(),
         };

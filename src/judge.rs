@@ -12,6 +12,7 @@ mod tests;
 mod verdict;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use oreal_toy_envs::Message;
@@ -69,6 +70,25 @@ pub struct Judge {
     asked: AtomicU64,
     cached: AtomicU64,
     failed: AtomicU64,
+}
+
+impl Counts {
+    /// What came after `earlier` counts of the same judge.
+    pub fn since(self, earlier: Counts) -> Counts {
+        Counts {
+            asked: self.asked.saturating_sub(earlier.asked),
+            cached: self.cached.saturating_sub(earlier.cached),
+            retried: self.retried.saturating_sub(earlier.retried),
+            failed: self.failed.saturating_sub(earlier.failed),
+        }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { asked, cached, retried, failed } = self;
+        write!(f, "judge: {asked} asked, {cached} cached, {failed} failed, {retried} requests sent again")
+    }
 }
 
 impl Judge {

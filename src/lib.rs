@@ -63,7 +63,7 @@ pub use experiment::{Experiment, Progress, WarmedUp};
 pub use folder::{Reserved, reserve, reserve_numbered};
 pub use problems::Problems;
 pub use record::{Report, StepRecord};
-pub use rule::RuleName;
+pub use rule::{DecimalsName, RuleName};
 pub use run::{Run, TrainingState};
 pub use train::{Done, Learnt, Lost, Seconds, step, train};
 

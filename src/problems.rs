@@ -4,23 +4,28 @@
 //! - `read`: from rows to questions with gold answers.
 //! - `set`: which questions are used, in which split, and under which id.
 //! - `left_out`: those that are not used, and why.
+//! - `second_opinion`: a judge for answers that the rules leave open.
 //!
 //! Prompts are conversations, so a run needs a renderer with a chat template ([`crate::Experiment::renderer`]).
 //! docs/problem_sets.md has all of it.
 
 mod left_out;
 mod read;
+mod second_opinion;
 mod set;
 mod settings;
 
 use std::sync::{Arc, OnceLock};
 
+use oreal_math::find;
 use oreal_toy_envs::{Answer, Ending, Env, IllegalSetting, Problem, Split, Verdict};
 use rand::Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::judge::Question;
 use crate::rule::RuleName;
+use second_opinion::SecondOpinion;
 use set::{Set, Task};
 
 pub use left_out::{Cause, LeftOut};
@@ -28,20 +33,21 @@ pub use settings::{Balance, HeldOut, HeldOutFile, ProblemSettings, Source};
 
 /// Mathematical questions with gold answers, from a file.
 ///
-/// The files are read when the problems are first asked for, once. [`Env::check`] refuses files that cannot be used; without
-/// that, there are no problems in them.
+/// The files are read when the problems are first asked for, once. [`Env::check`] refuses files and a judge that cannot be used;
+/// without that, there are no problems in such files, and such a judge is not asked.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "ProblemSettings", into = "ProblemSettings")]
 pub struct Problems {
     settings: ProblemSettings,
     set: OnceLock<Result<Arc<Set>, IllegalSetting>>,
+    second_opinion: OnceLock<Result<Option<Arc<SecondOpinion>>, IllegalSetting>>,
 }
 
 impl Problems {
     /// With settings that are checked, each by itself; files are not read yet.
     pub fn new(settings: ProblemSettings) -> Result<Problems, IllegalSetting> {
         settings.validate()?;
-        Ok(Problems { settings, set: OnceLock::new() })
+        Ok(Problems { settings, set: OnceLock::new(), second_opinion: OnceLock::new() })
     }
 
     /// The problems that are not used, and why.
@@ -54,10 +60,20 @@ impl Problems {
         set.as_deref().map_err(Clone::clone)
     }
 
+    /// The judge, where the settings have one.
+    fn second_opinion(&self) -> Result<Option<&SecondOpinion>, IllegalSetting> {
+        let new = || self.settings.judge.clone().map(|judge| SecondOpinion::new(judge).map(Arc::new)).transpose();
+        let second_opinion = self.second_opinion.get_or_init(new);
+        second_opinion.as_ref().map(Option::as_deref).map_err(Clone::clone)
+    }
+
+    fn task(&self, problem: &Problem) -> Option<&Task> {
+        self.set().ok()?.with_id(problem.id)
+    }
+
     /// The verdict by rule. A problem of another environment has no gold answer here.
     fn by_rule(&self, answer: &Answer<'_>) -> Verdict {
-        let task = self.set().ok().and_then(|set| set.with_id(answer.problem.id));
-        match (task, answer.ending) {
+        match (self.task(answer.problem), answer.ending) {
             (_, Ending::Truncated) => Verdict::Truncated,
             (None, Ending::Stopped) => Verdict::Ungraded,
             (Some(task), Ending::Stopped) => {
@@ -71,9 +87,11 @@ impl Problems {
         }
     }
 
-    /// Where another judge decides what the rules leave open. There is none yet, so that stays ungraded.
-    fn second_opinion(&self, _answers: &[Answer<'_>], by_rule: Vec<Verdict>) -> Vec<Verdict> {
-        by_rule
+    /// What is put to the judge: question and gold answer as the file has them, the answer as it was written.
+    fn question(&self, answer: &Answer<'_>) -> Option<Question> {
+        let task = self.task(answer.problem)?;
+        let found = find(answer.completion, self.settings.rule.into()).ok()?;
+        Some(Question { question: task.question.clone(), gold: task.answer.clone(), answer: found.text.into_owned() })
     }
 
     /// A completion that is right by the rule.
@@ -106,15 +124,24 @@ impl Env for Problems {
     }
 
     fn judge(&self, answers: &[Answer<'_>]) -> Vec<Verdict> {
-        self.second_opinion(answers, answers.par_iter().map(|answer| self.by_rule(answer)).collect())
+        let mut verdicts: Vec<Verdict> = answers.par_iter().map(|answer| self.by_rule(answer)).collect();
+        if let Ok(Some(second_opinion)) = self.second_opinion() {
+            second_opinion.revise(&mut verdicts, |place| self.question(answers.get(place)?));
+        }
+        verdicts
     }
 
     fn check(&self) -> Result<(), IllegalSetting> {
-        self.set().map(drop)
+        self.set()?;
+        self.second_opinion().map(drop)
     }
 
     fn notices(&self) -> Vec<String> {
         self.set().map_or_else(|_| Vec::new(), Set::notices)
+    }
+
+    fn notices_after(&self) -> Vec<String> {
+        self.second_opinion().ok().flatten().map_or_else(Vec::new, SecondOpinion::notices)
     }
 }
 

@@ -124,6 +124,8 @@ pub struct Report {
     pub training: f64,
     /// Of training and evaluation.
     pub seconds: f64,
+    /// What the environment said after training; see [`oreal_toy_envs::Env::notices_after`].
+    pub notices: Vec<String>,
     /// Where it is recorded.
     pub folder: Option<PathBuf>,
     /// Every setting, where a file could say them.

@@ -1,7 +1,7 @@
-//! Rules for the answer in a response, by the names that settings and options say.
+//! What grading is told, by the names that settings and options say.
 
 use clap::ValueEnum;
-use oreal_math::Rule;
+use oreal_math::{Decimals, Rule};
 use serde::{Deserialize, Serialize};
 
 /// Where a response has its answer.
@@ -19,6 +19,17 @@ pub enum RuleName {
     Choice,
 }
 
+/// What the decimals of gold answers mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecimalsName {
+    /// They may be exact or rounded
+    #[default]
+    Unknown,
+    /// They are rounded: whatever rounds to one is right
+    Rounded,
+}
+
 impl From<RuleName> for Rule {
     fn from(name: RuleName) -> Rule {
         match name {
@@ -26,6 +37,15 @@ impl From<RuleName> for Rule {
             RuleName::Boxed => Rule::Boxed,
             RuleName::Hashes => Rule::Hashes,
             RuleName::Choice => Rule::Choice,
+        }
+    }
+}
+
+impl From<DecimalsName> for Decimals {
+    fn from(name: DecimalsName) -> Decimals {
+        match name {
+            DecimalsName::Unknown => Decimals::Unknown,
+            DecimalsName::Rounded => Decimals::Rounded,
         }
     }
 }

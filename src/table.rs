@@ -49,10 +49,10 @@ fn line(label: usize, [name, before, after, training, steps, seconds]: &[String;
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn report(algorithm: &str) -> Report {
+    pub(crate) fn report(algorithm: &str) -> Report {
         let counts: Vec<(usize, usize)> = (0..40).map(|i| (usize::from(i % 3 > 0), 1)).collect();
         let (before, after) = (PassRate::new(&counts, 0), PassRate::new(&[(1, 1); 30], 0));
         Report {
@@ -65,6 +65,7 @@ mod tests {
             after,
             training: 0.5,
             seconds: 12.3,
+            notices: Vec::new(),
             folder: None,
             config: None,
         }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-const LEAVES: [(&str, &[&str]); 3] = [
+const LEAVES: [(&str, &[&str]); 4] = [
     ("algos", &["rand", "serde"]),
     ("toy_envs", &["rand", "serde"]),
+    ("math", &["num-bigint", "num-integer", "num-rational", "num-traits"]),
     (
         "models",
         &["cudarc", "dfdx", "pulp", "rand", "rayon", "safetensors", "serde", "serde_json", "thiserror", "tokenizers"],
@@ -25,8 +26,10 @@ fn read(path: &Path) -> String {
 /// Every Rust source file of the root and the leaves.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> =
-        ["src", "algos/src", "toy_envs/src", "models/src"].iter().map(|folder| root().join(folder)).collect();
+    let mut folders: Vec<PathBuf> = ["src", "algos/src", "toy_envs/src", "math/src", "models/src"]
+        .iter()
+        .map(|folder| root().join(folder))
+        .collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -76,6 +76,19 @@ fn fields_are_chosen() {
 }
 
 #[test]
+fn decimals_mean_what_is_said() {
+    let row = br#"{"gold": "9.8", "answer": "9.81"}"#;
+    for (args, verdict, step) in [
+        (&["-"] as &[&str], "cannot_tell", "rounded"),
+        (&["-", "--decimals", "unknown"], "cannot_tell", "rounded"),
+        (&["-", "--decimals", "rounded"], "right", "rounded"),
+    ] {
+        let line = lines(&grade(args, row)).remove(0);
+        assert_eq!((&line["verdict"], &line["step"]), (&verdict.into(), &step.into()), "{args:?}");
+    }
+}
+
+#[test]
 fn bad_rows_are_told_and_the_others_graded() {
     let rows = b"{\"gold\": \"1\", \"answer\": \"1\"}\n{\"gold\": \"1\"}\n{\"gold\n\xff\n[1]\n{\"gold\": \"\", \"answer\": \"2\"}";
     let output = grade(&["-"], rows);
@@ -89,7 +102,10 @@ fn bad_rows_are_told_and_the_others_graded() {
         assert!(error(&output).contains(&place), "{}", error(&output));
     }
     assert_eq!(lines[0]["verdict"], "right");
-    assert_eq!(lines[5]["not_understood"], "empty");
+    assert_eq!(
+        (&lines[5]["verdict"], &lines[5]["not_understood"]),
+        (&"cannot_tell".into(), &"nothing is there".into())
+    );
     assert!(
         error(&output).contains("standard input: 4 of 6 rows could not be read")
             && error(&output).contains("1 gold answers")
@@ -155,6 +171,9 @@ fn what_cannot_be_graded_at_all_is_refused() {
         (&["-", "--answer", "a", "--response", "b"], "", "cannot be used with"),
         (&["-", "--answer", "a", "--rule", "boxed"], "", "cannot be used with"),
         (&["-", "--threads", "0"], "", "--threads"),
+        (&["-", "--decimals", "exact"], "", "rounded"),
+        (&["-", "--question", "q"], "", "--judge"),
+        (&["-", "--judge", "nowhere.toml"], "", "nowhere.toml"),
     ] {
         let output = grade(args, input.as_bytes());
         assert!(!output.status.success() && error(&output).contains(named), "{args:?}: {}", error(&output));

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use oreal::envs::{Answer, Env, Problem, Prompt, Split, Verdict};
+use oreal::judge::JudgeSettings;
 use oreal::models::Token;
 use oreal::problems::{Balance, Cause, HeldOut, HeldOutFile, ProblemSettings, Problems, Source};
 use oreal::renderer::Renderer;
-use oreal::{Catalogue, Experiment, Progress, RuleName};
+use oreal::{Catalogue, DecimalsName, Experiment, Progress, RuleName};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use tempfile::TempDir;
@@ -69,6 +70,7 @@ fn every_source_has_its_fields() {
             source: None,
             question: Some("question".into()),
             gold: Some("gold".into()),
+            decimals: None,
         };
         let settings = ProblemSettings {
             file: path(&folder, "train.jsonl"),
@@ -101,6 +103,31 @@ fn prompts_are_conversations_with_an_instruction() {
     assert!(prompt(|s| s.rule = RuleName::Choice).contains("the letter of your choice"));
     let own = prompt(|s| (s.system, s.instruction) = ("Be brief.".into(), Some(String::new())));
     assert_eq!(own, "system: Be brief.\nuser: What is N + N?");
+}
+
+#[test]
+fn decimals_are_rounded_where_the_source_says_so() {
+    let row = r#"{"problem": "Acceleration of free fall?", "solution": "\\boxed{9.8}", "answer": "9.8"}"#;
+    let other = row.replace("Acceleration", "The acceleration");
+    let folder = files(&[("train.jsonl", row), ("held.jsonl", &other)]);
+    let verdicts = |[train, held]: [Source; 2], decimals| {
+        let held_out = HeldOut::Set(HeldOutFile {
+            file: path(&folder, "held.jsonl"),
+            source: Some(held),
+            question: None,
+            gold: None,
+            decimals: None,
+        });
+        let file = path(&folder, "train.jsonl");
+        let settings = ProblemSettings { file, held_out, source: Some(train), decimals, ..ProblemSettings::default() };
+        let problems = Problems::new(settings).unwrap();
+        Split::ALL.map(|split| problems.judge(&[Answer::stopped(&all(&problems, split)[0], "\\boxed{9.81}")])[0])
+    };
+    use Verdict::{Right, Ungraded};
+    assert_eq!(verdicts([Source::Minerva, Source::Math], None), [Right, Ungraded]);
+    assert_eq!(verdicts([Source::Math, Source::Minerva], None), [Ungraded, Right]);
+    assert_eq!(verdicts([Source::Math, Source::Math], Some(DecimalsName::Rounded)), [Right, Ungraded]);
+    assert_eq!(verdicts([Source::Minerva, Source::Math], Some(DecimalsName::Unknown)), [Ungraded, Ungraded]);
 }
 
 #[test]
@@ -363,6 +390,16 @@ const MISTAKES: &[(&[&str], &[&str])] = &[
     (&["rule=box"], &["env.rule", "boxed"]),
     (&["max_tokens=0"], &["env.max_tokens", "at least 1"]),
     (&["sorce=math"], &["env.sorce", "unknown field", "source"]),
+    (&["decimals=exact"], &["env.decimals", "rounded"]),
+    (&["judge.url=http://127.0.0.1:1/v1"], &["env.judge.model", "must be"]),
+    (&["judge.model=m"], &["env.judge.url", "http://127.0.0.1:8000/v1"]),
+    (&["judge.votes=-1", "judge.model=m"], &["--set env.judge.votes=-1", "env.judge.votes"]),
+    (&["judge.voters=3"], &["--set env.judge.voters=3", "env.judge.voters", "unknown field", "votes"]),
+    (&["judge=always"], &["env.judge", "always"]),
+    (
+        &["judge.url=http://127.0.0.1:1/v1", "judge.model=m", "judge.cache=FILE/cache"],
+        &["env.judge.cache", "train.jsonl/cache"],
+    ),
     (&["held_out=1.5"], &["env.held_out", "less than 1", "1.5"]),
     (&["held_out=nan"], &["env.held_out"]),
     (&["held_out=[1]"], &["env.held_out", "a share such as 0.1"]),
@@ -376,7 +413,8 @@ const MISTAKES: &[(&[&str], &[&str])] = &[
 
 #[test]
 fn the_page_names_every_source_and_every_setting() {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/problem_sets.md")).unwrap();
+    let read = |name| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let page = read("docs/problem_sets.md");
     for (source, ..) in PUBLISHED {
         let name = serde_json::to_string(&source).unwrap().replace('"', "`");
         assert!(page.contains(&format!("| {name} |")), "docs/problem_sets.md has no row for {name}");
@@ -384,16 +422,22 @@ fn the_page_names_every_source_and_every_setting() {
     let catalogue = Catalogue::built_in();
     let math = catalogue.envs().iter().find(|entry| entry.name == "math").unwrap();
     let keys = math.presets[0].1.keys().map(String::as_str);
-    let keys: Vec<&str> = keys.chain(["source", "question", "gold", "instruction"]).collect();
-    assert_eq!(keys.len(), 11);
-    for key in keys {
+    let keys: Vec<&str> = keys.chain(["source", "question", "gold", "decimals", "instruction", "judge"]).collect();
+    assert_eq!(keys.len(), 13);
+    let judge = toml::Table::try_from(JudgeSettings { cache: Some("x".into()), ..JudgeSettings::default() }).unwrap();
+    assert_eq!(judge.len(), 12);
+    for key in keys.into_iter().chain(judge.keys().map(String::as_str)) {
         assert!(page.contains(&format!("| `{key}` |")), "docs/problem_sets.md has no row for {key}");
     }
     let files: Vec<&str> = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(!files.is_empty());
-    for file in files {
-        catalogue.config_from_toml(file, "docs/problem_sets.md", &[]).unwrap();
+    let example = read("examples/problem_set.toml");
+    for file in files.into_iter().chain([example.as_str()]) {
+        let config = catalogue.config_from_toml(file, "docs/problem_sets.md", &[]);
+        config.unwrap_or_else(|problem| panic!("{problem}:\n{file}"));
     }
+    let judge: JudgeSettings = toml::from_str(&read("examples/judge.toml")).unwrap();
+    judge.validate().unwrap();
 }
 
 #[test]

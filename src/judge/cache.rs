@@ -84,7 +84,8 @@ impl<'a> Asked<'a> {
 impl Cache {
     /// Makes the folder where it is missing.
     pub(super) fn open(folder: &Path) -> Result<Cache> {
-        fs::create_dir_all(folder).map_err(|problem| Error::file(folder, format!("judge.cache: {problem}")))?;
+        fs::create_dir_all(folder)
+            .map_err(|problem| Error::setting("judge.cache", format!("{}: {problem}", folder.display())))?;
         Ok(Cache { folder: folder.to_owned(), writing: Mutex::new(Writing::Works) })
     }
 

@@ -80,7 +80,7 @@ fn question(row: Row, fields: &Fields, weight: &Weight<'_>) -> Result<Outcome> {
         Ok(answer) => answer,
         Err(problem) => return out(Cause::NotUnderstood, problem),
     };
-    let gold = Gold::new(&answer);
+    let gold = Gold::new(&answer).with_decimals(fields.decimals);
     match gold.not_understood() {
         Some(problem) => out(Cause::NotUnderstood, problem),
         None => Ok(Ok(Question { place: row.place, text, answer, gold, copies })),

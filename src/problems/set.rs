@@ -25,6 +25,8 @@ pub(super) struct Set {
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) id: u64,
+    /// As the file has it.
+    pub(super) question: String,
     pub(super) prompt: Prompt,
     /// The gold answer as it was written.
     pub(super) answer: String,
@@ -103,7 +105,8 @@ impl Set {
         }
         let index = self.tasks.len();
         self.by_id.insert(id, index);
-        self.tasks.push(Task { id, prompt, answer: question.answer, gold: question.gold });
+        let Question { text, answer, gold, .. } = question;
+        self.tasks.push(Task { id, question: text, prompt, answer, gold });
         index
     }
 }

@@ -1,9 +1,11 @@
 //! What a file says of a problem set.
 
+use oreal_math::Decimals;
 use oreal_toy_envs::IllegalSetting;
 use serde::{Deserialize, Serialize};
 
-use crate::rule::RuleName;
+use crate::judge::JudgeSettings;
+use crate::rule::{DecimalsName, RuleName};
 
 /// The settings of [`super::Problems`]. Files are named from the folder that the program is started in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub struct ProblemSettings {
     /// Field of the gold answer, where it is another than the source says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gold: Option<String>,
+    /// What the decimals of gold answers mean, where it is something else than the source says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimals: Option<DecimalsName>,
     /// Field of the pass rate, from 0 to 1; read only where `balance` needs it.
     pub pass_rate: String,
     /// How often each problem is trained on in an epoch.
@@ -35,11 +40,17 @@ pub struct ProblemSettings {
     pub instruction: Option<String>,
     /// Longest completion worth sampling, in tokens, end token included.
     pub max_tokens: usize,
+    /// A model that judges what the rules leave open; see [`crate::judge`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeSettings>,
 }
 
 /// The problems that are never trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "must be a share such as 0.1, a file, or a table of file, source, question and gold")]
+#[serde(
+    untagged,
+    expecting = "must be a share such as 0.1, a file, or a table of file, source, question, gold and decimals"
+)]
 pub enum HeldOut {
     /// About this share of the file, chosen by a hash of the question: it does not depend on the order of the file, nor on
     /// which other problems are in it.
@@ -65,6 +76,9 @@ pub struct HeldOutFile {
     /// Field of the gold answer, where it is another than the source says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gold: Option<String>,
+    /// What the decimals of gold answers mean, where it is something else than the source says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimals: Option<DecimalsName>,
 }
 
 /// Where a file comes from.
@@ -101,7 +115,7 @@ pub enum Balance {
     Released,
 }
 
-/// The fields that a problem is made of.
+/// The fields that a problem is made of, and what they mean.
 #[derive(Clone, Debug)]
 pub(super) struct Fields {
     pub(super) question: String,
@@ -110,6 +124,7 @@ pub(super) struct Fields {
     pub(super) taken: Taken,
     /// A field that is not null where the gold answer has a tolerance.
     pub(super) tolerance: Option<&'static str>,
+    pub(super) decimals: Decimals,
 }
 
 /// How a gold answer is taken from its field.
@@ -151,14 +166,14 @@ impl ProblemSettings {
 
     /// The fields of the problems to train on.
     pub(super) fn fields(&self) -> Result<Fields, IllegalSetting> {
-        fields("source", self.source, self.question.as_ref(), self.gold.as_ref())
+        fields("source", self.source, self.question.as_ref(), self.gold.as_ref(), self.decimals)
     }
 }
 
 impl HeldOutFile {
     /// Its fields.
     pub(super) fn fields(&self) -> Result<Fields, IllegalSetting> {
-        fields("held_out", self.source, self.question.as_ref(), self.gold.as_ref())
+        fields("held_out", self.source, self.question.as_ref(), self.gold.as_ref(), self.decimals)
     }
 }
 
@@ -183,12 +198,14 @@ impl Default for ProblemSettings {
             source: None,
             question: None,
             gold: None,
+            decimals: None,
             pass_rate: "pass_rate".to_owned(),
             balance: Balance::Off,
             rule: RuleName::Any,
             system: String::new(),
             instruction: None,
             max_tokens: 1024,
+            judge: None,
         }
     }
 }
@@ -199,6 +216,7 @@ fn fields(
     source: Option<Source>,
     question: Option<&String>,
     gold: Option<&String>,
+    decimals: Option<DecimalsName>,
 ) -> Result<Fields, IllegalSetting> {
     let of_source = source.map(Source::fields);
     let missing = || {
@@ -212,6 +230,7 @@ fn fields(
         taken: if gold.is_some() { Taken::Whole } else { of_source.map_or(Taken::Whole, |of| of.2) },
         gold: gold.cloned().or(gold_of).ok_or_else(missing)?,
         tolerance: (source == Some(Source::OlympiadBench)).then_some("error"),
+        decimals: decimals.unwrap_or_else(|| source.map_or(DecimalsName::Unknown, Source::decimals)).into(),
     })
 }
 
@@ -226,6 +245,15 @@ impl Source {
             Source::OlympiadBench => ("question", "final_answer", Taken::Whole),
             Source::Gaokao => ("question", "answer", Taken::Whole),
             Source::Oreal => ("question", "gold_answer", Taken::Whole),
+        }
+    }
+
+    /// What the decimals of its gold answers mean. Minerva's are results of physics and chemistry.
+    fn decimals(self) -> DecimalsName {
+        match self {
+            Source::Minerva => DecimalsName::Rounded,
+            Source::Math | Source::Gsm8k | Source::Aime | Source::Amc => DecimalsName::Unknown,
+            Source::OlympiadBench | Source::Gaokao | Source::Oreal => DecimalsName::Unknown,
         }
     }
 }

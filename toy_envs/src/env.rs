@@ -126,6 +126,11 @@ pub trait Env: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// What a user should know after a run, of what happened since this was last asked: how often a judge failed, say.
+    fn notices_after(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Writes demonstrations, if the environment can.
     fn teacher(&self) -> Option<&dyn Teacher> {
         None
