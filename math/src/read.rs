@@ -98,7 +98,7 @@ fn letters_of(token: Token<'_>) -> String {
     }
 }
 
-/// Words and nothing else.
+/// Words, with numbers among them, and nothing else.
 fn words(tokens: &[Lexeme<'_>]) -> Option<Value> {
     let mut words: Vec<String> = Vec::new();
     for lexeme in tokens {

@@ -1,12 +1,8 @@
 //! Where the answer of a response is found.
 
-mod checks;
-
 use std::fmt::Write;
 
-use checks::RULES;
-use oreal_math::{Missing, Place, Rule, find};
-use proptest::prelude::*;
+use oreal_math::{Missing, Rule, find};
 
 /// What `rule` finds, with the place; else the reason.
 fn said(response: &str, rule: Rule) -> String {
@@ -124,6 +120,7 @@ fn what_follows_a_phrase_is_the_answer() {
             ("(So the answer is 5.)", "Phrase: 5"),
             ("(so the answer is 5)", "Phrase: 5"),
             ("(So the answer is 5.) It is odd.", "Phrase: 5"),
+            ("The answer is 5. We had $n = 2$.", "Phrase: 5"),
             ("The answer is 24 square feet per whole day.", "Phrase: 24 square feet per whole day"),
             (
                 r"The answer is \frac{\pi}{2} \cdot \sin \alpha \cdot \cos \beta.",
@@ -170,6 +167,7 @@ fn a_formula_after_a_phrase_is_taken_whole() {
             ("**Final Answer**\n\n$x = 3$", "Phrase: x = 3"),
             ("## Answer\n\n**12**\n", "Phrase: 12"),
             ("Final answer:\n\n- 12\n", "Phrase: 12"),
+            ("Final answer: - 12\n", "Phrase: - 12"),
         ],
     );
 }
@@ -188,6 +186,9 @@ fn a_phrase_that_names_nothing_is_passed_over() {
             ("#### Step 3: add\n\nWe get 12.", "Number: 12"),
             ("The answer is the sum of all of the numbers we found: 12.", "Number: 12"),
             ("Answerable in 3 days", "Number: 3"),
+            ("Reanswer: 5 of 6", "Number: 6"),
+            ("Your option is 5 of 6", "Number: 6"),
+            ("The answer x holds is 5 of 6", "Number: 6"),
         ],
     );
 }
@@ -213,6 +214,9 @@ fn else_the_last_formula_or_number_is_the_answer() {
             ("Take 1 1/2 cups", "Number: 1 1/2"),
             ("That is 12.5% of all", "Number: 12.5%"),
             ("That is 12 % of all", "Number: 12 %"),
+            (r"That is 12\% of all", r"Number: 12\%"),
+            ("Take 1 11/12 cups", "Number: 1 11/12"),
+            ("Take 1 12 cups", "Number: 12"),
             ("in lists such as 1,2,3", "Number: 3"),
             ("above .5 but x1 is no number", "Number: .5"),
             ("$a$$b + c$", "Formula: b + c"),
@@ -308,189 +312,5 @@ fn reasons_are_said_in_words() {
     let reasons = [Missing::NoAnswer, Missing::OpenBox, Missing::EmptyBox, Missing::OpenThought];
     for (missing, words) in reasons.into_iter().zip(["names no answer", "inside its last box", "empty", "thoughts"]) {
         assert!(missing.to_string().contains(words), "{missing:?}: {missing}");
-    }
-}
-
-/// Each input makes one of the searches try its work again and again. At this length a search that is not linear would take
-/// minutes.
-#[test]
-fn hostile_responses_take_linear_time() {
-    const COUNT: usize = 30_000;
-    let parts = [
-        "{",
-        "}",
-        "\\",
-        "\\boxed{",
-        "\\boxed{1",
-        "\\boxed",
-        "\\boxed ",
-        "\\boxed{1}, ",
-        "\\boxed1,",
-        "\\boxed[",
-        "\\framebox[",
-        "\\framebox[1]",
-        "\\fbox-",
-        "$",
-        "$$",
-        "$ ",
-        "$.$",
-        "$.$,",
-        "\\(",
-        "\\)",
-        "\\[",
-        "\\(\\[",
-        "\n",
-        " \n ",
-        "(",
-        ")",
-        "*",
-        "answer",
-        "answer ",
-        "answer'",
-        "'answer ",
-        "answer: ",
-        "answer is thus ",
-        "answer: $",
-        "answer: $x$, ",
-        "answer: . ",
-        "answer: .*",
-        "answer to ",
-        "answer in the box ",
-        "answer 1 ",
-        "answer\n",
-        "answer: a b c d e f ",
-        "answer: is ",
-        "1option ",
-        "correct option ",
-        "if the answer ",
-        "####",
-        "#### a b\n",
-        "####\n",
-        "    ####",
-        "1",
-        "1,",
-        "1,111",
-        "1 ",
-        "1/",
-        "1.",
-        ".",
-        "-",
-        "%",
-        "A",
-        "A ",
-        "A**",
-        "(A",
-        "A.",
-        "\u{2212}",
-        "é",
-        "<think>",
-        "</think>",
-    ];
-    for part in parts {
-        let text = part.repeat(COUNT);
-        let space = " ".repeat(COUNT);
-        for text in [format!("{space}{text}{space}"), text + "\\boxed{1}"] {
-            for rule in RULES {
-                let _ = find(&text, rule);
-            }
-        }
-    }
-    let deep = format!("\\boxed{{{}7{}}}", "{".repeat(COUNT), "}".repeat(COUNT));
-    assert_eq!(find(&deep, Rule::Boxed).unwrap().text.len(), 2 * COUNT + 1);
-    let many = "\\boxed{1}, ".repeat(COUNT) + "\\boxed{2}";
-    assert_eq!(find(&many, Rule::Boxed).unwrap().text.matches(',').count(), COUNT);
-}
-
-/// What an answer in braces may hold, as deep as wanted.
-fn content() -> impl Strategy<Value = String> {
-    let leaf =
-        prop_oneof!["[a-z0-9+=., $()\n]{1,8}", Just(r"\{".to_owned()), Just(r"\}".to_owned()), Just(r"\\".to_owned())];
-    leaf.prop_recursive(6, 64, 4, |inner| {
-        prop_oneof![
-            inner.clone().prop_map(|inner| format!("{{{inner}}}")),
-            inner.clone().prop_map(|inner| format!(r"\sqrt{{{inner}}}")),
-            proptest::collection::vec(inner, 1..4).prop_map(|parts| parts.concat()),
-        ]
-    })
-}
-
-/// Texts made of the pieces that the searches look for, beside arbitrary ones.
-fn response() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        proptest::sample::select(vec![
-            r"\boxed",
-            r"\boxed{",
-            "{",
-            "}",
-            r"\",
-            "$",
-            "$$",
-            r"\(",
-            r"\)",
-            r"\[",
-            r"\]",
-            "answer",
-            " is ",
-            ": ",
-            "the ",
-            "not ",
-            "####",
-            "\n",
-            " ",
-            ".",
-            "**",
-            "correct option",
-            "(B)",
-            " B. ",
-            "12",
-            "-",
-            ",",
-            " and ",
-            "1/2",
-            "%",
-            "é",
-            "−",
-            "½",
-        ])
-        .prop_map(str::to_owned),
-        ".{0,4}",
-    ];
-    prop_oneof![proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat()), ".*"]
-}
-
-proptest! {
-    #[test]
-    fn an_answer_is_part_of_the_response(response in response()) {
-        checks::response(&response);
-    }
-
-    #[test]
-    fn a_box_gives_back_what_is_in_it(content in content(), after in "[a-z .$]{0,20}") {
-        prop_assume!(!content.trim().is_empty());
-        for command in [r"\boxed", r"\boxed ", r"\fbox", r"\framebox"] {
-            let response = format!("so {command}{{{content}}}{after}");
-            let found = find(&response, Rule::Any).unwrap();
-            prop_assert_eq!(&*found.text, content.trim());
-            prop_assert_eq!(found.by, Place::Box);
-        }
-    }
-
-    /// `So` is no separator, so nothing before it is joined to the box.
-    #[test]
-    fn what_stands_before_the_last_box_does_not_matter(before in response(), content in "[a-z0-9]{1,5}") {
-        prop_assume!(!before.contains("think>"));
-        let response = format!("{before} So \\boxed{{{content}}}");
-        for rule in [Rule::Any, Rule::Boxed] {
-            prop_assert_eq!(&*find(&response, rule).unwrap().text, &content);
-        }
-    }
-
-    #[test]
-    fn a_phrase_after_the_last_phrase_wins(before in response(), number in 0_u32..10_000) {
-        prop_assume!(!before.contains(r"\boxed") && !before.contains("think>"));
-        let response = format!("{before}.\n\nThe answer is {number}.");
-        let found = find(&response, Rule::Any).unwrap();
-        prop_assert_eq!(&*found.text, number.to_string());
-        prop_assert_eq!(found.by, Place::Phrase);
     }
 }

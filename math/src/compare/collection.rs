@@ -47,6 +47,12 @@ pub(super) fn compare(gold: &Value, answer: &Value, work: &mut Work) -> Finding 
             Some(quotient) => values(gold, &quotient, work),
             None => Finding::kinds(gold, answer),
         },
+        (Value::Tuple(_) | Value::Matrix(_), Value::Scalar(scalar))
+        | (Value::Scalar(scalar), Value::Tuple(_) | Value::Matrix(_))
+            if scalar.expr.any(&mut |part| matches!(part, Expr::Symbol(name) if name == "j")) =>
+        {
+            Finding::Unknown(Step::Kind, "a vector may be written with unit vectors i, j, k".into())
+        }
         _ => Finding::kinds(gold, answer),
     }
 }

@@ -41,7 +41,7 @@ fn name_end(text: &str, at: usize, formulas: &Formulas, most_words: usize) -> Op
             continue;
         }
         let (word, after) = first_word(rest);
-        if here > at && is_one_of(word, CLAUSES) {
+        if is_one_of(word, CLAUSES) {
             break;
         }
         words += usize::from(word.chars().nth(1).is_some());
