@@ -119,13 +119,14 @@ fn the_example_algorithm_is_as_short_as_said() {
     assert!(read("README.md").contains(&format!("GSPO in {lines} lines")), "README.md: it has {lines} lines");
 }
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/claims.md",
     "docs/cuda.md",
     "docs/differences.md",
+    "docs/grading.md",
     "docs/problem_sets.md",
     "docs/speed.md",
     "docs/your_algorithm.md",

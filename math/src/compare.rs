@@ -225,7 +225,7 @@ fn stated(gold: &Value, relation: &Relation, answer: &Value, work: &mut Work) ->
         return all(&values, |value| compare(gold, value, work));
     }
     match (gold, relation::stated_value(relation)) {
-        (Value::Scalar(_), Some(value)) => {
+        (Value::Scalar(_) | Value::Tuple(_), Some(value)) => {
             compare(gold, &value, work).doubted("an equation between expressions, not a value")
         }
         _ => regions(gold, answer, work),

@@ -10,7 +10,7 @@ use crate::compare::collection::renamed;
 use crate::compare::{Finding, Work, compare as values};
 use crate::expr::Expr;
 use crate::grade::Step;
-use crate::value::{Relation, Side, Sign, Value};
+use crate::value::{Relation, Scalar, Side, Sign, Value};
 
 /// Why the same values do not decide.
 const NAMES: &str = "the same value for another name";
@@ -92,12 +92,18 @@ pub(super) fn named_values(relation: &Relation) -> Option<Vec<Value>> {
     }
 }
 
-/// A name, or a tuple of variables.
+/// A name, or a tuple of variables in the order of the alphabet.
 fn is_name(side: &Side) -> bool {
-    let variable = |item: &Value| matches!(item, Value::Scalar(scalar) if matches!(scalar.expr, Expr::Symbol(_)));
+    let variable = |item: &Value| match item {
+        Value::Scalar(Scalar { expr: Expr::Symbol(name), .. }) => Some(name.clone()),
+        _ => None,
+    };
     match side {
         Side::Name(..) => true,
-        Side::Value(Value::Tuple(tuple)) => tuple.items.iter().all(variable),
+        Side::Value(Value::Tuple(tuple)) => {
+            let names: Option<Vec<String>> = tuple.items.iter().map(variable).collect();
+            names.is_some_and(|names| names.is_sorted())
+        }
         Side::Value(_) => false,
     }
 }
