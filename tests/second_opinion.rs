@@ -124,15 +124,15 @@ fn a_judge_that_fails_makes_no_answer_wrong() {
 #[test]
 fn opinions_are_kept_for_the_next_run() {
     let (folder, server) = (files(), honest());
-    let cache = Some(folder.path().join("opinions"));
-    let settings = JudgeSettings { cache: cache.clone(), ..settings(&server, Asks::CannotTell) };
+    let cache = folder.path().join("opinions");
+    let settings = JudgeSettings { cache: Some(cache.clone()), ..settings(&server, Asks::CannotTell) };
     let judged = || problems(&folder, Some(settings.clone()));
     let verdict = verdicts(&judged());
     let again = judged();
     assert_eq!((verdicts(&again), server.count()), (verdict, 2));
     assert!(again.notices_after()[0].contains("0 asked, 2 cached"));
     let third = judged();
-    std::fs::remove_dir_all(cache.unwrap()).unwrap();
+    std::fs::remove_dir_all(cache).unwrap();
     verdicts(&third);
     assert!(third.notices_after()[1].contains("no longer kept"));
 }
