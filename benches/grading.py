@@ -5,8 +5,8 @@
     python benches/grading.py FOLDER > tables.md
     python benches/grading.py FOLDER --only self,rewritten --long details.md
 
-FOLDER holds the files of FILES that are there. What is measured, and how, is said in docs/grading.md, which holds what this
-script printed. The long tables, with every pair that somebody should look at, go to the file of --long.
+FOLDER has files named in FILES. What is measured, and how, is said in docs/grading.md, which holds what this script
+printed. The long tables, with every pair that somebody should look at, go to the file of --long.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import multiprocessing
 import os
 import platform
 import random
-import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -34,7 +34,6 @@ from grading_pairs import PERTURBATIONS, REWRITINGS, in_other_looks
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ["solutions", "self", "pairs", "rewritten", "perturbed", "speed"]
-SCIENTIFIC = re.compile(r"-?\d+(\.\d+)?e-?\d+")
 SECONDS = 5
 """After so long Math-Verify gives up, its own default."""
 
@@ -93,15 +92,21 @@ Pair = tuple[str, str]
 
 
 def oreal(options: argparse.Namespace, pairs: Iterable[Pair], rule: str | None = None) -> tuple[list[dict], float]:
-    """One verdict a pair, and the seconds that all took on one thread, with the start of the program and the file."""
+    """One verdict a pair, and the seconds of CPU all took on one thread, with its start and the file."""
     field = "response" if rule else "answer"
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
         file.writelines(json.dumps({"gold": gold, field: answer}) + "\n" for gold, answer in pairs)
         file.flush()
         command = [options.executable, "grade", file.name, "--threads", "1"] + (["--rule", rule] if rule else [])
-        start = time.perf_counter()
+        start = of_children()
         out = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
-        return [json.loads(line) for line in out.splitlines()], time.perf_counter() - start
+        return [json.loads(line) for line in out.splitlines()], of_children() - start
+
+
+def of_children() -> float:
+    """Seconds of CPU that processes which have ended took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @cache
@@ -113,7 +118,7 @@ def parsed(text: str) -> list:
 
 def formula(text: str) -> str:
     """As Math-Verify wants an answer that stands alone."""
-    return text if "$" in text or "\\boxed" in text or SCIENTIFIC.fullmatch(text) else f"${text}$"
+    return text if "$" in text or "\\boxed" in text else f"${text}$"
 
 
 def math_verify(pair: Pair) -> str:
@@ -160,8 +165,8 @@ def table(heading: list[str], rows: Iterable[Iterable[object]]) -> str:
     return "\n".join([line(heading), "|" + "|".join(map(right, heading)) + "|", *map(line, rows)])
 
 
-TEXT = {"file", "kind", "gold", "answer", "oreal", "Math-Verify", "step", "reason", "to 50 digits", ""}
-PAIR = ["kind", "gold", "answer", "oreal", "step", "Math-Verify", "reason"]
+TEXT = {"file", "kind", "gold", "answer", "verdict", "step", "Math-Verify's", "reason", "to 50 digits"}
+PAIR = ["kind", "gold", "answer", "verdict", "step", "Math-Verify's", "reason"]
 
 
 def code(text: str) -> str:
@@ -214,7 +219,9 @@ def measure_self(options: argparse.Namespace, given: list[Problem], long: Long) 
         rows.append(self_row(file, counts))
         wrong = [(p, o, t) for p, o, t in zip(pairs, ours, theirs) if o["verdict"] != "right"]
         long.table(f"Looks of {file} that are not right", PAIR, (pair_row("", p, o, t) for p, o, t in wrong))
-        long.table(f"Gold answers of {file} that are text", ["gold", "reason"], ((code(g), why) for g, why in unread.items()))
+        long.table(
+            f"Gold answers of {file} that are text", ["gold", "reason"], ((code(g), why) for g, why in unread.items())
+        )
     rows.append(self_row("all", total))
     heading = ["file", "different golds", "understood", "in other looks", "right: oreal", "right: Math-Verify"]
     print(table(heading, rows), end="\n\n")
@@ -226,27 +233,31 @@ def self_row(name: str, c: Counter) -> list[object]:
 
 def measure_pairs(options: argparse.Namespace, given: list[Problem], long: Long) -> None:
     """All ordered pairs of different gold answers of one file: those that a grader takes for equal."""
-    rows = []
-    for file in ["math500", "gaokao2023en", "minerva_math", "olympiadbench"]:
-        golds = sorted({p.gold for p in given if p.file == file})
-        pairs = [(a, b) for a in golds for b in golds if a != b]
-        if not pairs:
-            continue
-        ours, _ = oreal(options, pairs)
-        accepted = {p: o for p, o in zip(pairs, ours) if o["verdict"] == "right"}
-        asked = pairs if len(pairs) <= options.pairs else random.Random(0).sample(pairs, options.pairs)
-        asked = list(dict.fromkeys([*asked, *accepted]))
-        theirs = dict(zip(asked, all_math_verify(options, asked)))
-        verdicts, by_theirs = Counter(o["verdict"] for o in ours), Counter(theirs.values())
-        rows.append([file, len(golds), len(pairs), verdicts["right"], verdicts["cannot_tell"], len(asked), by_theirs["right"], by_theirs["timeout"]])
-        either = [(p, o, theirs[p]) for p, o in zip(pairs, ours) if p in accepted or theirs.get(p) == "right"]
-        either.sort(key=lambda row: (row[1]["verdict"] == row[2], row[1]["verdict"], sorted(row[0])))
-        heading = [*PAIR, "to 50 digits"]
-        long.table(f"Pairs of {file} that a grader accepts", heading, ([*pair_row("", p, o, t), digits(p)] for p, o, t in either))
-        doubts = [(p, o) for p, o in zip(pairs, ours) if o["verdict"] == "cannot_tell"]
-        long.table(f"Pairs of {file} that oreal cannot tell", PAIR, (pair_row("", p, o, theirs.get(p, "")) for p, o in doubts))
-    heading = ["file", "different golds", "pairs", "oreal: right", "oreal: cannot tell", "asked of Math-Verify", "Math-Verify: right", "timeouts"]
-    print(table(heading, rows), end="\n\n")
+    golds = {file: sorted({p.gold for p in given if p.file == file}) for file in PAIRED}
+    rows = [pairs_row(options, file, some, long) for file, some in golds.items() if some]
+    heading = "file, different golds, pairs, oreal: right, cannot tell, asked of Math-Verify, right, timeouts"
+    print(table(heading.split(", "), rows), end="\n\n")
+
+
+PAIRED = ["math500", "gaokao2023en", "minerva_math", "olympiadbench"]
+
+
+def pairs_row(options: argparse.Namespace, file: str, golds: list[str], long: Long) -> list[object]:
+    pairs = [(a, b) for a in golds for b in golds if a != b]
+    ours = dict(zip(pairs, oreal(options, pairs)[0]))
+    of = lambda verdict: [pair for pair in pairs if ours[pair]["verdict"] == verdict]
+    asked = pairs if len(pairs) <= options.pairs else random.Random(0).sample(pairs, options.pairs)
+    asked = list(dict.fromkeys([*asked, *of("right")]))
+    theirs = dict(zip(asked, all_math_verify(options, asked)))
+    accepted = [pair for pair in asked if "right" in (ours[pair]["verdict"], theirs[pair])]
+    accepted.sort(key=lambda pair: (ours[pair]["verdict"] == theirs[pair], ours[pair]["verdict"], sorted(pair)))
+    row = lambda pair: pair_row("", pair, ours[pair], theirs.get(pair, ""))
+    heading = [*PAIR, "to 50 digits"]
+    long.table(f"Pairs of {file} that a grader accepts", heading, ([*row(p), digits(p)] for p in accepted))
+    long.table(f"Pairs of {file} that oreal cannot tell", PAIR, map(row, of("cannot_tell")))
+    counts = Counter(theirs.values())
+    sizes = [len(golds), len(pairs), len(of("right")), len(of("cannot_tell"))]
+    return [file, *sizes, len(asked), counts["right"], counts["timeout"]]
 
 
 def digits(pair: Pair) -> str:
@@ -259,7 +270,11 @@ def digits(pair: Pair) -> str:
 
 
 def measure_made(
-    options: argparse.Namespace, given: list[Problem], long: Long, makers: dict[str, Callable[[str], Iterator[str]]], truth: str
+    options: argparse.Namespace,
+    given: list[Problem],
+    long: Long,
+    makers: dict[str, Callable[[str], Iterator[str]]],
+    truth: str,
 ) -> None:
     """Answers made from gold answers, of which it is known whether they are right."""
     golds = sorted({p.gold for p in given})
@@ -276,7 +291,9 @@ def measure_made(
         total += counts
         rows.append(made_row(kind, counts))
         ours_off = [(p, o, t) for p, o, t in zip(pairs, ours, theirs) if is_off(o["verdict"], truth)]
-        theirs_off = [(p, o, t) for p, o, t in zip(pairs, ours, theirs) if not is_off(o["verdict"], truth) and is_off(t, truth)]
+        theirs_off = [
+            (p, o, t) for p, o, t in zip(pairs, ours, theirs) if not is_off(o["verdict"], truth) and is_off(t, truth)
+        ]
         long.table(f"{kind}: oreal is not {truth}", PAIR, (pair_row(kind, *row) for row in ours_off))
         long.table(f"{kind}: Math-Verify is not {truth}", PAIR, (pair_row(kind, *row) for row in theirs_off[:50]))
     rows.append(made_row("all", total))
@@ -294,15 +311,15 @@ def made_row(kind: str, c: Counter) -> list[object]:
 
 
 def measure_speed(options: argparse.Namespace, given: list[Problem], _: Long) -> None:
-    """Answers a second on one thread, of answers that are written otherwise than the gold answer."""
+    """Answers per second of CPU on one thread, of answers that are written otherwise than the gold answer."""
     rows, repeats = [], 20
     for file in [name for name in FILES if any(p.file == name for p in given)]:
         golds = [p.gold for p in given if p.file == file][:500]
         pairs = [(gold, others[i % len(others)]) for i, gold in enumerate(golds) if (others := written_otherwise(gold))]
         _, seconds = oreal(options, pairs * repeats)
-        start = time.perf_counter()
+        start = time.process_time()
         verdicts = Counter(map(anew, pairs))
-        theirs = time.perf_counter() - start
+        theirs = time.process_time() - start
         ours, theirs = len(pairs) * repeats / seconds, len(pairs) / theirs
         rows.append([file, len(pairs), f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.0f}", verdicts["timeout"]])
     print(table(["file", "answers", "oreal", "Math-Verify", "oreal / Math-Verify", "timeouts"], rows), end="\n\n")
@@ -324,10 +341,13 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", type=lambda text: text.split(","), default=PARTS, help=",".join(PARTS))
+    parser.add_argument("--files", type=lambda text: text.split(","), default=list(FILES), help=",".join(FILES))
     parser.add_argument("--long", type=Path, default=Path("grading_details.md"), help="file of the long tables")
     parser.add_argument("--executable", default=ROOT / "target/release/oreal", help="our program")
     parser.add_argument("--pairs", type=int, default=100_000, help="most pairs of a file that Math-Verify is asked for")
-    parser.add_argument("--made", type=int, default=1_000, help="most answers of a kind that are made from gold answers")
+    parser.add_argument(
+        "--made", type=int, default=1_000, help="most answers of a kind that are made from gold answers"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="of Math-Verify, but for its speed")
     return parser.parse_args()
 
@@ -340,7 +360,8 @@ def heading() -> str:
 
 def main() -> None:
     options = arguments()
-    given, long = problems(options.folder), Long(options.long)
+    given = [problem for problem in problems(options.folder) if problem.file in options.files]
+    long = Long(options.long)
     parts: dict[str, Callable[[], None]] = {
         "solutions": lambda: measure_solutions(options, given, long),
         "self": lambda: measure_self(options, given, long),

@@ -1,7 +1,7 @@
-"""Answers made from a gold answer, for benches/grading.py: in other looks, rewritten without a change of value, and changed.
+"""Answers made from a gold answer, for benches/grading.py: in other looks, rewritten with the same value, and changed.
 
-Each maker takes a gold answer as LaTeX and yields answers, none where its pattern does not occur. What it yields is right
-(REWRITINGS) or not (PERTURBATIONS) by construction; fractions and decimals are computed exactly.
+Each maker takes a gold answer as LaTeX and yields answers, none where its pattern does not occur. What it yields is
+right (REWRITINGS) or not (PERTURBATIONS) by construction; fractions and decimals are computed exactly.
 """
 
 from __future__ import annotations
@@ -19,13 +19,23 @@ FRACTION = re.compile(r"(-?)\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 MIXED = re.compile(r"(-?)(\d+) *\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 DOLLARS = re.compile(r"(?<!\\)\$")
 GROUPED = re.compile(r"\d(,|\{,\}|,\\!) ?\d{3}(?!\d)")
+FOREIGN = (
+    r"\\(text|mathrm|begin|in|cup|cap|le|ge|leq|geq" r"|ne|neq|infty|angle|approx|mid|equiv|quad|overline|mathbf|left)"
+)
+"""Commands that no plain expression has."""
+CONSTANT = {"\\frac", "\\dfrac", "\\tfrac", "\\sqrt", "\\pi", "\\cdot", "\\times"}
+"""Commands that make no variable."""
+WORDS = r"[=<>,;:$%&]|[a-zA-Z]{4}|\b(dx|or|and|cm|km|mm)\b|\de-?\d"
+"""Signs, words and units that no plain expression has, but for the names of commands."""
 NAMES = re.compile(r"\\[a-zA-Z]+")
-UNITS = {"cm": "m", "m": "km", "inches": "feet", "feet": "miles", "minutes": "hours", "hours": "days", "seconds": "minutes", "miles": "feet"}
+UNITS = {"cm": "m", "m": "km", "inches": "feet", "feet": "miles", "minutes": "hours", "hours": "days"}
 
 
 def plain(gold: str) -> str:
     """Without dollar signs, and without what only changes the look."""
-    return DOLLARS.sub("", gold).replace("\\left", "").replace("\\right", "").replace("\\,", "").replace("\\!", "").strip()
+    return (
+        DOLLARS.sub("", gold).replace("\\left", "").replace("\\right", "").replace("\\,", "").replace("\\!", "").strip()
+    )
 
 
 def in_other_looks(gold: str) -> list[str]:
@@ -56,7 +66,9 @@ def split(text: str, marks: str) -> list[str]:
 
 def terms(text: str) -> list[str]:
     """The terms of a sum, each with its sign; none where it is no plain expression."""
-    if not is_expression(text) or re.search(r"\\(pm|mp|sin|cos|tan|log|ln|sum|int|lim|times|cdot|circ|infty)|[|!%]", text):
+    if not is_expression(text) or re.search(
+        r"\\(pm|mp|sin|cos|tan|log|ln|sum|int|lim|times|cdot|circ|infty)|[|!%]", text
+    ):
         return []
     found, depth, start = [], 0, 0
     for at, c in enumerate(text):
@@ -70,12 +82,14 @@ def terms(text: str) -> list[str]:
 def is_expression(text: str) -> bool:
     """A number or a formula in variables: no words, units, relations or lists."""
     words = NAMES.sub(" ", text)
-    foreign = re.search(r"\\(text|mathrm|begin|in|cup|cap|le|ge|leq|geq|ne|neq|infty|angle|approx|mid|equiv|quad|overline|mathbf|left)", text)
-    return bool(text) and not foreign and not re.search(r"[=<>,;:$%&]|[a-zA-Z]{4}|\b(dx|or|and|cm|km|mm)\b|\de-?\d", words) and balanced(text)
+    foreign = re.search(FOREIGN, text)
+    return bool(text) and not foreign and not re.search(WORDS, words) and balanced(text)
 
 
 def is_number(text: str) -> bool:
-    return is_expression(text) and not re.search(r"[a-zA-Z_']", NAMES.sub(" ", text)) and not re.search(r"\\[a-eg-oqrt-z]", text.replace("\\cdot", "").replace("\\times", ""))
+    """An expression without variables."""
+    letters = NAMES.sub(lambda match: "" if match[0] in CONSTANT else "x", text)
+    return is_expression(text) and not re.search(r"[a-zA-Z_']", letters)
 
 
 def balanced(text: str) -> bool:
@@ -108,6 +122,10 @@ def terminating(value: Fraction) -> str | None:
     return None
 
 
+def by_name(*makers: Maker) -> dict[str, Maker]:
+    return {maker.__name__.replace("_", " "): maker for maker in makers}
+
+
 # Rewritings
 
 
@@ -123,8 +141,9 @@ def fraction_in_line(gold: str) -> Iterator[str]:
 
 
 def fraction_scaled(gold: str) -> Iterator[str]:
-    if FRACTION.search(gold):
-        yield FRACTION.sub(lambda m: f"{m[1]}\\frac{{{6 * int(m[2])}}}{{{6 * int(m[3])}}}", gold) if not MIXED.search(gold) else gold
+    scaled = lambda m: f"{m[1]}\\frac{{{6 * int(m[2])}}}{{{6 * int(m[3])}}}"
+    if FRACTION.search(gold) and not MIXED.search(gold):
+        yield FRACTION.sub(scaled, gold)
 
 
 def decimal_with_zeros(gold: str) -> Iterator[str]:
@@ -169,18 +188,18 @@ def root_as_power(gold: str) -> Iterator[str]:
         yield re.sub(r"\\sqrt\{(\d+)\}", r"{\1^{1/2}}", plain(gold))
 
 
-def named(gold: str) -> Iterator[str]:
+def x_in_front(gold: str) -> Iterator[str]:
     if is_number(plain(gold)):
         yield f"x = {plain(gold)}"
 
 
-def thousands(gold: str) -> Iterator[str]:
+def thousands_separated(gold: str) -> Iterator[str]:
     if re.fullmatch(r"-?\d{4,}", plain(gold)):
         for mark in (",", "{,}", "\\,"):
             yield f"{int(plain(gold)):,}".replace(",", mark)
 
 
-def spaced(gold: str) -> Iterator[str]:
+def tuple_with_spaces(gold: str) -> Iterator[str]:
     if (items := inside(plain(gold), "(", ")")) and len(items) > 1:
         yield f"( {' ,  '.join(items)} )"
 
@@ -192,7 +211,12 @@ def set_permuted(gold: str) -> Iterator[str]:
 
 def list_permuted(gold: str) -> Iterator[str]:
     items = [part.strip() for part in split(plain(gold), ",")]
-    if len(items) > 1 and all(is_expression(item) or inside(item, "(", ")") for item in items) and balanced(gold) and not GROUPED.search(gold):
+    if (
+        len(items) > 1
+        and all(is_expression(item) or inside(item, "(", ")") for item in items)
+        and balanced(gold)
+        and not GROUPED.search(gold)
+    ):
         yield ", ".join(reversed(items))
         yield " and ".join(items) if len(items) == 2 else f"{', '.join(items[:-1])}, and {items[-1]}"
 
@@ -228,7 +252,7 @@ def improper_as_mixed(gold: str) -> Iterator[str]:
         yield f"{match[1]}{whole}\\frac{{{rest}}}{{{match[3]}}}"
 
 
-def scientific(gold: str) -> Iterator[str]:
+def scientific_notation(gold: str) -> Iterator[str]:
     if match := re.fullmatch(r"(-?\d+(?:\.\d+)?) ?\\(?:times|cdot) ?10\^\{?(-?\d+)\}?", plain(gold)):
         yield f"{match[1]}e{match[2]}"
     if match := re.fullmatch(r"(-?\d+(?:\.\d+)?)e(-?\d+)", plain(gold)):
@@ -255,37 +279,17 @@ def in_python(gold: str) -> Iterator[str]:
         yield re.sub(r"(?<=[\d)])(?=[a-z])", "*", text)
 
 
-def without_unit(gold: str) -> Iterator[str]:
+def without_its_unit(gold: str) -> Iterator[str]:
     if match := re.fullmatch(r"(-?[\d.]+)\s*\\(?:text|mathrm)\{\s*~?[a-z ]+\}", plain(gold)):
         yield match[1]
 
 
-REWRITINGS: dict[str, Maker] = {
-    "fraction as a decimal": fraction_as_decimal,
-    "fraction in a line": fraction_in_line,
-    "fraction scaled": fraction_scaled,
-    "decimal with zeros": decimal_with_zeros,
-    "decimal as a fraction": decimal_as_fraction,
-    "integer as a decimal": integer_as_decimal,
-    "integer as a sum": integer_as_sum,
-    "sum reordered": sum_reordered,
-    "factors reordered": factors_reordered,
-    "root scaled": root_scaled,
-    "root as a power": root_as_power,
-    "x = in front": named,
-    "thousands separated": thousands,
-    "tuple with spaces": spaced,
-    "set permuted": set_permuted,
-    "list permuted": list_permuted,
-    "interval as an inequality": interval_as_inequality,
-    "percent": percent,
-    "mixed as improper": mixed_as_improper,
-    "improper as mixed": improper_as_mixed,
-    "scientific notation": scientific,
-    "degrees": degrees,
-    "in Python": in_python,
-    "without its unit": without_unit,
-}
+REWRITINGS: dict[str, Maker] = by_name(  # fmt: skip
+    fraction_as_decimal, fraction_in_line, fraction_scaled, decimal_with_zeros, decimal_as_fraction,
+    integer_as_decimal, integer_as_sum, sum_reordered, factors_reordered, root_scaled, root_as_power, x_in_front,
+    thousands_separated, tuple_with_spaces, set_permuted, list_permuted, interval_as_inequality, percent,
+    mixed_as_improper, improper_as_mixed, scientific_notation, degrees, in_python, without_its_unit,
+)
 
 
 # Perturbations
@@ -298,13 +302,13 @@ def digit_changed(gold: str) -> Iterator[str]:
         yield f"{gold[:at]}{(int(gold[at]) + 1) % 10}{gold[at + 1 :]}"
 
 
-def negated(gold: str) -> Iterator[str]:
+def sign_changed(gold: str) -> Iterator[str]:
     text = plain(gold)
     if is_expression(text) and "\\pm" not in text and "\\mp" not in text and rational(text) != 0:
         yield f"-({text})"
 
 
-def plus_one(gold: str) -> Iterator[str]:
+def one_more(gold: str) -> Iterator[str]:
     value = rational(plain(gold))
     if value is not None and value.denominator == 1:
         yield str(value + 1)
@@ -312,7 +316,7 @@ def plus_one(gold: str) -> Iterator[str]:
         yield f"{plain(gold)}+1"
 
 
-def inverted(gold: str) -> Iterator[str]:
+def fraction_inverted(gold: str) -> Iterator[str]:
     match = FRACTION.fullmatch(plain(gold))
     if match and match[2] != match[3] and int(match[2]):
         yield f"{match[1]}\\frac{{{match[3]}}}{{{match[2]}}}"
@@ -346,7 +350,12 @@ def element_dropped(gold: str) -> Iterator[str]:
             yield f"{opening}{', '.join(items[:-1])}{closing}"
             return
     items = [part.strip() for part in split(plain(gold), ",")]
-    if len(items) > 1 and all(is_expression(item) for item in items) and len({*items}) == len(items) and not GROUPED.search(gold):
+    if (
+        len(items) > 1
+        and all(is_expression(item) for item in items)
+        and len({*items}) == len(items)
+        and not GROUPED.search(gold)
+    ):
         yield ", ".join(items[:-1])
 
 
@@ -357,26 +366,18 @@ def elements_swapped(gold: str) -> Iterator[str]:
 
 def unit_replaced(gold: str) -> Iterator[str]:
     for unit, other in UNITS.items():
-        if re.search(rf"\d\s*\\(text|mathrm)\{{\s*{unit}\}}$", gold):
-            yield gold.replace(unit, other)
+        if re.search(rf"\d.*[^a-z]{unit}(?![a-z])", gold):
+            yield re.sub(rf"(?<=[^a-z]){unit}(?![a-z])", other, gold)
+            return
 
 
-def tenfold(gold: str) -> Iterator[str]:
+def point_moved(gold: str) -> Iterator[str]:
     value = rational(plain(gold))
     if value and DECIMAL.fullmatch(plain(gold)):
         yield f"{Decimal(plain(gold)) * 10:f}"
 
 
-PERTURBATIONS: dict[str, Maker] = {
-    "a digit changed": digit_changed,
-    "sign changed": negated,
-    "one more": plus_one,
-    "fraction inverted": inverted,
-    "exponent changed": exponent_changed,
-    "variable renamed": variable_renamed,
-    "bracket changed": bracket_changed,
-    "element dropped": element_dropped,
-    "elements swapped": elements_swapped,
-    "unit replaced": unit_replaced,
-    "point moved": tenfold,
-}
+PERTURBATIONS: dict[str, Maker] = by_name(  # fmt: skip
+    digit_changed, sign_changed, one_more, fraction_inverted, exponent_changed, variable_renamed, bracket_changed,
+    element_dropped, elements_swapped, unit_replaced, point_moved,
+)
