@@ -24,7 +24,7 @@ pub use settings::{Asks, JudgeSettings};
 use verdict::Letter;
 
 /// Longest final answer that is put to the judge, in bytes. What is longer is no final answer.
-const LONGEST_ANSWER: usize = 4000;
+pub(crate) const LONGEST_ANSWER: usize = 4000;
 
 /// A candidate's answer, with what it is compared to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

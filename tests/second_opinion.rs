@@ -107,6 +107,9 @@ fn the_judge_may_revise_what_the_rules_call_wrong() {
     let judged = problems(&folder, Some(settings(&server, Asks::CannotTellAndWrong)));
     assert_eq!(verdicts(&judged), [Right, Right, Right, Right, Right, Unparsable, Truncated]);
     assert_eq!(server.count(), 3);
+    let (problem, long) = (first(&judged), format!("\\boxed{{{}}}", "1".repeat(5000)));
+    assert_eq!(judged.judge(&[Answer::stopped(&problem, &long)]), [Wrong], "too long to be asked about");
+    assert_eq!(server.count(), 3);
 }
 
 #[test]

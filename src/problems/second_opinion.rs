@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use oreal_toy_envs::{IllegalSetting, Verdict};
 
 use crate::error::Error;
-use crate::judge::{Asks, Counts, Judge, JudgeSettings, Opinion, Question};
+use crate::judge::{Asks, Counts, Judge, JudgeSettings, LONGEST_ANSWER, Opinion, Question};
 
 /// A judge, and what is not yet told of it.
 #[derive(Debug)]
@@ -35,11 +35,15 @@ impl SecondOpinion {
     }
 
     /// Replaces the verdicts that the judge is asked about. `question` gives the question for a place; where there is none, the
-    /// verdict stays. Without a decision of the judge the verdict is [`Verdict::Ungraded`], whatever the rules said.
+    /// verdict stays; so does that on a wrong answer that is too long to be asked about. Without a decision of the judge the
+    /// verdict is [`Verdict::Ungraded`], whatever the rules said.
     pub(super) fn revise(&self, verdicts: &mut [Verdict], question: impl Fn(usize) -> Option<Question>) {
         let open = verdicts.iter_mut().enumerate().filter(|(_, verdict)| self.asks_after(**verdict));
-        let (open, questions): (Vec<&mut Verdict>, Vec<Question>) =
-            open.filter_map(|(place, verdict)| Some((verdict, question(place)?))).unzip();
+        let (open, questions): (Vec<&mut Verdict>, Vec<Question>) = open
+            .filter_map(|(place, verdict)| Some((*verdict, verdict, question(place)?)))
+            .filter(|(by_rule, _, question)| *by_rule != Verdict::Wrong || question.answer.len() <= LONGEST_ANSWER)
+            .map(|(_, verdict, question)| (verdict, question))
+            .unzip();
         for (verdict, opinion) in open.into_iter().zip(self.judge.opinions(&questions)) {
             *verdict = match opinion {
                 Opinion::Right => Verdict::Right,

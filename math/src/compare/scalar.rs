@@ -175,12 +175,29 @@ fn within(decimal: &Number, answer: &Expr, work: &mut Work) -> bool {
 /// `5 m` beside `5`, `3 m/s` beside `3`: letters that may be a unit.
 fn letter(gold: &Scalar, answer: &Scalar, work: &mut Work) -> Finding {
     let number = |scalar: &Scalar| scalar.expr.number().is_some_and(|number| !number.is_zero());
+    let why = "a letter behind the number may be a unit or a variable";
+    if let (Some(unit), Some((value, other))) = (&gold.unit, last_unit(&answer.expr))
+        && unit.agrees(&other)
+    {
+        return values(&unit.times(gold.expr.clone()), &other.times(value), work).doubted(why);
+    }
     let found = match (without_letters(&gold.expr), without_letters(&answer.expr)) {
         (Some(value), None) if number(answer) => values(&value, &answer.expr, work),
         (None, Some(value)) if number(gold) => values(&gold.expr, &value, work),
         _ => return Finding::Different(Step::Kind, String::new()),
     };
-    found.doubted("a letter behind the number may be a unit or a variable")
+    found.doubted(why)
+}
+
+/// `1500 m`: the number, and the unit that its last letter may be.
+fn last_unit(expr: &Expr) -> Option<(Expr, Unit)> {
+    match expr {
+        Expr::Product(factors) => match &factors[..] {
+            [value, Expr::Symbol(name)] => Some((value.clone(), Unit::named(name, 1)?)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// An expression without the letters behind it that may be a unit.
