@@ -119,6 +119,22 @@ fn the_example_algorithm_is_as_short_as_said() {
     assert!(read("README.md").contains(&format!("GSPO in {lines} lines")), "README.md: it has {lines} lines");
 }
 
+#[test]
+fn the_page_of_grading_shows_the_verdicts_there_are() {
+    let (page, mut shown) = (read("docs/grading.md"), 0);
+    for line in page.lines() {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [gold, answer, verdict, ..] = cells[..] else { continue };
+        let quoted = |cell: &str| cell.strip_prefix('`')?.strip_suffix('`').map(str::to_owned);
+        if let (Some(gold), Some(answer), false) = (quoted(gold), quoted(answer), verdict.is_empty()) {
+            shown += 1;
+            let found = oreal_math::Gold::new(&gold).grade(&answer).verdict;
+            assert_eq!(found.name().replace('_', " "), verdict, "docs/grading.md: {line}");
+        }
+    }
+    assert!(shown >= 15, "docs/grading.md shows {shown}");
+}
+
 const PAGES: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
