@@ -10,7 +10,7 @@ mod text;
 pub(crate) use expression::Work;
 
 use crate::expr::{Constant, Expr};
-use crate::grade::Step;
+use crate::step::Step;
 use crate::value::{Relation, Sign, Value};
 
 /// What a comparison found.

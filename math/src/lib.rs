@@ -53,9 +53,11 @@ mod parse;
 mod print;
 mod read;
 pub mod response;
+mod step;
 mod token;
 mod unit;
 mod value;
 
-pub use grade::{Decimals, Gold, Grade, Step, Verdict};
+pub use grade::{Decimals, Gold, Grade, Verdict};
 pub use response::{Found, Missing, Place, Rule, find};
+pub use step::Step;

@@ -3,7 +3,7 @@
 use crate::compare::relation::name_of;
 use crate::compare::{Finding, Work, compare as values, regions};
 use crate::expr::{Constant, Expr};
-use crate::grade::Step;
+use crate::step::Step;
 use crate::value::{Relation, Side, Tuple, Value};
 
 /// Most values of a list.

@@ -11,9 +11,9 @@ use num_traits::Signed;
 use crate::certified::{self, Base, Budget, Point, Value};
 use crate::compare::Finding;
 use crate::expr::{Constant, Expr, Function};
-use crate::grade::Step;
 use crate::limits::PRECISION;
 use crate::normal::{self, Fraction, Polynomial};
+use crate::step::Step;
 
 /// Most comparisons of values in one verdict.
 const COMPARISONS: usize = 20_000;

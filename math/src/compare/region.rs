@@ -7,8 +7,8 @@ use crate::compare::Finding;
 use crate::compare::expression::{Work, order};
 use crate::compare::relation::value_of;
 use crate::expr::{Constant, Expr, Function};
-use crate::grade::Step;
 use crate::parse::REALS;
+use crate::step::Step;
 use crate::value::{Combination, Relation, Side, Sign, Tuple, Value};
 
 /// Most intervals of a set.

@@ -9,7 +9,7 @@ use crate::certified::{Point, Value as Number};
 use crate::compare::collection::renamed;
 use crate::compare::{Finding, Work, compare as values};
 use crate::expr::Expr;
-use crate::grade::Step;
+use crate::step::Step;
 use crate::value::{Relation, Scalar, Side, Sign, Value};
 
 /// Why the same values do not decide.

@@ -9,7 +9,7 @@ use num_traits::{One, Signed, ToPrimitive, Zero};
 use crate::compare::Finding;
 use crate::compare::expression::{Work, equal, order};
 use crate::expr::{Expr, Number};
-use crate::grade::Step;
+use crate::step::Step;
 use crate::token::number::power_of_ten;
 use crate::unit::Unit;
 use crate::value::Scalar;

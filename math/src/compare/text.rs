@@ -2,7 +2,7 @@
 
 use crate::compare::Finding;
 use crate::expr::Expr;
-use crate::grade::Step;
+use crate::step::Step;
 use crate::value::Value;
 
 /// Words that change nothing.
