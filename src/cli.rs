@@ -1,6 +1,7 @@
 //! The command line: its words, and what each calls.
 
 mod grade;
+mod word_problems;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,6 +63,8 @@ enum Command {
     Train(Train),
     /// Grade answers to mathematical questions: is each equal to its gold answer?
     Grade(grade::Grade),
+    /// Generate word problems with worked steps, as files to learn from
+    WordProblems(word_problems::WordProblems),
     /// List algorithms and environments
     List,
     /// Print an algorithm's formula, settings, columns, roles and coupling
@@ -155,6 +158,7 @@ impl Cli {
             Command::Compare(compare) => compare.run(catalogue),
             Command::Train(train) => train.run(catalogue),
             Command::Grade(grade) => grade.run().map(|()| String::new()),
+            Command::WordProblems(problems) => problems.run(),
             Command::List => Ok(show::list(catalogue)),
             Command::Show(show) => show.run(catalogue),
             Command::Claims(claims) => claims.run(),

@@ -42,6 +42,7 @@ pub mod record;
 mod table;
 
 pub mod chat;
+pub mod hub;
 pub mod judge;
 
 pub mod claims;
