@@ -20,9 +20,10 @@ mod catalogue;
 pub mod config;
 
 mod epoch;
-mod plan;
-mod policy;
+mod model;
+pub mod plan;
 mod run;
+pub mod sft;
 mod streams;
 mod train;
 

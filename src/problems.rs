@@ -29,6 +29,7 @@ use second_opinion::SecondOpinion;
 use set::{Set, Task};
 
 pub use left_out::{Cause, LeftOut};
+pub(crate) use set::conversation;
 pub use settings::{Balance, HeldOut, HeldOutFile, ProblemSettings, Source};
 
 /// Mathematical questions with gold answers, from a file.

@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 use std::path::Path;
+use std::sync::Arc;
 
 use oreal_models::{Token, Tokenizer};
-use oreal_toy_envs::Prompt;
+use oreal_toy_envs::{Env, Prompt};
 
+use crate::config::{ModelSettings, TextSettings};
 use crate::error::{Error, Result};
 
 /// Turns prompts into tokens, and tokens into text.
@@ -27,6 +29,20 @@ pub trait Renderer: Debug + Send + Sync {
 
     /// Writes what is needed to render again into a folder.
     fn save(&self, folder: &Path) -> Result<()>;
+}
+
+/// The renderer that the settings say: a checkpoint's, that of a tokenizer, or a token for each character of a world's alphabet.
+///
+/// # Errors
+/// Files that cannot be read; an environment that is no world where there is no tokenizer.
+pub(crate) fn of(_model: &ModelSettings, _text: &TextSettings, env: Option<&dyn Env>) -> Result<Arc<dyn Renderer>> {
+    let missing = || {
+        let name = env.map_or("text", |env| env.name()).to_owned();
+        let problem = "has no alphabet to make tokens of: name a tokenizer (text.tokenizer), or a checkpoint (model.kind = \"checkpoint\")";
+        Error::part(name, problem)
+    };
+    let world = env.and_then(Env::world).ok_or_else(missing)?;
+    Ok(Arc::new(Characters::new(&world.alphabet())?))
 }
 
 /// A token for each character of an alphabet, and one that ends completions. For prompts that are text.

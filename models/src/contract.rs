@@ -73,7 +73,7 @@ pub trait Model: Send {
         0
     }
 
-    /// Writes the weights (safetensors), whole or not at all.
+    /// Writes the weights (safetensors) into a folder, or to a file that `path` names; each file whole or not at all.
     fn save(&self, path: &Path) -> Result<()>;
 
     /// Everything that the next steps depend on: weights, optimiser moments, number of steps. An accumulated gradient

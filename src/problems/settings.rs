@@ -154,14 +154,7 @@ impl ProblemSettings {
 
     /// What follows each question.
     pub(super) fn instruction(&self) -> &str {
-        let usual = match self.rule {
-            RuleName::Any | RuleName::Boxed => {
-                "Please reason step by step, and put your final answer within \\boxed{}."
-            }
-            RuleName::Hashes => "Please reason step by step, and put your final answer after #### on the last line.",
-            RuleName::Choice => "Please reason step by step, and put the letter of your choice within \\boxed{}.",
-        };
-        self.instruction.as_deref().unwrap_or(usual)
+        self.instruction.as_deref().unwrap_or_else(|| self.rule.instruction())
     }
 
     /// The fields of the problems to train on.
@@ -245,6 +238,20 @@ impl Source {
             Source::OlympiadBench => ("question", "final_answer", Taken::Whole),
             Source::Gaokao => ("question", "answer", Taken::Whole),
             Source::Oreal => ("question", "gold_answer", Taken::Whole),
+        }
+    }
+
+    /// Field of the question.
+    pub(crate) fn question(self) -> &'static str {
+        self.fields().0
+    }
+
+    /// Field of a worked solution; `None` where a file has none.
+    pub(crate) fn solution(self) -> Option<&'static str> {
+        match self {
+            Source::Math | Source::Aime | Source::Minerva | Source::OlympiadBench => Some("solution"),
+            Source::Gsm8k => Some("answer"),
+            Source::Amc | Source::Gaokao | Source::Oreal => None,
         }
     }
 

@@ -1,0 +1,96 @@
+//! The models that the settings ask for: fresh ones, and checkpoints.
+
+
+use oreal_algos::Role;
+use oreal_models::{Head, Model, Runtime, Table, TransformerConfig};
+use rand::RngExt;
+
+use crate::config::{ModelSettings, Settings};
+use crate::error::{Error, Result};
+use crate::hub::{self, Part};
+use crate::streams::{Purpose, stream};
+
+/// The sizes of the transformer that plays the policy, for so many tokens; `None` for a table.
+///
+/// # Errors
+/// Of a checkpoint whose sizes cannot be read.
+pub(crate) fn sizes(settings: &Settings, vocabulary: usize) -> Result<Option<TransformerConfig>> {
+    match settings.model {
+        ModelSettings::Table {} => Ok(None),
+        ModelSettings::Transformer {
+            num_hidden_layers,
+            hidden_size,
+            num_attention_heads,
+            num_key_value_heads,
+            intermediate_size,
+            ..
+        } => Ok(Some(TransformerConfig {
+            vocab_size: vocabulary,
+            hidden_size,
+            num_hidden_layers,
+            num_attention_heads,
+            num_key_value_heads,
+            intermediate_size,
+            rope_theta: 10_000.0,
+            rms_norm_eps: 1e-6,
+            tie_word_embeddings: true,
+        })),
+        ModelSettings::Checkpoint { ref path, .. } => sizes_of(path).map(Some),
+    }
+}
+
+/// The sizes of a checkpoint, without its weights.
+pub(crate) fn sizes_of(path: &str) -> Result<TransformerConfig> {
+    let folder = hub::folder(path, Part::Description)?;
+    TransformerConfig::read(&folder).map_err(Error::model("model"))
+}
+
+/// Refuses sizes that make no transformer, by key, and checkpoints of roles that do not read the policy's tokens.
+pub(crate) fn check(settings: &Settings, vocabulary: usize) -> Result<()> {
+    let Some(config) = sizes(settings, vocabulary)? else { return Ok(()) };
+    config.validate()?;
+    for (role, start) in &settings.roles {
+        if let Some(path) = start.start.checkpoint() {
+            let found = sizes_of(path)?.vocab_size;
+            if found != config.vocab_size {
+                let problem = format!("{path} has {found} tokens and the policy {}", config.vocab_size);
+                return Err(Error::setting(format!("roles.{role}.start"), problem));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The policy before training: from its checkpoint where it has one, else with random weights.
+pub(crate) fn policy(settings: &Settings, vocabulary: usize) -> Result<Box<dyn Model>> {
+    match settings.model.checkpoint() {
+        Some(path) => load(settings, path, Head::Vocabulary, Role::POLICY),
+        None => fresh(settings, vocabulary, Head::Vocabulary, Role::POLICY),
+    }
+}
+
+/// For a role, with random weights of its own.
+pub(crate) fn fresh(settings: &Settings, vocabulary: usize, head: Head, role: Role) -> Result<Box<dyn Model>> {
+    let Some(config) = sizes(settings, vocabulary)? else {
+        return Ok(Box::new(Table::new(vocabulary, &settings.optimiser)?));
+    };
+    let (purpose, number) =
+        if role == Role::POLICY { (Purpose::Weights, 0) } else { (Purpose::RoleWeights, number(role)) };
+    let seed = stream(settings.seed, purpose, number).random();
+    runtime(settings)?.create(config, head, &settings.optimiser, seed).map_err(Error::model(role.name()))
+}
+
+/// For a role, from a checkpoint.
+pub(crate) fn load(settings: &Settings, path: &str, head: Head, role: Role) -> Result<Box<dyn Model>> {
+    let folder = hub::folder(path, Part::Whole)?;
+    runtime(settings)?.load(&folder, head, &settings.optimiser).map_err(Error::model(role.name()))
+}
+
+fn runtime(settings: &Settings) -> Result<Runtime> {
+    Ok(Runtime::new(settings.model.engine(), settings.device)?)
+}
+
+/// A number of a role's own, made of its name.
+fn number(role: Role) -> usize {
+    role.name().bytes().fold(0, |number: usize, byte| number.wrapping_mul(257).wrapping_add(byte.into()))
+}
