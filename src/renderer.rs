@@ -1,5 +1,7 @@
 //! Between the text of a task and the tokens of a model.
 
+mod conversation;
+
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +11,9 @@ use oreal_toy_envs::{Env, Prompt};
 
 use crate::config::{ModelSettings, TextSettings};
 use crate::error::{Error, Result};
+use crate::hub::{self, Part};
+use crate::model::sizes_of;
+pub use conversation::Conversation;
 
 /// Turns prompts into tokens, and tokens into text.
 pub trait Renderer: Debug + Send + Sync {
@@ -31,14 +36,21 @@ pub trait Renderer: Debug + Send + Sync {
     fn save(&self, folder: &Path) -> Result<()>;
 }
 
-/// The renderer that the settings say: a checkpoint's, that of a tokenizer, or a token for each character of a world's alphabet.
+/// The renderer that the settings say: that of a tokenizer, a checkpoint's, or a token for each character of a world's alphabet.
 ///
 /// # Errors
 /// Files that cannot be read; an environment that is no world where there is no tokenizer.
-pub(crate) fn of(_model: &ModelSettings, _text: &TextSettings, env: Option<&dyn Env>) -> Result<Arc<dyn Renderer>> {
+pub(crate) fn of(model: &ModelSettings, text: &TextSettings, env: Option<&dyn Env>) -> Result<Arc<dyn Renderer>> {
+    let rows = model.checkpoint().map(|path| Ok::<_, Error>(sizes_of(path)?.vocab_size)).transpose()?;
+    let folder = Some(text.tokenizer.as_str()).filter(|name| !name.is_empty()).or(model.checkpoint());
+    if let Some(folder) = folder {
+        let folder = hub::folder(folder, Part::Description)?;
+        return Ok(Arc::new(Conversation::read(&folder, text, rows)?));
+    }
     let missing = || {
-        let name = env.map_or("text", |env| env.name()).to_owned();
-        let problem = "has no alphabet to make tokens of: name a tokenizer (text.tokenizer), or a checkpoint (model.kind = \"checkpoint\")";
+        let name = env.map_or("text.tokenizer", Env::name);
+        let problem = "there is no alphabet to make tokens of: name a tokenizer (text.tokenizer), or a checkpoint \
+                       (model.kind = \"checkpoint\"); or from Rust, give the experiment a renderer (Experiment::renderer)";
         Error::part(name, problem)
     };
     let world = env.and_then(Env::world).ok_or_else(missing)?;

@@ -1,0 +1,155 @@
+//! Text to tokens and back.
+
+mod characters;
+mod parts;
+mod train;
+
+use std::path::Path;
+
+use tokenizers::{AddedToken, Model};
+
+use crate::Token;
+use crate::error::{Error, Result};
+use crate::file;
+
+pub use characters::END;
+pub use parts::Part;
+
+/// A Hugging Face tokenizer: whatever a `tokenizer.json` describes.
+///
+/// A *control token* is an added token that its tokenizer calls special, such as `<|im_end|>`. Text is encoded either
+/// with control tokens parsed ([`Tokenizer::parse`]: the text of templates) or without ([`Tokenizer::encode`]: the text of
+/// users and models, in which `<|im_end|>` is nine or so ordinary tokens).
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// Names and ids of the added tokens, without control tokens.
+    plain: tokenizers::AddedVocabulary,
+    /// Names and ids of the control tokens, by id.
+    control: Vec<(Token, String)>,
+    /// The token of a text that the vocabulary has nothing for, where it is a control token.
+    unknown: Option<Token>,
+    /// Highest id plus 1.
+    len: usize,
+    /// The characters that can be encoded, when each character is a token.
+    alphabet: Option<String>,
+}
+
+/// A character that no vocabulary has.
+const STRANGE: &str = "\u{10ffff}";
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json`.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::from_bytes(&file::read(path, file::MOST_TOKENIZER)?, path)
+    }
+
+    /// Parses the bytes of a `tokenizer.json`; `path` is for errors.
+    pub(crate) fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        let inner = tokenizers::Tokenizer::from_bytes(bytes);
+        let mut inner = inner.map_err(|problem| Error::file(path, format!("not a tokenizer: {problem}")))?;
+        // A file may ask for truncated or padded texts; prompts are neither.
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|problem| Error::file(path, problem))?;
+        Self::new(inner)
+    }
+
+    fn new(inner: tokenizers::Tokenizer) -> Result<Self> {
+        let mut plain = inner.get_added_vocabulary().clone();
+        plain.set_encode_special_tokens(true);
+        let added = inner.get_added_vocabulary().get_added_tokens_decoder();
+        let mut control: Vec<(Token, String)> =
+            added.iter().filter(|(_, token)| token.special).map(|(&id, token)| (id, token.content.clone())).collect();
+        control.sort();
+        let len = inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
+        let alphabet = characters::alphabet(&inner, len);
+        let strange = inner.get_model().tokenize(STRANGE).ok().and_then(|tokens| Some(tokens.first()?.id));
+        let unknown = strange.filter(|id| added.get(id).is_some_and(|token| token.special));
+        Ok(Self { inner, plain, control, unknown, len, alphabet })
+    }
+
+    /// Writes a `tokenizer.json`, whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        file::write(path, self.json()?.as_bytes())
+    }
+
+    /// The `tokenizer.json`.
+    pub(crate) fn json(&self) -> Result<String> {
+        self.inner.to_string(true).map_err(Error::tokenizer)
+    }
+
+    /// Tokens of an ordinary text. The names of control tokens in it are text; none is added around it.
+    pub fn encode(&self, text: &str) -> Result<Vec<Token>> {
+        self.encode_parts(&[Part::Plain(text)])
+    }
+
+    /// Tokens of a text in which the names of control tokens stand for these. None is added around it.
+    pub fn parse(&self, text: &str) -> Result<Vec<Token>> {
+        self.encode_parts(&[Part::Template(text)])
+    }
+
+    /// Text of the tokens; control tokens are left out.
+    ///
+    /// Bytes that are no UTF-8, as of a completion cut within a character, become U+FFFD. So do ids that are no token,
+    /// which a model may draw whose vocabulary is padded: no such completion passes for another text.
+    pub fn decode(&self, tokens: &[Token]) -> Result<String> {
+        self.text(tokens, true)
+    }
+
+    /// Text of the tokens with the names of control tokens. For people: it does not lead back to the tokens.
+    pub fn decode_all(&self, tokens: &[Token]) -> Result<String> {
+        self.text(tokens, false)
+    }
+
+    fn text(&self, tokens: &[Token], skip_control: bool) -> Result<String> {
+        let known = |tokens: &[Token]| self.inner.decode(tokens, skip_control).map_err(Error::tokenizer);
+        let runs: Vec<&[Token]> = tokens.split(|&token| self.inner.id_to_token(token).is_none()).collect();
+        let texts = runs.into_iter().map(|run| if run.is_empty() { Ok(String::new()) } else { known(run) });
+        Ok(texts.collect::<Result<Vec<_>>>()?.join("\u{fffd}"))
+    }
+
+    /// The token of this name.
+    pub fn id(&self, name: &str) -> Option<Token> {
+        self.inner.token_to_id(name)
+    }
+
+    /// The name of a token: a piece of text as the vocabulary writes it, such as `Ġthe`.
+    pub fn name(&self, token: Token) -> Option<String> {
+        self.inner.id_to_token(token)
+    }
+
+    /// Ids and names of the control tokens, by id.
+    pub fn control(&self) -> &[(Token, String)] {
+        &self.control
+    }
+
+    /// Whether a token is a control token.
+    pub fn is_control(&self, token: Token) -> bool {
+        self.control.binary_search_by_key(&token, |(id, _)| *id).is_ok()
+    }
+
+    /// Whether a token was added to the vocabulary, as control tokens are.
+    pub fn is_added(&self, token: Token) -> bool {
+        self.added(token).is_some()
+    }
+
+    fn added(&self, token: Token) -> Option<&AddedToken> {
+        self.inner.get_added_vocabulary().get_added_tokens_decoder().get(&token)
+    }
+
+    /// The token that this tokenizer itself puts before a text, if it does so.
+    pub fn opening(&self) -> Option<Token> {
+        let encoding = self.inner.encode("", true).ok()?;
+        encoding.get_ids().first().copied().filter(|&id| self.is_control(id))
+    }
+
+    /// The highest id plus 1: a model needs at least this vocabulary. There may be ids below it that are no token.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no token.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
