@@ -82,7 +82,9 @@ pub enum Error {
         name: String,
     },
     /// A text holds an added token that the model has no embedding for.
-    #[error("token {token} ({name:?}) of the text has no row in the model's embedding of {rows} rows: remove it from the text")]
+    #[error(
+        "token {token} ({name:?}) of the text has no row in the model's embedding of {rows} rows: remove it from the text"
+    )]
     Beyond {
         /// The token.
         token: Token,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -14,17 +14,34 @@ pub(crate) const MOST_CONFIGURATION: u64 = 1 << 24;
 
 /// Writes beside the path, then renames: a reader never sees half a file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |problem: std::io::Error| Error::file(path, problem);
+    write_all([(path.to_owned(), bytes)])
+}
+
+/// Writes all files beside their paths, then renames them: if one cannot be written, none is there.
+pub(crate) fn write_all<'a>(files: impl IntoIterator<Item = (PathBuf, &'a [u8])>) -> Result<()> {
+    let mut written = Vec::new();
+    let result = files.into_iter().try_for_each(|(path, bytes)| {
+        let partial = partial(&path)?;
+        written.push((partial.clone(), path.clone()));
+        fs::write(&partial, bytes).map_err(|problem| Error::file(&path, problem))
+    });
+    let rename =
+        |(partial, path): &(PathBuf, PathBuf)| fs::rename(partial, path).map_err(|problem| Error::file(path, problem));
+    result.and_then(|()| written.iter().try_for_each(rename)).inspect_err(|_| {
+        // The first error is the one to report; a partial file that cannot be removed stays under its own name.
+        for (partial, _) in &written {
+            let _ = fs::remove_file(partial);
+        }
+    })
+}
+
+/// Where a file stands while it is written.
+fn partial(path: &Path) -> Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| Error::file(path, "not the name of a file"))?;
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(name);
     hidden.push(format!(".{}.partial", std::process::id()));
-    let partial = path.with_file_name(hidden);
-    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).map_err(|problem| {
-        // The first error is the one to report; if the partial file cannot be removed it stays under its own name.
-        let _ = fs::remove_file(&partial);
-        failed(problem)
-    })
+    Ok(path.with_file_name(hidden))
 }
 
 /// The bytes of a regular file (or a link to one) of at most `most` bytes. Devices, pipes and folders are refused
@@ -53,6 +70,16 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_files_are_written_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("a"), folder.path().join("missing/b"));
+        assert!(write_all([(first.clone(), b"1".as_slice()), (second, b"2")]).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        write_all([(first.clone(), b"1".as_slice())]).unwrap();
+        assert_eq!(fs::read(first).unwrap(), b"1");
+    }
 
     #[test]
     fn only_regular_files_of_a_bounded_length_are_read() {

@@ -92,7 +92,7 @@ impl ChatTemplate {
         let length: usize = messages.iter().map(|message| message.content.len()).sum();
         let mut output = Bounded { text: Vec::new(), room: length.saturating_mul(4).saturating_add(MOST_OUTPUT) };
         let template = self.environment.get_template(environment::NAME).map_err(told)?;
-        template.render_captured_to(Value::from_iter(values), &mut output).map_err(told)?;
+        template.render_captured_to(Value::from_pairs(values), &mut output).map_err(told)?;
         String::from_utf8(output.text).map_err(|problem| Error::Template { line: None, problem: problem.to_string() })
     }
 }
@@ -122,7 +122,9 @@ impl io::Write for Bounded {
 /// The template engine's error as ours.
 fn told(error: minijinja::Error) -> Error {
     let problem = match (error.kind(), error.detail()) {
-        (ErrorKind::OutOfFuel, _) => "it does not end within the number of instructions that a template may take".into(),
+        (ErrorKind::OutOfFuel, _) => {
+            "it does not end within the number of instructions that a template may take".into()
+        }
         (ErrorKind::WriteFailure, _) => "it writes a text many times as long as the messages".into(),
         (ErrorKind::InvalidOperation, Some(detail)) => detail.to_string(),
         (kind, Some(detail)) => format!("{kind}: {detail}"),

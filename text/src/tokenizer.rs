@@ -58,13 +58,16 @@ impl Tokenizer {
         let mut plain = inner.get_added_vocabulary().clone();
         plain.set_encode_special_tokens(true);
         let added = inner.get_added_vocabulary().get_added_tokens_decoder();
-        let mut control: Vec<(Token, String)> =
-            added.iter().filter(|(_, token)| token.special).map(|(&id, token)| (id, token.content.clone())).collect();
+        let mut control: Vec<(Token, String)> = added
+            .iter()
+            .map(|(&id, token)| (id, token.content.clone()))
+            .filter(|(_, name)| plain.is_special_token(name))
+            .collect();
         control.sort();
         let len = inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
         let alphabet = characters::alphabet(&inner, len);
         let strange = inner.get_model().tokenize(STRANGE).ok().and_then(|tokens| Some(tokens.first()?.id));
-        let unknown = strange.filter(|id| added.get(id).is_some_and(|token| token.special));
+        let unknown = strange.filter(|id| control.binary_search_by_key(id, |(id, _)| *id).is_ok());
         Ok(Self { inner, plain, control, unknown, len, alphabet })
     }
 
@@ -135,6 +138,27 @@ impl Tokenizer {
 
     fn added(&self, token: Token) -> Option<&AddedToken> {
         self.inner.get_added_vocabulary().get_added_tokens_decoder().get(&token)
+    }
+
+    /// Makes those of the tokens that are added ones control tokens: what ends a completion is no text, whatever the
+    /// tokenizer's file says.
+    pub(crate) fn make_control(&mut self, tokens: &[Token]) -> Result<()> {
+        let added = tokens.iter().filter(|&&token| !self.is_control(token)).filter_map(|&token| self.added(token));
+        let special: Vec<AddedToken> = added.cloned().map(|token| token.special(true)).collect();
+        if !special.is_empty() {
+            self.inner.add_special_tokens(&special);
+            *self = Self::new(self.inner.clone())?;
+        }
+        Ok(())
+    }
+
+    /// The first token from `rows` on that is not merely an added one, or that is among `used`.
+    pub(crate) fn first_in_use(&self, rows: usize, used: &[Token]) -> Option<Token> {
+        if rows >= self.len {
+            return None;
+        }
+        let beyond = self.inner.get_vocab(true).into_values().filter(|&token| token as usize >= rows);
+        beyond.filter(|token| !self.is_added(*token) || used.contains(token)).min()
     }
 
     /// The token that this tokenizer itself puts before a text, if it does so.

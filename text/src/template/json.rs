@@ -27,7 +27,8 @@ pub(super) fn tojson(value: &Value, indent: Option<usize>, options: Kwargs) -> R
     };
     let indent = indent.map(|indent| indent.min(MOST_INDENT));
     let mut bytes = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Python { indent, depth: 0, filled: false, comma, colon });
+    let mut serializer =
+        serde_json::Serializer::with_formatter(&mut bytes, Python { indent, depth: 0, filled: false, comma, colon });
     // A map of serde_json sorts its keys.
     let result = match sorted {
         true => serde_json::to_value(value).and_then(|value| value.serialize(&mut serializer)),

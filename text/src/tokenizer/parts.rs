@@ -77,6 +77,12 @@ impl Tokenizer {
         Ok(ids)
     }
 
+    /// Where a text has names of control tokens, without the white space that these may take along.
+    pub(crate) fn find_control(&self, text: &str) -> Vec<Range<usize>> {
+        let found = self.find_added(&[Part::Template(text)]).into_iter();
+        found.filter(|(_, id)| self.is_control(*id)).map(|(span, _)| trimmed(text, span)).collect()
+    }
+
     fn tokenize_plain(&self, piece: &str) -> tokenizers::Result<Vec<tokenizers::Token>> {
         self.inner.get_model().tokenize(piece)
     }

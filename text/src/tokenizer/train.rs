@@ -36,7 +36,8 @@ impl Tokenizer {
     ) -> Result<Self> {
         let least = BYTES + control.len();
         if size < least {
-            let problem = format!("{size} tokens, where {BYTES} bytes and {} control tokens need {least}", control.len());
+            let problem =
+                format!("{size} tokens, where {BYTES} bytes and {} control tokens need {least}", control.len());
             return Err(Error::Tokenizer { problem });
         }
         let trainer = BpeTrainer::builder()
