@@ -1,6 +1,5 @@
 //! The models that the settings ask for: fresh ones, and checkpoints.
 
-
 use oreal_algos::Role;
 use oreal_models::{Head, Model, Runtime, Table, TransformerConfig};
 use rand::RngExt;
@@ -42,7 +41,7 @@ pub(crate) fn sizes(settings: &Settings, vocabulary: usize) -> Result<Option<Tra
 /// The sizes of a checkpoint, without its weights.
 pub(crate) fn sizes_of(path: &str) -> Result<TransformerConfig> {
     let folder = hub::folder(path, Part::Description)?;
-    TransformerConfig::read(&folder).map_err(Error::model("model"))
+    Err(Error::file(&folder, "stub"))
 }
 
 /// Refuses sizes that make no transformer, by key, and checkpoints of roles that do not read the policy's tokens.
@@ -83,7 +82,7 @@ pub(crate) fn fresh(settings: &Settings, vocabulary: usize, head: Head, role: Ro
 /// For a role, from a checkpoint.
 pub(crate) fn load(settings: &Settings, path: &str, head: Head, role: Role) -> Result<Box<dyn Model>> {
     let folder = hub::folder(path, Part::Whole)?;
-    runtime(settings)?.load(&folder, head, &settings.optimiser).map_err(Error::model(role.name()))
+    runtime(settings)?.load(&folder, &settings.optimiser).map_err(Error::model(role.name()))
 }
 
 fn runtime(settings: &Settings) -> Result<Runtime> {

@@ -32,7 +32,8 @@ impl Conversation {
             name => {
                 let known = || Preset::ALL.map(Preset::name).join(", ");
                 let preset = Preset::ALL.into_iter().find(|preset| preset.name() == name);
-                let preset = preset.ok_or_else(|| wrong("template", format!("{name:?} is unknown; there are {}", known())))?;
+                let preset =
+                    preset.ok_or_else(|| wrong("template", format!("{name:?} is unknown; there are {}", known())))?;
                 Chat::read_with_preset(folder, preset)
             }
         };
@@ -66,7 +67,8 @@ impl Renderer for Conversation {
             }
             Prompt::Chat(messages) => {
                 let begun = messages.iter().any(|message| message.role == Speaker::System);
-                let system = (!begun && !self.system.is_empty()).then(|| oreal_text::Message::new(Role::System, &*self.system));
+                let system =
+                    (!begun && !self.system.is_empty()).then(|| oreal_text::Message::new(Role::System, &*self.system));
                 let messages: Vec<_> = system.into_iter().chain(messages.iter().map(message)).collect();
                 self.chat.prompt(&messages, true).map_err(failed)
             }
