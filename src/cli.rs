@@ -3,6 +3,7 @@
 mod grade;
 mod plan;
 mod sft;
+mod tokenizer;
 mod word_problems;
 
 use std::path::PathBuf;
@@ -69,6 +70,8 @@ enum Command {
     Sft(sft::Sft),
     /// Grade answers to mathematical questions: is each equal to its gold answer?
     Grade(grade::Grade),
+    /// Train a tokenizer on texts
+    Tokenizer(tokenizer::Tokenizer),
     /// Generate word problems with worked steps, as files to learn from
     WordProblems(word_problems::WordProblems),
     /// List algorithms and environments
@@ -166,6 +169,7 @@ impl Cli {
             Command::Plan(plan) => plan.run(catalogue),
             Command::Sft(sft) => sft.run(),
             Command::Grade(grade) => grade.run().map(|()| String::new()),
+            Command::Tokenizer(tokenizer) => tokenizer.run(),
             Command::WordProblems(problems) => problems.run(),
             Command::List => Ok(show::list(catalogue)),
             Command::Show(show) => show.run(catalogue),
