@@ -1,7 +1,7 @@
 //! A model of the size that the settings say.
 
 use oreal_algos::Role;
-use oreal_models::{Head, Model, Runtime, Table, TransformerConfig};
+use oreal_models::{Family, Head, Model, RopeScaling, Runtime, Table, TransformerConfig};
 use rand::RngExt;
 
 use crate::config::{Architecture, Settings};
@@ -20,13 +20,16 @@ pub(crate) fn sizes(settings: &Settings, vocab_size: usize) -> Option<Transforme
             intermediate_size,
             ..
         } => Some(TransformerConfig {
+            family: Family::Qwen2,
             vocab_size,
             hidden_size,
             num_hidden_layers,
             num_attention_heads,
             num_key_value_heads,
+            head_dim: None,
             intermediate_size,
             rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::Default,
             rms_norm_eps: 1e-6,
             tie_word_embeddings: true,
         }),
