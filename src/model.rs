@@ -1,6 +1,7 @@
 //! The models that the settings ask for: fresh ones, and checkpoints.
 
 use oreal_algos::Role;
+use oreal_models::architecture::{Family, RopeScaling};
 use oreal_models::{Head, Model, Runtime, Table, TransformerConfig};
 use rand::RngExt;
 
@@ -24,13 +25,16 @@ pub(crate) fn sizes(settings: &Settings, vocabulary: usize) -> Result<Option<Tra
             intermediate_size,
             ..
         } => Ok(Some(TransformerConfig {
+            family: Family::Qwen2,
             vocab_size: vocabulary,
             hidden_size,
             num_hidden_layers,
             num_attention_heads,
             num_key_value_heads,
+            head_dim: None,
             intermediate_size,
             rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::Default,
             rms_norm_eps: 1e-6,
             tie_word_embeddings: true,
         })),
@@ -41,7 +45,7 @@ pub(crate) fn sizes(settings: &Settings, vocabulary: usize) -> Result<Option<Tra
 /// The sizes of a checkpoint, without its weights.
 pub(crate) fn sizes_of(path: &str) -> Result<TransformerConfig> {
     let folder = hub::folder(path, Part::Description)?;
-    Err(Error::file(&folder, "stub"))
+    TransformerConfig::read(&folder).map_err(Error::model("model"))
 }
 
 /// Refuses sizes that make no transformer, by key, and checkpoints of roles that do not read the policy's tokens.
@@ -82,7 +86,7 @@ pub(crate) fn fresh(settings: &Settings, vocabulary: usize, head: Head, role: Ro
 /// For a role, from a checkpoint.
 pub(crate) fn load(settings: &Settings, path: &str, head: Head, role: Role) -> Result<Box<dyn Model>> {
     let folder = hub::folder(path, Part::Whole)?;
-    runtime(settings)?.load(&folder, &settings.optimiser).map_err(Error::model(role.name()))
+    runtime(settings)?.load(&folder, head, &settings.optimiser).map_err(Error::model(role.name()))
 }
 
 fn runtime(settings: &Settings) -> Result<Runtime> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use oreal::models::{Device, Optimiser, Runtime, Sequence, Signal, Want};
+use oreal::models::{Device, Head, Optimiser, Runtime, Sequence, Signal, Want};
 use oreal::{Config, Experiment};
 use serde_json::Value;
 
@@ -49,7 +49,8 @@ fn every_role_works_on_every_device() {
             assert!(["f32", "tf32"].contains(&manifest["device"]["products"].as_str().unwrap()));
             for role in roles {
                 let path = folder.join(role);
-                let model = Runtime::new(None, device).and_then(|runtime| runtime.load(&path, &Optimiser::default()));
+                let model = Runtime::new(None, device)
+                    .and_then(|runtime| runtime.load(&path, Head::Vocabulary, &Optimiser::default()));
                 let model = model.unwrap_or_else(|problem| panic!("{device} {}: {problem}", path.display()));
                 assert!(model.parameters() > 1000, "{device} {role}");
             }
@@ -64,8 +65,10 @@ fn a_policy_says_the_same_on_every_device() {
     let batch = [Sequence { prompt: &[1, 2], completion: &[3, 4, 0] }, Sequence { prompt: &[5], completion: &[2] }];
     let want = Want { signals: vec![Signal::Logp, Signal::Entropy], temperature: 1.0 };
     let read = |device: Device| {
-        let model =
-            Runtime::new(None, device).unwrap().load(&folder.path().join("run/policy"), &Optimiser::default()).unwrap();
+        let model = Runtime::new(None, device)
+            .unwrap()
+            .load(&folder.path().join("run/policy"), Head::Vocabulary, &Optimiser::default())
+            .unwrap();
         model.read(&batch, &want).unwrap()
     };
     let host = read(Device::Cpu);

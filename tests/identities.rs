@@ -4,7 +4,9 @@ use oreal::algos::{
     Algorithm, Average, BuiltIn, Coefficient, Column, Experience, Grpo, Level, Normaliser, Objective, Oreal, Positives,
     Reinforce, Rft, Role, TokenWeights, credit_of,
 };
-use oreal::models::{Head, Model, Optimiser, Sequence, Signal, Signals, Table, Transformer, TransformerConfig, Want};
+use oreal::models::{
+    Family, Head, Model, Optimiser, RopeScaling, Sequence, Signal, Signals, Table, Transformer, TransformerConfig, Want,
+};
 use oreal::roles::{Roles, head};
 use oreal::update::{Traversal, Update};
 
@@ -64,13 +66,16 @@ fn sequences(batch: &[(Vec<u32>, Vec<u32>)]) -> Vec<Sequence<'_>> {
 
 fn sizes() -> TransformerConfig {
     TransformerConfig {
+        family: Family::Qwen2,
         vocab_size: 5,
         hidden_size: 8,
         num_hidden_layers: 1,
         num_attention_heads: 2,
         num_key_value_heads: 1,
+        head_dim: None,
         intermediate_size: 12,
         rope_theta: 10_000.0,
+        rope_scaling: RopeScaling::Default,
         rms_norm_eps: 1e-6,
         tie_word_embeddings: false,
     }

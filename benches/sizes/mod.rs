@@ -1,7 +1,8 @@
 //! The sizes of transformer that speed is measured at, each with its batch.
 
 use oreal::models::{
-    Device, Head, Key, Model, Optimiser, Request, Runtime, Sampling, Sequence, Signal, Token, TransformerConfig, Want,
+    Device, Family, Head, Key, Model, Optimiser, Request, RopeScaling, Runtime, Sampling, Sequence, Signal, Token,
+    TransformerConfig, Want,
 };
 
 /// A transformer, and the batch it is measured on: completions of equal length, every one behind a prompt of one token.
@@ -65,13 +66,16 @@ impl Size {
 
     pub fn model(&self, device: Device) -> Box<dyn Model> {
         let config = TransformerConfig {
+            family: Family::Qwen2,
             vocab_size: self.vocab,
             hidden_size: self.hidden,
             num_hidden_layers: self.layers,
             num_attention_heads: self.heads,
             num_key_value_heads: self.kv_heads,
+            head_dim: None,
             intermediate_size: self.wide,
             rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::Default,
             rms_norm_eps: 1e-6,
             tie_word_embeddings: self.tied,
         };

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::architecture::Saving;
 use crate::data::{Completion, Failure, Head, Request, Sampling, Sequence, Signals, Want};
 use crate::error::Result;
 use crate::optim::Optimiser;
@@ -75,6 +76,12 @@ pub trait Model: Send {
 
     /// Writes the weights (safetensors) into a folder, or to a file that `path` names; each file whole or not at all.
     fn save(&self, path: &Path) -> Result<()>;
+
+    /// As [`Model::save`], in a chosen type and in files of a chosen size. A model whose file has one form only, such as
+    /// a table, is written in that.
+    fn save_as(&self, path: &Path, _how: &Saving) -> Result<()> {
+        self.save(path)
+    }
 
     /// Everything that the next steps depend on: weights, optimiser moments, number of steps. An accumulated gradient
     /// is not part of it.

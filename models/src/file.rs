@@ -1,8 +1,8 @@
 //! Files: read if they are regular and not too long, written whole or not at all.
 
-use std::fs;
-use std::io::Read;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -11,17 +11,44 @@ pub(crate) const MOST_TEXT: u64 = 1 << 28;
 
 /// Writes beside the path, then renames: a reader never sees half a file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |problem: std::io::Error| Error::file(path, problem);
-    let name = path.file_name().ok_or_else(|| Error::file(path, "not the name of a file"))?;
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}.partial", std::process::id()));
-    let partial = path.with_file_name(hidden);
-    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).map_err(|problem| {
-        // The first error is the one to report; if the partial file cannot be removed it stays under its own name.
-        let _ = fs::remove_file(&partial);
-        failed(problem)
-    })
+    Partial::write(path, |file| file.write_all(bytes))?.place()
+}
+
+/// A whole file that stands beside its place, under a name of its own. It is removed unless it is placed.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    partial: PathBuf,
+    path: PathBuf,
+}
+
+impl Partial {
+    /// Writes it, a piece at a time.
+    pub(crate) fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<Self> {
+        let name = path.file_name().ok_or_else(|| Error::file(path, "not the name of a file"))?;
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}.partial", std::process::id()));
+        let this = Self { partial: path.with_file_name(hidden), path: path.to_owned() };
+        let written = File::create(&this.partial).and_then(|file| {
+            let mut file = BufWriter::with_capacity(1 << 20, file);
+            fill(&mut file)?;
+            file.flush()
+        });
+        written.map_err(|problem| Error::file(path, problem))?;
+        Ok(this)
+    }
+
+    /// Gives it its name; a file that had it is gone.
+    pub(crate) fn place(self) -> Result<()> {
+        fs::rename(&self.partial, &self.path).map_err(|problem| Error::file(&self.path, problem))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Where it was placed there is nothing to remove. If it cannot be removed it stays under its own name.
+        let _ = fs::remove_file(&self.partial);
+    }
 }
 
 /// The bytes of a regular file (or a link to one) of at most `most` bytes. Devices, pipes and folders are refused
@@ -50,6 +77,21 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_not_written_whole_leaves_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        write(&path, b"old").unwrap();
+        let failed = Partial::write(&path, |file| {
+            file.write_all(b"ne")?;
+            Err(io::Error::other("the disk is full"))
+        });
+        assert!(failed.unwrap_err().to_string().contains("the disk is full"));
+        drop(Partial::write(&path, |file| file.write_all(b"new")).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing partial is left");
+    }
 
     #[test]
     fn only_regular_files_of_a_bounded_length_are_read() {

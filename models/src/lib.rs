@@ -2,17 +2,17 @@
 //! for each, and steps; a [`Sampler`] draws completions. An objective never sees a tensor.
 //!
 //! In reading order: the contract ([`Model`], [`Pass`], [`Sampler`]), the mathematics of its two halves ([`head`],
-//! [`sampling`]), the exact [`Table`], the [`Transformer`] with the [`Engine`] that computes it and the [`Device`] it
-//! is on ([`Runtime`]), and what learns and speaks ([`Optimiser`], [`Schedule`], [`Tokenizer`]).
+//! [`sampling`]), the exact [`Table`], the [`Transformer`] with the [`architecture`] it has, the [`Engine`] that computes
+//! it and the [`Device`] it is on ([`Runtime`]), and what learns and speaks ([`Optimiser`], [`Schedule`], [`Tokenizer`]).
 
 #![warn(missing_docs)]
 
+pub mod architecture;
 mod contract;
 mod data;
 mod device;
 pub mod head;
 mod in_process;
-pub mod qwen2;
 mod runtime;
 pub mod sampling;
 mod state;
@@ -26,6 +26,7 @@ mod buffers;
 mod check;
 mod error;
 mod file;
+mod mapped;
 mod process;
 mod real;
 mod reduce;
@@ -33,6 +34,7 @@ mod reduce;
 mod testing;
 mod vectors;
 
+pub use architecture::{Config as TransformerConfig, Family, Precision, RopeScaling, Saving};
 pub use contract::{Model, Pass, Sampler};
 pub use data::{Completion, Ending, Failure, Head, Key, Request, Sampling, Sequence, Signal, Signals, Token, Want};
 pub use device::Device;
@@ -40,7 +42,6 @@ pub use error::{Error, Result};
 pub use in_process::InProcess;
 pub use optim::{Clip, Decayed, Optimiser, Schedule};
 pub use process::{allow_tf32, keep_memory, memory};
-pub use qwen2::Config as TransformerConfig;
 pub use real::Real;
 pub use runtime::{Engine, Runtime};
 pub use state::ModelState;

@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::Config;
 use crate::contract::Model;
 use crate::data::Head;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::optim::Optimiser;
-use crate::qwen2::Config;
 use crate::transformer::{Backend, Cpu, Fused, Hardware, Stock, Transformer};
 
 /// What computes a transformer: written as `fused` or `stock`.
@@ -87,8 +87,8 @@ impl Runtime {
     }
 
     /// As [`Transformer::load`].
-    pub fn load(&self, path: &Path, optimiser: &Optimiser) -> Result<Box<dyn Model>> {
-        self.build(Saved { path, optimiser })
+    pub fn load(&self, path: &Path, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>> {
+        self.build(Saved { path, head, optimiser })
     }
 
     fn build(&self, source: impl Source) -> Result<Box<dyn Model>> {
@@ -126,12 +126,13 @@ impl Source for Fresh<'_> {
 
 struct Saved<'a> {
     path: &'a Path,
+    head: Head,
     optimiser: &'a Optimiser,
 }
 
 impl Source for Saved<'_> {
     fn model<O: Backend<f32>>(self, device: O::Device) -> Result<Box<dyn Model>> {
-        Ok(Box::new(Transformer::<f32, O>::load_on(device, self.path, self.optimiser)?))
+        Ok(Box::new(Transformer::<f32, O>::load_on(device, self.path, self.head, self.optimiser)?))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The engine for [`crate::qwen2`] models: dfdx's tensors and tape, sizes chosen at run time.
+//! The engine for models of an [`architecture`](crate::architecture): dfdx's tensors and tape, sizes chosen at run time.
 //!
 //! A model is generic over its numbers ([`Real`]) and over the [`Backend`] that computes it: [`Fused`] or [`Stock`].
 
@@ -10,7 +10,6 @@ mod ops;
 mod readout;
 mod state;
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use dfdx::prelude::Tape;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
-pub use crate::qwen2::Config;
+pub use crate::architecture::Config;
 pub use decode::Decode;
 pub use dfdx::prelude::Cpu;
 #[cfg(feature = "dfdx-cuda")]
@@ -27,12 +26,12 @@ pub use hardware::Hardware;
 pub use memory::Memory;
 pub use ops::{Fused, Matrix, Ops, Stock};
 
+use crate::architecture::checkpoint::{self, Entries, Source};
+use crate::architecture::{Checkpoint, LayerWeights, Parameter, Saving};
 use crate::contract::{Model, Pass};
 use crate::data::{Completion, Head, Request, Sampling, Sequence, Signal, Signals, Token, Want};
 use crate::error::{Error, Result};
 use crate::optim::Optimiser;
-use crate::qwen2::checkpoint;
-use crate::qwen2::{Checkpoint, PER_LAYER, Parameter};
 use crate::real::Real;
 use crate::state::ModelState;
 use ops::Causal;
@@ -49,6 +48,8 @@ type MomentPair<E, D> = [Matrix<E, D>; 2];
 #[derive(Clone, Debug)]
 pub struct Transformer<E: Real = f32, O: Ops<E> = Fused> {
     config: Config,
+    /// The `config.json` that it was read with.
+    entries: Option<Arc<Entries>>,
     head: Head,
     device: O::Device,
     parameters: Vec<Parameter>,
@@ -76,21 +77,27 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
         memory::check(&config, head, size_of::<E>())?;
         let mut stream = ChaCha8Rng::seed_from_u64(seed);
         let parameters = config.parameters(head);
-        let values = parameters.iter().map(|parameter| parameter.initial(&mut stream));
+        let values = parameters.iter().map(|parameter| Ok(parameter.initial(&mut stream)));
         Self::assemble(device, config, head, values, optimiser)
     }
 
-    /// Reads what [`Model::save`] wrote, or a Qwen2 checkpoint of Hugging Face, to the first device: see
-    /// [`Checkpoint::read`](crate::qwen2::Checkpoint::read).
-    pub fn load(path: &Path, optimiser: &Optimiser) -> Result<Self> {
-        Self::load_on(O::Device::open(0)?, path, optimiser)
+    /// Reads what [`Model::save`] wrote, or a checkpoint of Hugging Face, to the first device: see
+    /// [`Checkpoint::open`]. A scalar head that the checkpoint does not have is zero; a vocabulary head must be there.
+    pub fn load(path: &Path, head: Head, optimiser: &Optimiser) -> Result<Self> {
+        Self::load_on(O::Device::open(0)?, path, head, optimiser)
     }
 
     /// As [`Transformer::load`], to this device.
-    pub fn load_on(device: O::Device, path: &Path, optimiser: &Optimiser) -> Result<Self> {
+    pub fn load_on(device: O::Device, path: &Path, head: Head, optimiser: &Optimiser) -> Result<Self> {
         optimiser.validate()?;
-        let Checkpoint { config, head, weights } = Checkpoint::read(path)?;
-        Self::assemble(device, config, head, weights.into_iter(), optimiser)
+        let checkpoint = Checkpoint::open(path)?;
+        let config = checkpoint.config().clone();
+        memory::check(&config, head, size_of::<E>())?;
+        let parameters = config.parameters(head);
+        let weights = parameters.iter().map(|parameter| checkpoint.read(parameter));
+        let mut model = Self::assemble(device, config, head, weights, optimiser)?;
+        model.entries = Some(Arc::new(checkpoint.into_entries()));
+        Ok(model)
     }
 
     /// Its sizes.
@@ -129,15 +136,16 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
         device: O::Device,
         config: Config,
         head: Head,
-        values: impl Iterator<Item = Vec<E>>,
+        values: impl Iterator<Item = Result<Vec<E>>>,
         optimiser: &Optimiser,
     ) -> Result<Self> {
         let parameters = config.parameters(head);
-        let matrix = |(p, values): (&Parameter, Vec<E>)| O::matrix(&device, values, p.matrix());
+        let matrix = |(p, values): (&Parameter, Result<Vec<E>>)| O::matrix(&device, values?, p.matrix());
         let weights = parameters.iter().zip(values).map(matrix).collect::<Result<Vec<_>>>()?;
         let count = weights.len();
         Ok(Self {
             config,
+            entries: None,
             head,
             parameters,
             weights,
@@ -176,20 +184,21 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
         let epsilon = self.config.rms_norm_eps;
         let mut x = O::embedding::<T>(&self.weights[0], tokens)?;
         for layer in 0..self.config.num_hidden_layers {
-            let [norm1, q, q_bias, k, k_bias, v, v_bias, o, norm2, gate, up, down] = self.layer(layer);
-            x = O::attention(x, [norm1, q, q_bias, k, k_bias, v, v_bias, o], how)?;
-            x = O::feed_forward(x, [norm2, gate, up, down], epsilon)?;
+            let LayerWeights { attention, feed_forward } = self.layer(layer);
+            x = O::attention(x, attention, how)?;
+            x = O::feed_forward(x, feed_forward, epsilon)?;
         }
         O::rms_norm(x, &self.weights[self.trunk_len() - 1], epsilon)
     }
 
-    fn layer(&self, layer: usize) -> [&Matrix<E, O::Device>; PER_LAYER] {
-        std::array::from_fn(|i| &self.weights[1 + layer * PER_LAYER + i])
+    fn layer(&self, layer: usize) -> LayerWeights<&Matrix<E, O::Device>> {
+        let first = 1 + layer * self.config.weights_per_layer();
+        self.config.sorted(&self.weights[first..]).expect("as many weights as the sizes make parameters")
     }
 
     /// Number of weights before the head.
     fn trunk_len(&self) -> usize {
-        2 + self.config.num_hidden_layers * PER_LAYER
+        2 + self.config.num_hidden_layers * self.config.weights_per_layer()
     }
 
     /// Index of the head's weight: the last one, or the embedding where it is tied.
@@ -266,8 +275,13 @@ impl<E: Real, O: Backend<E>> Model for Transformer<E, O> {
     }
 
     fn save(&self, path: &Path) -> Result<()> {
-        let numbers: Vec<Cow<'_, [E]>> = self.weights.iter().map(O::host).collect();
-        checkpoint::write(path, &self.config, self.head, &self.parameters, &numbers)
+        self.save_as(path, &Saving::default())
+    }
+
+    fn save_as(&self, path: &Path, how: &Saving) -> Result<()> {
+        let Self { config, head, parameters, .. } = self;
+        let source = Source { config, entries: self.entries.as_deref(), head: *head, parameters };
+        checkpoint::write(path, how, &source, |i| O::host(&self.weights[i]))
     }
 }
 

@@ -4,55 +4,69 @@ use std::path::Path;
 
 use oreal_models::transformer::{Config, Cpu, Fused, Stock};
 use oreal_models::{
-    Completion, Ending, Error, Head, Key, Model, ModelState, Optimiser, Request, Result, Sampling, Sequence, Signal,
-    Signals, Table, Token, Transformer, Want,
+    Completion, Ending, Error, Family, Head, Key, Model, ModelState, Optimiser, Request, Result, RopeScaling, Sampling,
+    Sequence, Signal, Signals, Table, Token, Transformer, Want,
 };
 
 /// One implementor in one number type.
 struct Case {
     name: &'static str,
+    /// Of a transformer.
+    family: Option<Family>,
     /// A fresh model with a vocabulary of 7; the seed is for its weights.
     make: fn(Head, &Optimiser, u64) -> Result<Box<dyn Model>>,
-    load: fn(&Path) -> Result<Box<dyn Model>>,
+    load: fn(&Path, Head) -> Result<Box<dyn Model>>,
     /// Relative size of a rounding error.
     epsilon: f64,
 }
 
 macro_rules! transformer {
     ($number:ty, $ops:ty) => {
+        transformer!($number, $ops, Family::Qwen2, None)
+    };
+    ($number:ty, $ops:ty, $family:expr, $head_dim:expr) => {
         Case {
-            name: concat!("transformer ", stringify!($ops), " ", stringify!($number)),
+            name: concat!("transformer ", stringify!($ops), " ", stringify!($number), " ", stringify!($family)),
+            family: Some($family),
             make: |head, optimiser, seed| {
-                Ok(Box::new(Transformer::<$number, $ops>::new(config(), head, optimiser, seed)?))
+                let config = Config { family: $family, head_dim: $head_dim, ..config() };
+                Ok(Box::new(Transformer::<$number, $ops>::new(config, head, optimiser, seed)?))
             },
-            load: |path| Ok(Box::new(Transformer::<$number, $ops>::load(path, &Optimiser::EXACT)?)),
+            load: |path, head| Ok(Box::new(Transformer::<$number, $ops>::load(path, head, &Optimiser::EXACT)?)),
             epsilon: <$number>::EPSILON as f64,
         }
     };
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 8] = [
     Case {
         name: "table",
+        family: None,
         make: |_, optimiser, _| Ok(Box::new(Table::new(7, optimiser)?)),
-        load: |path| Ok(Box::new(Table::load(path, &Optimiser::EXACT)?)),
+        load: |path, _| Ok(Box::new(Table::load(path, &Optimiser::EXACT)?)),
         epsilon: f64::EPSILON,
     },
     transformer!(f32, Fused),
     transformer!(f64, Fused),
     transformer!(f32, Stock<Cpu>),
     transformer!(f64, Stock<Cpu>),
+    transformer!(f64, Fused, Family::Qwen3, Some(6)),
+    transformer!(f32, Fused, Family::Llama, None),
+    transformer!(f64, Stock<Cpu>, Family::Qwen3, Some(6)),
 ];
 
 fn config() -> Config {
     Config {
+        family: Family::Qwen2,
         vocab_size: 7,
         hidden_size: 16,
         num_hidden_layers: 2,
         num_attention_heads: 4,
         num_key_value_heads: 2,
+        head_dim: None,
         intermediate_size: 20,
         rope_theta: 100.0,
+        rope_scaling: RopeScaling::Default,
         rms_norm_eps: 1e-5,
         tie_word_embeddings: true,
     }
@@ -253,10 +267,10 @@ fn files_hold_the_weights() {
         let path = folder.path().join("policy.safetensors");
         let model = trained(case, head, want);
         model.save(&path).unwrap();
-        let read = (case.load)(&path).unwrap();
+        let read = (case.load)(&path, head).unwrap();
         assert_eq!(read.read(&BATCH, want).unwrap(), model.read(&BATCH, want).unwrap(), "{}", case.name);
         for wrong in ["/dev/zero", "/dev/null"] {
-            let message = (case.load)(Path::new(wrong)).err().unwrap().to_string();
+            let message = (case.load)(Path::new(wrong), head).err().unwrap().to_string();
             assert!(message.contains("/dev/"), "{}: {message}", case.name);
         }
     });
@@ -292,7 +306,7 @@ fn states_of_other_models_are_refused_and_change_nothing() {
         let before = bytes(&*model);
         let state = trained(other, *head, want).state().unwrap();
         let restored = model.restore(&state);
-        if case.epsilon != other.epsilon || case.name == "table" || other.name == "table" {
+        if case.epsilon != other.epsilon || case.family != other.family {
             assert!(matches!(restored, Err(Error::State { .. })), "{} took a state of {}", case.name, other.name);
             assert_eq!(bytes(&*model), before, "{}", case.name);
         } else {

@@ -1,32 +1,39 @@
 //! What a model says a pass needs, against what it takes: dfdx allocates the same buffers on every device.
 
 use oreal_models::transformer::{Config, Cpu, Stock};
-use oreal_models::{Head, Model, Optimiser, Sequence, Signal, Token, Transformer, Want};
+use oreal_models::{Family, Head, Model, Optimiser, RopeScaling, Sequence, Signal, Token, Transformer, Want};
 
 #[global_allocator]
 static COUNTED: dhat::Alloc = dhat::Alloc;
 
-/// Name, sizes (vocabulary, hidden, layers, heads, heads of keys, units) and tokens of each sequence.
-const CASES: [(&str, [usize; 6], &[usize]); 6] = [
-    ("even", [64, 64, 3, 4, 4, 128], &[60; 24]),
-    ("ragged", [64, 64, 3, 4, 4, 128], &[300, 20, 20, 20, 20]),
-    ("long", [64, 64, 2, 8, 2, 128], &[350, 350]),
-    ("deep", [64, 64, 16, 2, 2, 64], &[40; 16]),
-    ("large vocabulary", [5_000, 32, 2, 2, 1, 64], &[40; 8]),
-    ("wide units", [64, 64, 2, 2, 2, 900], &[50; 16]),
+/// Name, family, sizes (vocabulary, hidden, layers, heads, heads of keys, units) and tokens of each sequence.
+const CASES: [(&str, Family, [usize; 6], &[usize]); 8] = [
+    ("even", Family::Qwen2, [64, 64, 3, 4, 4, 128], &[60; 24]),
+    ("ragged", Family::Qwen2, [64, 64, 3, 4, 4, 128], &[300, 20, 20, 20, 20]),
+    ("long", Family::Qwen2, [64, 64, 2, 8, 2, 128], &[350, 350]),
+    ("deep", Family::Qwen2, [64, 64, 16, 2, 2, 64], &[40; 16]),
+    ("large vocabulary", Family::Qwen2, [5_000, 32, 2, 2, 1, 64], &[40; 8]),
+    ("wide units", Family::Qwen2, [64, 64, 2, 2, 2, 900], &[50; 16]),
+    ("norms of heads", Family::Qwen3, [64, 64, 2, 8, 8, 64], &[40; 16]),
+    ("norms of long sequences", Family::Qwen3, [64, 64, 2, 8, 2, 128], &[350, 350]),
 ];
 
 #[test]
 fn what_a_pass_needs_is_said_before() {
-    for (name, [vocab_size, hidden_size, num_hidden_layers, heads, kv_heads, intermediate_size], lengths) in CASES {
+    for (name, family, [vocab_size, hidden_size, num_hidden_layers, heads, kv_heads, intermediate_size], lengths) in
+        CASES
+    {
         let config = Config {
+            family,
             vocab_size,
             hidden_size,
             num_hidden_layers,
             num_attention_heads: heads,
             num_key_value_heads: kv_heads,
+            head_dim: (family == Family::Qwen3).then_some(16),
             intermediate_size,
             rope_theta: 1e4,
+            rope_scaling: RopeScaling::Default,
             rms_norm_eps: 1e-6,
             tie_word_embeddings: false,
         };

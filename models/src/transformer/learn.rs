@@ -7,12 +7,12 @@ use dfdx::prelude::{NoneTape, OwnedTape, Tape};
 use super::hardware::Hardware;
 use super::ops::{Causal, Rotary};
 use super::{Backend, Matrix, Ops, Transformer, lengths};
+use crate::architecture::Packed;
 use crate::check;
 use crate::contract::Pass;
 use crate::data::{Sequence, Signals, Want};
 use crate::error::Result;
 use crate::optim::{self, Dimensions, OptimiserStep};
-use crate::qwen2::Packed;
 use crate::real::Real;
 
 /// A forward pass with its tape.
@@ -109,7 +109,7 @@ impl<E: Real, O: Backend<E>> Transformer<E, O> {
             kv_heads: self.config.num_key_value_heads,
             head_dim: self.config.head_dim(),
             epsilon: self.config.rms_norm_eps,
-            rotary: Rotary::new(packed.longest(), self.config.head_dim(), self.config.rope_theta),
+            rotary: Rotary::new(packed.longest(), &self.config.rotary_frequencies()),
         });
         O::rows(self.trunk(&packed.tokens, &how)?, &packed.read)
     }

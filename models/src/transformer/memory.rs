@@ -39,7 +39,9 @@ fn needs(config: &Config, logits_at_once: usize, lengths: &[usize]) -> usize {
     let (hidden, padded) = (config.hidden_size, lengths.len() * longest);
     let stream = rows * hidden * (2 * config.num_hidden_layers + 8);
     let scores = lengths.len() * config.num_attention_heads * longest * longest;
-    let attention = 8 * scores + rows * 24 * hidden + padded * 16 * hidden;
+    let wide = hidden.max(config.query_width());
+    let norms = if config.family.has_head_norms() { rows * 10 * (config.query_width() + config.kv_width()) } else { 0 };
+    let attention = 8 * scores + rows * 24 * wide + padded * 16 * wide + norms;
     let feed_forward = rows * (12 * hidden + 12 * config.intermediate_size);
     let logits = (rows * config.vocab_size).min(logits_at_once.max(config.vocab_size));
     stream + attention.max(feed_forward).max(8 * logits)

@@ -2,8 +2,8 @@
 
 use super::ops::{Kind, Readout};
 use super::{Ops, Transformer};
+use crate::architecture::Packed;
 use crate::data::{Head, Want};
-use crate::qwen2::Packed;
 use crate::real::Real;
 
 /// Most logits that exist at once; tests set fewer.
@@ -22,6 +22,7 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::architecture::{Family, RopeScaling};
     use crate::data::{Sequence, Signal, Signals};
     use crate::optim::Optimiser;
     use crate::testing::differentiate;
@@ -29,13 +30,16 @@ mod tests {
 
     fn chunks_change_nothing<O: Backend<f64, Device = Cpu>>() {
         let config = Config {
+            family: Family::Qwen2,
             vocab_size: 5,
             hidden_size: 8,
             num_hidden_layers: 1,
             num_attention_heads: 2,
             num_key_value_heads: 1,
+            head_dim: None,
             intermediate_size: 8,
             rope_theta: 100.0,
+            rope_scaling: RopeScaling::Default,
             rms_norm_eps: 1e-6,
             tie_word_embeddings: true,
         };

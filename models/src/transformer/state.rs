@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::architecture::{Parameter, checkpoint};
 use crate::error::Result;
-use crate::qwen2::{Parameter, checkpoint};
 use crate::real::Real;
 use crate::state::{ModelState, Stored, damaged};
 use crate::transformer::{Ops, Transformer};

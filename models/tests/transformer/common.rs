@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use oreal_models::transformer::{Backend, Config};
-use oreal_models::{Model, Sequence, Signal, Signals, Transformer, Want};
+use oreal_models::{Family, Model, RopeScaling, Sequence, Signal, Signals, Transformer, Want};
 
 /// A way to run the transformer, in both number types.
 pub trait Way: Backend<f32> + Backend<f64> {}
@@ -29,6 +29,25 @@ macro_rules! every_way {
 }
 pub(crate) use every_way;
 
+/// A small one of every family, also with heads that are not as wide together as the residual stream, and with scaled
+/// rotary positions.
+pub fn families() -> Vec<Config> {
+    let scaling = RopeScaling::Llama3 {
+        factor: 8.0,
+        low_freq_factor: 1.0,
+        high_freq_factor: 4.0,
+        original_max_position_embeddings: 32,
+    };
+    let of = |family, head_dim, rope_scaling| Config { family, head_dim, rope_scaling, ..config(false) };
+    vec![
+        of(Family::Qwen2, None, RopeScaling::Default),
+        of(Family::Qwen3, Some(6), RopeScaling::Default),
+        of(Family::Llama, None, scaling),
+        of(Family::Llama, None, RopeScaling::Linear { factor: 2.0 }),
+        of(Family::Mistral, Some(2), RopeScaling::Default),
+    ]
+}
+
 /// How far two log-probabilities in f32 may be apart that are one in exact arithmetic.
 pub const ROUNDING: f64 = if cfg!(feature = "dfdx-cuda") { 1e-4 } else { 1e-5 };
 
@@ -37,13 +56,16 @@ pub const ALL: [Signal; 4] = [Signal::Logp, Signal::Entropy, Signal::Scalar, Sig
 /// Two layers, two query heads for each key head.
 pub fn config(tied: bool) -> Config {
     Config {
+        family: Family::Qwen2,
         vocab_size: 7,
         hidden_size: 16,
         num_hidden_layers: 2,
         num_attention_heads: 4,
         num_key_value_heads: 2,
+        head_dim: None,
         intermediate_size: 20,
         rope_theta: 100.0,
+        rope_scaling: RopeScaling::Default,
         rms_norm_eps: 1e-5,
         tie_word_embeddings: tied,
     }

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::{ALL, Way, agree, batch, config, cotangents, differentiate, every_way, step, want};
+use oreal_models::architecture::Checkpoint;
 use oreal_models::transformer::{Config, Fused};
-use oreal_models::{Head, Model, Optimiser, Result, Transformer};
+use oreal_models::{Family, Head, Model, Optimiser, Result, RopeScaling, Transformer};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -17,7 +18,11 @@ fn model<O: Way>(config: Config, head: Head) -> Transformer<f32, O> {
 }
 
 fn load(path: &Path) -> Result<Transformer> {
-    Transformer::load(path, &Optimiser::default())
+    load_as(path, Head::Vocabulary)
+}
+
+fn load_as(path: &Path, head: Head) -> Result<Transformer> {
+    Transformer::load(path, head, &Optimiser::default())
 }
 
 fn refusal(path: &Path) -> String {
@@ -49,7 +54,7 @@ fn round_trips_keep_every_bit<O: Way>() {
         let parts = folder.path().join("folder");
         for path in [&file, &parts] {
             model.save(path).unwrap();
-            let read = Transformer::<f32, O>::load(path, &Optimiser::default()).unwrap();
+            let read = Transformer::<f32, O>::load(path, head, &Optimiser::default()).unwrap();
             assert_eq!((read.config(), read.head()), (model.config(), head));
             assert!(read.weights().eq(model.weights()));
             let of = |model: &Transformer<f32, O>| model.read(&batch(), &want(signals, 1.0)).unwrap();
@@ -78,8 +83,8 @@ fn files_of_others_are_read_with_their_config() {
     }
     let path = folder.path().join("config.json");
     let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("\"qwen2\"", "\"llama\"")).unwrap();
-    assert!(refusal(folder.path()).contains("model_type is llama"));
+    fs::write(&path, text.replace("\"qwen2\"", "\"gemma\"")).unwrap();
+    assert!(refusal(folder.path()).contains("model_type is gemma"));
     fs::write(&path, text.replace("\"hidden_size\"", "\"hidden\"")).unwrap();
     assert!(refusal(folder.path()).contains("hidden_size"));
     fs::remove_file(&path).unwrap();
@@ -92,10 +97,11 @@ fn wrong_tensors_are_named() {
     let file = folder.path().join("model.safetensors");
     let name = "model.layers.1.self_attn.k_proj.weight";
     type Change = fn(TensorView<'_>) -> Option<(Dtype, Vec<usize>, Vec<u8>)>;
-    let cases: [(Change, &str); 3] = [
+    let cases: [(Change, &str); 4] = [
         (|_| None, "missing; it should be [8, 16]"),
         (|v| Some((Dtype::F32, vec![16, 8], v.data().to_vec())), "shape [16, 8] where the sizes say [8, 16]"),
         (|v| Some((Dtype::I32, vec![8, 16], v.data().to_vec())), "type I32"),
+        (|v| Some((Dtype::F32, vec![8, 16], [&f32::NAN.to_le_bytes(), &v.data()[4..]].concat())), "holds NaN"),
     ];
     for (change, message) in cases {
         model::<Fused>(config(false), Head::Vocabulary).save(folder.path()).unwrap();
@@ -161,22 +167,31 @@ fn settings_that_would_change_the_arithmetic_are_refused_by_name() {
     use serde_json::json;
     for (key, value, named) in [
         ("rope_parameters", json!({ "rope_type": "yarn", "rope_theta": 100.0, "factor": 4.0 }), "rope_type is yarn"),
-        ("rope_parameters", json!({ "rope_type": "linear", "factor": 2.0 }), "rope_parameters: rope_type is linear"),
+        ("rope_parameters", json!({ "rope_type": "linear" }), "rope_parameters: factor should be a number"),
+        ("rope_parameters", json!({ "rope_type": "linear", "factor": 0 }), "rope_scaling: factor 0"),
         ("rope_parameters", json!({ "rope_type": "dynamic", "factor": 2.0 }), "rope_type is dynamic"),
-        ("rope_parameters", json!({ "rope_type": "llama3" }), "rope_type is llama3"),
+        ("rope_parameters", json!({ "rope_type": "llama3" }), "factor should be a number"),
         ("rope_parameters", json!({ "rope_type": "longrope" }), "rope_type is longrope"),
         ("rope_parameters", json!({ "rope_theta": 100.0, "factor": 2.0 }), "factor without a rope_type"),
         ("rope_parameters", json!({ "full_attention": { "rope_type": "yarn" } }), "full_attention without a rope_type"),
         ("rope_parameters", json!({ "rope_type": "default", "partial_rotary_factor": 0.5 }), "partial_rotary_factor"),
         ("rope_parameters", json!(3), "rope_parameters: 3 is not an object"),
         ("rope_scaling", json!({ "type": "yarn", "factor": 4.0 }), "rope_scaling: type is yarn"),
-        ("rope_scaling", json!({ "rope_type": "linear", "factor": 4.0 }), "rope_scaling: rope_type is linear"),
+        (
+            "rope_scaling",
+            json!({ "rope_type": "longrope" }),
+            "rope_type is longrope; supported are default, linear, llama3",
+        ),
         ("hidden_act", json!("gelu"), "hidden_act is gelu"),
         ("hidden_act", json!(7), "hidden_act is 7"),
         ("use_sliding_window", json!(true), "sliding windows"),
         ("layer_types", json!(["full_attention", "sliding_attention"]), "sliding windows"),
-        ("head_dim", json!(8), "head_dim is 8"),
-        ("model_type", json!("qwen3"), "model_type is qwen3"),
+        ("head_dim", json!(7), "heads of width 7"),
+        ("model_type", json!("qwen3_moe"), "model_type is qwen3_moe; supported are qwen2, qwen3, llama, mistral"),
+        ("quantization_config", json!({ "bits": 4 }), "quantization_config"),
+        ("mlp_bias", json!(true), "mlp_bias is true"),
+        ("partial_rotary_factor", json!(0.5), "partial_rotary_factor is not 1"),
+        ("num_experts", json!(8), "num_experts: mixtures of experts"),
         ("num_hidden_layers", json!(100_000_000), "num_hidden_layers"),
         ("hidden_size", json!(4_096_000), "hidden_size"),
         ("hidden_size", json!(-1), "config.json"),
@@ -192,6 +207,11 @@ fn settings_that_would_change_the_arithmetic_are_refused_by_name() {
         ("hidden_act", json!("silu")),
         ("layer_types", json!(["full_attention", "full_attention"])),
         ("head_dim", json!(4)),
+        ("head_dim", json!(null)),
+        ("sliding_window", json!(4096)),
+        ("quantization_config", json!(null)),
+        ("num_experts", json!(null)),
+        ("partial_rotary_factor", json!(1)),
     ] {
         let folder = with_setting(key, value.clone());
         let read = load(folder.path()).unwrap_or_else(|refused| panic!("{key} = {value}: {refused}"));
@@ -199,6 +219,92 @@ fn settings_that_would_change_the_arithmetic_are_refused_by_name() {
     }
     let read = load(with_setting("rope_parameters", json!({ "rope_theta": 7.0 })).path()).unwrap();
     assert_eq!(read.config().rope_theta, 7.0);
+}
+
+#[test]
+fn what_families_leave_out_stands_for_what_transformers_assumes() {
+    use serde_json::json;
+    let read = |family: &str, changes: serde_json::Value| {
+        let folder = with_setting("model_type", json!(family));
+        let path = folder.path().join("config.json");
+        let mut all: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let entries = all.as_object_mut().unwrap();
+        for (key, value) in changes.as_object().unwrap() {
+            match value {
+                serde_json::Value::String(gone) if gone == "gone" => drop(entries.remove(key)),
+                value => drop(entries.insert(key.clone(), value.clone())),
+            }
+        }
+        fs::write(&path, all.to_string()).unwrap();
+        Config::read(folder.path()).map_err(|refused| refused.to_string())
+    };
+    let usual = Config { family: Family::Llama, ..config(false) };
+    assert_eq!(read("llama", json!({})), Ok(usual.clone()));
+    assert_eq!(read("llama", json!({ "head_dim": 6 })), Ok(Config { head_dim: Some(6), ..usual.clone() }));
+    let ungrouped = Config { num_key_value_heads: 4, ..usual.clone() };
+    assert_eq!(read("llama", json!({ "num_key_value_heads": "gone" })), Ok(ungrouped));
+    assert!(read("qwen2", json!({ "num_key_value_heads": "gone" })).unwrap_err().contains("num_key_value_heads"));
+    assert_eq!(read("qwen3", json!({ "head_dim": "gone" })).unwrap().head_dim, Some(128));
+    assert_eq!(read("qwen3", json!({ "head_dim": null })).unwrap().head_dim, None);
+    assert!(read("llama", json!({ "attention_bias": true })).unwrap_err().contains("attention_bias is true"));
+    assert_eq!(read("mistral", json!({})).unwrap().family, Family::Mistral);
+    assert!(read("mistral", json!({ "sliding_window": 4096 })).unwrap_err().contains("sliding_window is 4096"));
+    assert!(read("mistral", json!({ "sliding_window": "gone" })).unwrap_err().contains("left out, which means 4096"));
+    let llama3 = json!({ "rope_type": "llama3", "factor": 8, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192, "rope_theta": 5e5 });
+    let scaled = RopeScaling::Llama3 {
+        factor: 8.0,
+        low_freq_factor: 1.0,
+        high_freq_factor: 4.0,
+        original_max_position_embeddings: 8192,
+    };
+    let expected = Config { rope_scaling: scaled, ..usual.clone() };
+    assert_eq!(read("llama", json!({ "rope_scaling": llama3 })), Ok(expected.clone()), "its rope_theta is not read");
+    assert_eq!(read("llama", json!({ "rope_parameters": llama3 })), Ok(Config { rope_theta: 5e5, ..expected }));
+    let linear = json!({ "type": "linear", "factor": 2.0 });
+    let expected = Config { rope_scaling: RopeScaling::Linear { factor: 2.0 }, ..usual };
+    assert_eq!(read("llama", json!({ "rope_scaling": linear })), Ok(expected));
+    let both = read("llama", json!({ "rope_scaling": linear, "rope_parameters": llama3 })).unwrap_err();
+    assert!(both.contains("different rotary positions"), "{both}");
+}
+
+#[test]
+fn either_head_can_be_asked_of_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = model::<Fused>(config(false), Head::Vocabulary);
+    policy.save(folder.path()).unwrap();
+    let critic = load_as(folder.path(), Head::Scalar).unwrap();
+    let forked = policy.forked(Head::Scalar, &Optimiser::default()).unwrap();
+    assert!(critic.weights().eq(forked.weights()), "the trunk is read, the head is zero");
+    critic.save(folder.path()).unwrap();
+    assert!(refusal(folder.path()).contains("lm_head.weight"), "nothing can stand for a vocabulary head");
+    model::<Fused>(config(true), Head::Scalar).save(folder.path()).unwrap();
+    load(folder.path()).unwrap();
+}
+
+#[test]
+fn tensors_that_act_on_nothing_are_left_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model::<Fused>(config(true), Head::Vocabulary);
+    model.save(folder.path()).unwrap();
+    let file = folder.path().join("model.safetensors");
+    let with = |name: &'static str| {
+        let bytes = fs::read(&file).unwrap();
+        let stored = SafeTensors::deserialize(&bytes).unwrap();
+        let nan = [f32::NAN; 4].map(f32::to_le_bytes).concat();
+        let mut tensors = stored.tensors();
+        tensors.push((name.into(), TensorView::new(Dtype::F32, vec![4], &nan).unwrap()));
+        safetensors::serialize(tensors, None::<HashMap<String, String>>).unwrap()
+    };
+    for name in ["lm_head.weight", "score.weight", "model.layers.0.self_attn.rotary_emb.inv_freq"] {
+        let more = with(name);
+        fs::write(&file, more).unwrap();
+        assert!(load(folder.path()).unwrap().weights().eq(model.weights()), "{name}");
+        model.save(folder.path()).unwrap();
+    }
+    let more = with("model.layers.0.self_attn.q_norm.weight");
+    fs::write(&file, more).unwrap();
+    assert!(refusal(folder.path()).contains("q_norm.weight"));
 }
 
 /// Splits a checkpoint in two files with an index; returns the index.
@@ -249,7 +355,7 @@ fn several_files_are_read_as_their_index_says() {
     fs::write(&path, "{\"weight_map\": 3}").unwrap();
     assert!(refusal(folder.path()).contains("index.json"));
     fs::write(&path, index.to_string()).unwrap();
-    model.save(folder.path()).unwrap();
+    fs::copy(&part, folder.path().join("model.safetensors")).unwrap();
     assert!(refusal(folder.path()).contains("holds both model.safetensors and model.safetensors.index.json"));
 }
 
@@ -278,7 +384,7 @@ fn files_say_which_head_they_hold() {
         assert_eq!(all["architectures"], serde_json::json!([architecture]));
         let labels = all["id2label"].as_object().map(|labels| labels.len());
         assert_eq!(labels, (head == Head::Scalar).then_some(1), "{all}");
-        assert_eq!(load(folder.path()).unwrap().head(), head);
+        assert_eq!(Checkpoint::open(folder.path()).unwrap().head(), head);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::common::{ALL, Way, batch, config, cotangents, differentiate, every_wa
 use oreal_models::transformer::Config;
 use oreal_models::{Head, Model, Optimiser, Signal, Transformer};
 
-every_way!(untied, tied, scalar, signals_add_up, batches_add_up_and_padding_is_nothing);
+every_way!(families, untied, tied, scalar, signals_add_up, batches_add_up_and_padding_is_nothing);
 
 fn model<O: Way>(config: &Config, head: Head) -> Transformer<f64, O> {
     let mut model = Transformer::<f64, O>::new(config.clone(), head, &Optimiser::EXACT, 5).unwrap();
@@ -41,6 +41,14 @@ fn check<O: Way>(config: &Config, head: Head, signal: Signal, temperature: f64) 
             let error = (slopes[entry] - difference).abs() / (1.0 + difference.abs());
             assert!(error < 1e-7, "{signal:?} {name}[{entry}]: {} but {difference}", slopes[entry]);
         }
+    }
+}
+
+fn families<O: Way>() {
+    for config in crate::common::families() {
+        println!("{config:?}");
+        check::<O>(&config, Head::Vocabulary, Signal::Logp, 1.0);
+        check::<O>(&config, Head::Scalar, Signal::ScalarAfter, 1.0);
     }
 }
 

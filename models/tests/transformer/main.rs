@@ -3,6 +3,8 @@
 mod agreement;
 mod common;
 mod files;
+mod golden;
 mod gradients;
 mod sampling;
+mod saving;
 mod training;

@@ -2,7 +2,7 @@
 
 use crate::real::Real;
 use crate::transformer::Config;
-use crate::transformer::ops::{Left, Onto, Out, Right, Rotary, padded, product, scale, softmax_rows};
+use crate::transformer::ops::{Left, Norm, Onto, Out, Right, Rotary, padded, product, scale, softmax_rows};
 
 /// Keys and values by layer and key head, padded to whole SIMD vectors, written in place.
 pub(super) struct Cache<E> {
@@ -49,22 +49,26 @@ impl<E: Real> Cache<E> {
         self.seen = seen;
     }
 
-    /// Attention of a new token, `offset` after those seen, to itself and all before it. Rotates its queries and keys,
-    /// and adds its keys and values to the cache.
+    /// Attention of a new token, `offset` after those seen, to itself and all before it. Normalises and rotates its
+    /// queries and keys, and adds its keys and values to the cache.
     pub(super) fn attend(
         &mut self,
-        layer: usize,
-        offset: usize,
+        (layer, offset): (usize, usize),
         [q, k, v]: [&mut [E]; 3],
-        rotary: &Rotary<E>,
+        (norms, rotary): (Option<[Norm<'_, E>; 2]>, &Rotary<E>),
         (scores, out): (&mut Vec<E>, &mut [E]),
     ) {
         let Shape { heads, group, dim, .. } = self.shape;
         let scale = scale::<E>(dim);
         let (position, wide) = (self.seen + offset, padded(dim));
         let (count, long) = (position + 1, padded(position + 1));
-        rotary.rotate(&mut q[..heads * group * dim], position);
-        rotary.rotate(&mut k[..heads * dim], position);
+        let (queries, keys) = (&mut q[..heads * group * dim], &mut k[..heads * dim]);
+        if let Some([q_norm, k_norm]) = norms {
+            queries.chunks_exact_mut(dim).for_each(|query| q_norm.apply(query));
+            keys.chunks_exact_mut(dim).for_each(|key| k_norm.apply(key));
+        }
+        rotary.rotate(queries, position);
+        rotary.rotate(keys, position);
         scores.resize(group * (long + wide), E::ZERO);
         let (scores, mixed) = scores.split_at_mut(group * long);
         for head in 0..heads {

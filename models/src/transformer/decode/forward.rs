@@ -6,9 +6,10 @@ use dfdx::prelude::{Cpu, Device};
 use rayon::prelude::*;
 
 use super::cache::Cache;
+use crate::architecture::{AttentionWeights, LayerWeights};
 use crate::data::Token;
 use crate::real::Real;
-use crate::transformer::ops::{Left, Norm, Onto, Panels, Rotary, filled_up, gated, padded};
+use crate::transformer::ops::{Left, Norm, Onto, Panels, Rotary, filled_up, gated, padded, start_from};
 use crate::transformer::{Config, Fused, Ops, Transformer};
 
 /// Which threads compute a matmul.
@@ -45,7 +46,9 @@ pub(super) struct Forward<'a, E: Real> {
 struct Layer<'a, E: Real> {
     norms: [Cow<'a, [E]>; 2],
     qkv: Panels<E>,
-    bias: Vec<E>,
+    bias: Option<Vec<E>>,
+    /// Of queries and of keys.
+    head_norms: Option<[Cow<'a, [E]>; 2]>,
     o: Panels<E>,
     gate_up: Panels<E>,
     down: Panels<E>,
@@ -72,12 +75,14 @@ impl<'a, E: Real> Forward<'a, E> {
         let config = &model.config;
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         let layer = |layer| {
-            let host = model.layer(layer).map(Fused::host);
-            let [norm1, q, q_bias, k, k_bias, v, v_bias, o, norm2, gate, up, down] = host;
+            let LayerWeights { attention, feed_forward } = model.layer(layer);
+            let AttentionWeights { norm: norm1, q, k, v, biases, head_norms, o } = attention.map(Fused::host);
+            let [norm2, gate, up, down] = feed_forward.map(Fused::host);
             Layer {
                 qkv: Panels::transposed(&[&q, &k, &v], hidden),
-                bias: [q_bias, k_bias, v_bias].iter().flat_map(|bias| filled_up(bias)).collect(),
-                o: Panels::transposed(&[&o], hidden),
+                bias: biases.map(|biases| biases.iter().flat_map(|bias| filled_up(bias)).collect()),
+                head_norms,
+                o: Panels::transposed(&[&o], config.query_width()),
                 gate_up: Panels::transposed(&[&gate, &up], hidden),
                 down: Panels::transposed(&[&down], wide),
                 norms: [norm1, norm2],
@@ -91,7 +96,7 @@ impl<'a, E: Real> Forward<'a, E> {
             layers: (0..config.num_hidden_layers).map(layer).collect(),
             norm: Fused::host(&model.weights[model.trunk_len() - 1]),
             head: Panels::transposed(&[&Fused::host(&model.weights[model.head_index()])], hidden),
-            rotary: Rotary::new(longest, config.head_dim(), config.rope_theta),
+            rotary: Rotary::new(longest, &config.rotary_frequencies()),
         }
     }
 
@@ -109,9 +114,9 @@ impl<'a, E: Real> Forward<'a, E> {
     ) -> impl Iterator<Item = &'s [E]> + use<'s, E> {
         let (hidden, rows) = (self.config.hidden_size, tokens.iter().map(|tokens| tokens.len()).sum::<usize>());
         let (stride, epsilon) = (padded(hidden), self.config.rms_norm_eps);
-        let wide = padded(self.config.intermediate_size);
+        let [query, wide] = [self.config.query_width(), self.config.intermediate_size].map(padded);
         let Activations { x, read, qkv, mixed, gate_up, units, logits } = activations;
-        let widths = [stride, stride, stride, 2 * wide, wide];
+        let widths = [stride, stride, query, 2 * wide, wide];
         for (buffer, width) in [&mut *x, read, mixed, gate_up, units].into_iter().zip(widths) {
             buffer.resize(rows * width, E::ZERO);
         }
@@ -121,10 +126,10 @@ impl<'a, E: Real> Forward<'a, E> {
         for (i, layer) in self.layers.iter().enumerate() {
             qkv.resize(rows * layer.qkv.columns(), E::ZERO);
             Norm::new(&layer.norms[0], epsilon).forward((&mut *read, stride), (&*x, stride));
-            qkv.chunks_exact_mut(layer.qkv.columns()).for_each(|row| row.copy_from_slice(&layer.bias));
-            self.apply(&layer.qkv, qkv, Onto::Out, Left::rows(read, stride));
+            let start = start_from(layer.bias.as_deref(), qkv);
+            self.apply(&layer.qkv, qkv, start, Left::rows(read, stride));
             self.attend(i, qkv, mixed, tokens, caches);
-            self.apply(&layer.o, x, Onto::Out, Left::rows(mixed, stride));
+            self.apply(&layer.o, x, Onto::Out, Left::rows(mixed, query));
             Norm::new(&layer.norms[1], epsilon).forward((&mut *read, stride), (&*x, stride));
             self.apply(&layer.gate_up, gate_up, Onto::Zero, Left::rows(read, stride));
             gated(units, gate_up, wide);
@@ -152,7 +157,9 @@ impl<'a, E: Real> Forward<'a, E> {
 
     /// Attention of the new tokens of each sequence to its cache and to each other.
     fn attend(&self, layer: usize, qkv: &mut [E], mixed: &mut [E], tokens: &[&[Token]], caches: &mut [&mut Cache<E>]) {
-        let (wide, narrow) = (padded(self.config.hidden_size), padded(self.config.kv_width()));
+        let (wide, narrow) = (padded(self.config.query_width()), padded(self.config.kv_width()));
+        let (epsilon, head_norms) = (self.config.rms_norm_eps, self.layers[layer].head_norms.as_ref());
+        let norms = head_norms.map(|norms| norms.each_ref().map(|norm| Norm::new(norm, epsilon)));
         let (mut qkv, mut mixed) = (qkv, mixed);
         let mut work = Vec::with_capacity(tokens.len());
         for (tokens, cache) in tokens.iter().zip(caches) {
@@ -167,7 +174,7 @@ impl<'a, E: Real> Forward<'a, E> {
             for (offset, (row, out)) in rows.enumerate() {
                 let (q, kv) = row.split_at_mut(wide);
                 let (k, v) = kv.split_at_mut(narrow);
-                cache.attend(layer, offset, [q, k, v], &self.rotary, (&mut scores, out));
+                cache.attend((layer, offset), [q, k, v], (norms, &self.rotary), (&mut scores, out));
             }
         });
     }

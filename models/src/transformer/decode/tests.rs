@@ -3,25 +3,51 @@ use dfdx::prelude::Cpu;
 use super::forward::Team;
 use super::workers::{AT_ONCE, draw_by};
 use super::{Queue, waves};
+use crate::architecture::{Family, RopeScaling};
 use crate::contract::Model;
 use crate::data::{Completion, Head, Key, Request, Sampling, Sequence, Signal, Token, Want};
 use crate::optim::Optimiser;
 use crate::transformer::{Backend, Config, Fused, Stock, Transformer};
 
 /// Widths that need padding, and queries that share keys.
-fn model<O: Backend<f64>>() -> Transformer<f64, O> {
+fn model_of<O: Backend<f64>>(family: Family, head_dim: Option<usize>) -> Transformer<f64, O> {
     let config = Config {
+        family,
         vocab_size: 19,
         hidden_size: 24,
         num_hidden_layers: 2,
         num_attention_heads: 4,
         num_key_value_heads: 2,
+        head_dim,
         intermediate_size: 37,
         rope_theta: 100.0,
+        rope_scaling: RopeScaling::Default,
         rms_norm_eps: 1e-6,
         tie_word_embeddings: true,
     };
-    Transformer::new(config, Head::Vocabulary, &Optimiser::EXACT, 5).unwrap()
+    let mut model = Transformer::new(config, Head::Vocabulary, &Optimiser::EXACT, 5).unwrap();
+    // Biases start at zero and norms at one.
+    let small: Vec<_> = model.parameters.iter().filter(|p| p.shape.len() == 1).cloned().collect();
+    for parameter in small {
+        for entry in 0..parameter.count() {
+            model.nudge(&parameter.name, entry, 0.3 * ((entry * 7 + parameter.name.len()) as f64).sin()).unwrap();
+        }
+    }
+    model
+}
+
+fn model<O: Backend<f64>>() -> Transformer<f64, O> {
+    model_of(Family::Qwen2, None)
+}
+
+/// Every family, also with heads that are not as wide together as the residual stream.
+fn every_family(check: impl Fn(Family, Option<usize>)) {
+    for family in Family::ALL {
+        for head_dim in [None, Some(10)] {
+            println!("{family:?}, heads of width {head_dim:?}");
+            check(family, head_dim);
+        }
+    }
 }
 
 /// More than there are places for, some in groups, of which some stop early.
@@ -64,33 +90,37 @@ fn a_completion_is_the_same_alone_and_in_any_company() {
 
 #[test]
 fn what_is_drawn_has_the_log_probability_that_is_read() {
-    let (model, (prompts, how)) = (model::<Fused>(), prompts());
-    let requests = requests(&prompts);
-    let queue = Queue { requests: &requests, how: &how };
-    let drawn = in_order(draw_by(&model, &queue, Team::Together).unwrap());
-    let sequences = prompts.iter().zip(&drawn).map(|(prompt, c)| Sequence { prompt, completion: &c.tokens });
-    let want = Want { signals: vec![Signal::Logp], temperature: 1.0 };
-    let read = model.read(&sequences.collect::<Vec<_>>(), &want).unwrap();
-    let sampled = drawn.iter().flat_map(|completion| completion.sampled_logp.iter().flatten());
-    for (i, (sampled, read)) in sampled.zip(&read.0[&Signal::Logp]).enumerate() {
-        assert!((sampled - read).abs() < 1e-11, "token {i}: {sampled} drawn, {read} read");
-    }
+    every_family(|family, head_dim| {
+        let (model, (prompts, how)) = (model_of::<Fused>(family, head_dim), prompts());
+        let requests = requests(&prompts);
+        let queue = Queue { requests: &requests, how: &how };
+        let drawn = in_order(draw_by(&model, &queue, Team::Together).unwrap());
+        let sequences = prompts.iter().zip(&drawn).map(|(prompt, c)| Sequence { prompt, completion: &c.tokens });
+        let want = Want { signals: vec![Signal::Logp], temperature: 1.0 };
+        let read = model.read(&sequences.collect::<Vec<_>>(), &want).unwrap();
+        let sampled = drawn.iter().flat_map(|completion| completion.sampled_logp.iter().flatten());
+        for (i, (sampled, read)) in sampled.zip(&read.0[&Signal::Logp]).enumerate() {
+            assert!((sampled - read).abs() < 1e-11, "token {i}: {sampled} drawn, {read} read");
+        }
+    });
 }
 
 #[test]
 fn waves_draw_what_workers_draw() {
-    let (prompts, how) = prompts();
-    let requests = requests(&prompts);
-    let queue = Queue { requests: &requests, how: &how };
-    let workers = in_order(draw_by(&model::<Fused>(), &queue, Team::Alone).unwrap());
-    for places in [1, 10, 200] {
-        let waves = in_order(waves::draw_by(&model::<Stock<Cpu>>(), &queue, places).unwrap());
-        for (i, (a, b)) in workers.iter().zip(&waves).enumerate() {
-            assert_eq!((&a.tokens, a.ending), (&b.tokens, b.ending), "completion {i} of waves of {places}");
-            for (a, b) in a.sampled_logp.iter().flatten().zip(b.sampled_logp.iter().flatten()) {
-                assert!((a - b).abs() < 1e-11, "completion {i} of waves of {places}: {a} and {b}");
+    every_family(|family, head_dim| {
+        let (prompts, how) = prompts();
+        let requests = requests(&prompts);
+        let queue = Queue { requests: &requests, how: &how };
+        let workers = in_order(draw_by(&model_of::<Fused>(family, head_dim), &queue, Team::Alone).unwrap());
+        for places in if family == Family::Qwen2 { vec![1, 10, 200] } else { vec![100] } {
+            let waves = in_order(waves::draw_by(&model_of::<Stock<Cpu>>(family, head_dim), &queue, places).unwrap());
+            for (i, (a, b)) in workers.iter().zip(&waves).enumerate() {
+                assert_eq!((&a.tokens, a.ending), (&b.tokens, b.ending), "completion {i} of waves of {places}");
+                for (a, b) in a.sampled_logp.iter().flatten().zip(b.sampled_logp.iter().flatten()) {
+                    assert!((a - b).abs() < 1e-11, "completion {i} of waves of {places}: {a} and {b}");
+                }
             }
+            assert_eq!(workers.len(), waves.len());
         }
-        assert_eq!(workers.len(), waves.len());
-    }
+    });
 }

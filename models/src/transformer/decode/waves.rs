@@ -12,12 +12,13 @@ use dfdx::prelude::{
 use rayon::prelude::*;
 
 use super::Queue;
+use crate::architecture::LayerWeights;
 use crate::data::{Completion, Sampling, Token};
 use crate::error;
 use crate::real::Real;
 use crate::sampling::Drawing;
 use crate::transformer::hardware::Hardware;
-use crate::transformer::ops::stock::{feed_forward, gather, linear, masked, rms_norm, rotate};
+use crate::transformer::ops::stock::{feed_forward, gather, head_norm, linear, masked, project, rms_norm, rotate};
 use crate::transformer::ops::{Matrix, Rotary, Stock, scale};
 use crate::transformer::{Config, Transformer};
 
@@ -57,7 +58,7 @@ fn needs<E: Real>(config: &Config, queue: &Queue<'_>) -> usize {
     let prompt = longest - queue.how.max_tokens;
     let past = 4 * config.num_hidden_layers * kv * longest;
     let scores = 6 * config.num_attention_heads * (prompt * prompt + longest);
-    let reading = prompt * (16 * config.hidden_size + 8 * config.intermediate_size);
+    let reading = prompt * (16 * config.hidden_size.max(config.query_width()) + 8 * config.intermediate_size);
     (past + scores + reading + 4 * config.vocab_size) * size_of::<E>()
 }
 
@@ -85,7 +86,7 @@ struct Unfinished {
 
 impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
     fn new(model: &'a Transformer<E, Stock<D>>, queue: &Queue<'_>, some: &[usize]) -> Self {
-        let rotary = Rotary::new(queue.longest(), model.config.head_dim(), model.config.rope_theta);
+        let rotary = Rotary::new(queue.longest(), &model.config.rotary_frequencies());
         let place = |&index: &usize| Some(Unfinished { index, drawing: Drawing::new(&queue.requests[index].key) });
         let places = some.iter().map(place).collect();
         Self { model, rotary, past: Vec::new(), padding: Vec::new(), slots: 0, places }
@@ -171,7 +172,7 @@ impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
             (0..first + new).map(move |key| masked(key > query || key < padding))
         });
         let (heads, kv_heads, dim) = (config.num_attention_heads, config.num_key_value_heads, config.head_dim());
-        let group = heads / kv_heads;
+        let (group, epsilon) = (heads / kv_heads, config.rms_norm_eps);
         let mask = device.try_tensor_from_vec(mask.collect(), (batch, new, self.slots))?;
         let mask = mask.try_broadcast_like::<_, Axes2<1, 2>>(&(batch, kv_heads, group, new, self.slots))?;
         let mask: Past<E, D> = mask.try_reshape_like(&(batch * kv_heads, group * new, self.slots))?;
@@ -182,12 +183,14 @@ impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
         let rows = tokens.iter().map(|&token| token as usize).collect();
         let mut x: Matrix<E, D> = gather::<E, D, NoneTape>(self.model.weights[0].clone(), rows)?;
         for layer in 0..config.num_hidden_layers {
-            let [norm1, q, q_bias, k, k_bias, v, v_bias, o, norm2, gate, up, down] = self.model.layer(layer);
-            let read = rms_norm(x.clone(), norm1, config.rms_norm_eps)?;
-            let q = rotate(linear(read.clone(), q, Some(q_bias))?, &self.rotary, &positions, heads)?;
-            let k = rotate(linear(read.clone(), k, Some(k_bias))?, &self.rotary, &positions, kv_heads)?;
-            let (q, mut k) = (by_head(q, heads)?, by_head(k, kv_heads)?);
-            let mut v = by_head(linear(read, v, Some(v_bias))?, kv_heads)?;
+            let LayerWeights { attention, feed_forward: weights } = self.model.layer(layer);
+            let [mut q, mut k, v] = project(rms_norm(x.clone(), attention.norm, epsilon)?, &attention)?;
+            if let Some([q_norm, k_norm]) = attention.head_norms {
+                (q, k) = (head_norm(q, q_norm, epsilon)?, head_norm(k, k_norm, epsilon)?);
+            }
+            let q = by_head(rotate(q, &self.rotary, &positions, heads)?, heads)?;
+            let mut k = by_head(rotate(k, &self.rotary, &positions, kv_heads)?, kv_heads)?;
+            let mut v = by_head(v, kv_heads)?;
             if let Some([keys, values]) = self.past.get(layer) {
                 k = (keys.clone(), k).try_concat_along(Axis::<1>)?;
                 v = (values.clone(), v).try_concat_along(Axis::<1>)?;
@@ -195,15 +198,15 @@ impl<'a, E: Real, D: Device<E> + Hardware> Wave<'a, E, D> {
             let scores = q.try_matmul(k.clone().try_permute::<_, Axes3<0, 2, 1>>()?)?.try_mul(scale::<E>(dim))?;
             let out = scores.try_add(mask.clone())?.try_softmax::<Axis<2>>()?.try_matmul(v.clone())?;
             let out = out.try_reshape_like(&(batch, heads, new, dim))?.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
-            x = x.try_add(linear(out.try_reshape_like(&(batch * new, heads * dim))?, o, None)?)?;
-            x = feed_forward(x, [norm2, gate, up, down], config.rms_norm_eps)?;
+            x = x.try_add(linear(out.try_reshape_like(&(batch * new, heads * dim))?, attention.o, None)?)?;
+            x = feed_forward(x, weights, epsilon)?;
             match self.past.get_mut(layer) {
                 Some(past) => *past = [k, v],
                 None => self.past.push([k, v]),
             }
         }
         let last = gather(x, (0..batch).map(|place| (place + 1) * new - 1).collect())?;
-        let read = rms_norm(last, &self.model.weights[self.model.trunk_len() - 1], config.rms_norm_eps)?;
+        let read = rms_norm(last, &self.model.weights[self.model.trunk_len() - 1], epsilon)?;
         Ok(linear(read, &self.model.weights[self.model.head_index()], None)?.as_vec())
     }
 }

@@ -1,8 +1,9 @@
 //! The attention half of a layer, `x + o(attend(q(n), k(n), v(n)))` with `n` the normalised `x`: causal, with rotary
-//! positions and grouped queries, over sequences laid end to end.
+//! positions, grouped queries and, where a family has them, norms of each query and key, over sequences laid end to end.
 //!
 //! A *part* is one sequence and one key head, with the query heads that share it; parts are computed independently.
 
+mod enter;
 mod kernel;
 mod rotary;
 
@@ -15,12 +16,15 @@ use rayon::prelude::*;
 pub(crate) use kernel::softmax_rows;
 pub(crate) use rotary::Rotary;
 
+use enter::{Enter, EnterSums};
+
 use super::gradients::take;
 use super::panels::{Factor, Panels, add_transposed_product};
 use super::product::{Left, Onto, padded};
 use super::raw::{matrix, slice};
 use super::rms_norm::Norm;
 use super::{Matrix, ROWS, add_up, filled_up};
+use crate::architecture::AttentionWeights;
 use crate::buffers::{Buffer, Scratch};
 use crate::real::Real;
 use crate::vectors::copy;
@@ -83,11 +87,17 @@ impl<E: Real> Causal<E> {
         kernel::Rows { numbers: &rows[range.start * stride + head * width..], stride }
     }
 
-    fn inputs<'a>(&self, qkv: &'a [E], part: &(Range<usize>, usize)) -> kernel::Inputs<'a, E> {
+    fn inputs<'a>(
+        &self,
+        qkv: &'a [E],
+        part: &(Range<usize>, usize),
+        norms: Option<[Norm<'a, E>; 2]>,
+    ) -> kernel::Inputs<'a, E> {
         let [at_k, at_v, all] = self.offsets();
         let columns = |at, width| self.columns(&qkv[at..], all, part, width);
         let (dim, wide) = (self.head_dim, self.group() * self.head_dim);
-        kernel::Inputs { rows: part.0.len(), q: columns(0, wide), k: columns(at_k, dim), v: columns(at_v, dim) }
+        let (q, k, v) = (columns(0, wide), columns(at_k, dim), columns(at_v, dim));
+        kernel::Inputs { rows: part.0.len(), q, k, v, norms }
     }
 
     /// Where keys and values start in a row of queries, keys and values, each padded, and the length of the row.
@@ -116,20 +126,20 @@ impl<E: Real> Causal<E> {
     }
 }
 
-/// The attention of a layer. The weights are norm, q and its bias, k and its bias, v and its bias, and o.
+/// The attention of a layer.
 pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
     x: Matrix<E, Cpu, T>,
-    weights: [&Matrix<E, Cpu>; 8],
+    weights: AttentionWeights<&Matrix<E, Cpu>>,
     how: &Arc<Causal<E>>,
 ) -> Matrix<E, Cpu, T> {
     let (x, mut tape) = x.split_tape();
-    let (out, kept) = forward(&x, weights, how);
+    let (out, kept) = forward(&x, &weights, how);
     let out = matrix(x.device(), out, *x.shape());
     if T::OWNS_TAPE {
         let (ghost, how, weights) = (out.ghost(), how.clone(), weights.map(Clone::clone));
         tape.add_backward_op(move |g| {
             let d_out = take(g.get_or_alloc_mut(&ghost))?;
-            backward(g, (&x, d_out), weights.each_ref(), &how, kept)
+            backward(g, (&x, d_out), &weights.each_ref(), &how, kept)
         });
     }
     out.put_tape(tape)
@@ -147,9 +157,10 @@ struct Kept<E: Real> {
 
 fn forward<E: Real>(
     x: &Matrix<E, Cpu>,
-    [norm, q, q_bias, k, k_bias, v, v_bias, o]: [&Matrix<E, Cpu>; 8],
+    weights: &AttentionWeights<&Matrix<E, Cpu>>,
     how: &Causal<E>,
 ) -> (Vec<E>, Kept<E>) {
+    let AttentionWeights { norm, q, k, v, biases, head_norms: _, o } = weights;
     let (rows, hidden) = *x.shape();
     let (stride, [at_k, _, all]) = (padded(hidden), how.offsets());
     let (parts, width) = (how.parts().collect::<Vec<_>>(), how.group() * how.head_dim);
@@ -159,16 +170,17 @@ fn forward<E: Real>(
     let norm = Norm::new(slice(norm), how.epsilon);
     let enter = Panels::transposed(&[slice(q), slice(k), slice(v)], hidden);
     let leave = Panels::transposed(&[slice(o)], how.heads * how.head_dim);
-    let bias: Vec<E> = [q_bias, k_bias, v_bias].into_iter().flat_map(|bias| filled_up(slice(bias))).collect();
+    let bias = biases.map(|biases| biases.into_iter().flat_map(|bias| filled_up(slice(bias))).collect::<Vec<E>>());
+    let norms = head_norms(weights, how.epsilon);
     qkv.par_chunks_mut(ROWS * all).zip(out.par_chunks(ROWS * hidden)).for_each(|(qkv, x)| {
         let mut read = E::buffers().take(x.len() / hidden * stride);
         norm.forward((&mut read, stride), (x, hidden));
-        qkv.chunks_exact_mut(all).for_each(|row| row.copy_from_slice(&bias));
-        enter.apply(qkv, Onto::Out, Left::rows(&read, stride));
+        let start = start_from(bias.as_deref(), qkv);
+        enter.apply(qkv, start, Left::rows(&read, stride));
     });
     let outputs = how.split(&mut mixed, width).into_par_iter().zip(how.split(&mut log_sums, how.group()));
     outputs.zip(&parts).for_each_init(Scratch::new, |scratch, (out, part)| {
-        kernel::forward(how, &how.inputs(&qkv, part), out, scratch);
+        kernel::forward(how, &how.inputs(&qkv, part, norms), out, scratch);
     });
     out.par_chunks_mut(ROWS * hidden).enumerate().for_each(|(i, out)| {
         let mut read = E::buffers().take(out.len() / hidden * at_k);
@@ -178,14 +190,27 @@ fn forward<E: Real>(
     (out, Kept { qkv, mixed, log_sums })
 }
 
+/// Writes the biases to every row, if there are any; what a matmul then has to begin with.
+pub(crate) fn start_from<E: Real>(bias: Option<&[E]>, rows: &mut [E]) -> Onto {
+    let Some(bias) = bias else { return Onto::Zero };
+    rows.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
+    Onto::Out
+}
+
+/// The normalisations of queries and of keys.
+fn head_norms<'a, E: Real>(weights: &AttentionWeights<&'a Matrix<E, Cpu>>, epsilon: f64) -> Option<[Norm<'a, E>; 2]> {
+    weights.head_norms.map(|norms| norms.map(|norm| Norm::new(slice(norm), epsilon)))
+}
+
 /// From the gradient of the output to those of the input and of the weights.
 fn backward<E: Real>(
     g: &mut Gradients<E, Cpu>,
     (x, d_out): (&Matrix<E, Cpu>, Vec<E>),
-    [norm, q, q_bias, k, k_bias, v, v_bias, o]: [&Matrix<E, Cpu>; 8],
+    weights: &AttentionWeights<&Matrix<E, Cpu>>,
     how: &Causal<E>,
-    kept: Kept<E>,
+    mut kept: Kept<E>,
 ) -> Result<(), CpuError> {
+    let AttentionWeights { norm, q, k, v, biases, head_norms: _, o } = *weights;
     let (rows, hidden) = *x.shape();
     let (stride, [at_k, at_v, all]) = (padded(hidden), how.offsets());
     let mut d_x = take(g.get_or_alloc_mut(x))?;
@@ -196,14 +221,22 @@ fn backward<E: Real>(
         leave.apply(d_mixed, Onto::Zero, Left::rows(d_out, hidden));
         how.gather((by_row, at_k, 0), i * ROWS, &kept.mixed, how.group() * how.head_dim);
     });
-    let by_part = through_heads(how, rows, &d_mixed, kept);
-    let enter =
-        Enter { norm: Norm::new(slice(norm), how.epsilon), x: slice(x), panels: &[slice(q), slice(k), slice(v)] };
+    let head_norms = head_norms(weights, how.epsilon);
+    let by_part = through_heads(how, &d_mixed, &mut kept, head_norms);
+    let enter = Enter {
+        norm: Norm::new(slice(norm), how.epsilon),
+        head_norms: head_norms.map(|norms| (norms, &*kept.qkv)),
+        x: slice(x),
+        panels: &[slice(q), slice(k), slice(v)],
+    };
     let (d_qkv, read, sums) = enter.backward(how, &by_part, &mut d_x, &d_out);
-    for [d_norm, d_bias] in &sums {
+    for EnterSums { norm: d_norm, bias: d_bias, head_norms: d_head_norms } in &sums {
         add_up(g.get_or_alloc_mut(norm)?, d_norm);
-        for (bias, at) in [(q_bias, 0), (k_bias, at_k), (v_bias, at_v)] {
+        for (bias, at) in biases.into_iter().flatten().zip([0, at_k, at_v]) {
             add_up(g.get_or_alloc_mut(bias)?, &d_bias[at..]);
+        }
+        for (norm, d_norm) in weights.head_norms.into_iter().flatten().zip(d_head_norms) {
+            add_up(g.get_or_alloc_mut(norm)?, d_norm);
         }
     }
     let right = Factor { numbers: &read, stride, first: 0 };
@@ -219,7 +252,13 @@ fn backward<E: Real>(
 }
 
 /// Gradients of queries, keys and values, by parts, from that of what the heads put out.
-fn through_heads<E: Real>(how: &Causal<E>, rows: usize, d_mixed: &[E], mut kept: Kept<E>) -> [Buffer<E>; 3] {
+fn through_heads<E: Real>(
+    how: &Causal<E>,
+    d_mixed: &[E],
+    kept: &mut Kept<E>,
+    norms: Option<[Norm<'_, E>; 2]>,
+) -> [Buffer<E>; 3] {
+    let rows = how.starts[how.starts.len() - 1];
     let parts: Vec<_> = how.parts().collect();
     let (stride, group, dim) = (how.offsets()[0], how.group(), how.head_dim);
     let widths = [group * dim, dim, dim];
@@ -231,50 +270,7 @@ fn through_heads<E: Real>(how: &Causal<E>, rows: usize, d_mixed: &[E], mut kept:
     tasks.for_each_init(Scratch::new, |scratch, ((((d_q, d_k), d_v), log_sums), part)| {
         let d_out = how.columns(d_mixed, stride, part, group * dim);
         let seen = kernel::Seen { d_out, log_sums };
-        kernel::backward(how, &how.inputs(qkv, part), &seen, [d_q, d_k, d_v], scratch);
+        kernel::backward(how, &how.inputs(qkv, part, norms), &seen, [d_q, d_k, d_v], scratch);
     });
     by_part
-}
-
-/// The normalisation and the projections to queries, keys and values.
-struct Enter<'a, E> {
-    norm: Norm<'a, E>,
-    x: &'a [E],
-    panels: &'a [&'a [E]; 3],
-}
-
-impl<E: Real> Enter<'_, E> {
-    /// Adds to the gradient of the input. Returns that of queries, keys and values as rows, the normalised input, and
-    /// for each chunk of rows its part of the gradients of the norm and of the biases.
-    fn backward(
-        &self,
-        how: &Causal<E>,
-        by_part: &[Buffer<E>; 3],
-        d_x: &mut [E],
-        d_out: &[E],
-    ) -> (Buffer<E>, Buffer<E>, Vec<[Vec<E>; 2]>) {
-        let (hidden, [at_k, at_v, all]) = (how.heads * how.head_dim, how.offsets());
-        let (stride, rows) = (padded(hidden), self.x.len() / hidden);
-        let widths = [how.group() * how.head_dim, how.head_dim, how.head_dim];
-        let [mut d_qkv, mut read] = [all, stride].map(|width| E::buffers().take(rows * width));
-        let panels = Panels::stacked(self.panels, hidden);
-        let slopes = d_x.par_chunks_mut(ROWS * hidden).zip(d_out.par_chunks(ROWS * hidden));
-        let inputs = self.x.par_chunks(ROWS * hidden);
-        let tasks = d_qkv.par_chunks_mut(ROWS * all).zip(read.par_chunks_mut(ROWS * stride)).zip(slopes.zip(inputs));
-        let sums = tasks.enumerate().map(|(i, ((d_qkv, read), ((d_x, d_out), x)))| {
-            for (part, (at, width)) in by_part.iter().zip([0, at_k, at_v].into_iter().zip(widths)) {
-                how.gather((&mut *d_qkv, all, at), i * ROWS, part, width);
-            }
-            self.norm.forward((&mut *read, stride), (x, hidden));
-            let mut d_read = E::buffers().take(read.len());
-            panels.apply(&mut d_read, Onto::Zero, Left::rows(d_qkv, all));
-            add_up(d_x, d_out);
-            let (mut d_norm, mut d_bias) = (vec![E::ZERO; hidden], vec![E::ZERO; all]);
-            self.norm.backward(d_x, &mut d_norm, x, (&d_read, stride));
-            d_qkv.chunks_exact(all).for_each(|row| add_up(&mut d_bias, row));
-            [d_norm, d_bias]
-        });
-        let sums = sums.collect();
-        (d_qkv, read, sums)
-    }
 }

@@ -7,6 +7,7 @@ use dfdx::prelude::{Cpu, CpuError, Device, Gradients, OwnedTape, Tape};
 
 use super::head::Outputs;
 use super::{Causal, Matrix, Ops, Readout, add_up, attention, embedding, feed_forward, gradients, head, raw, rms_norm};
+use crate::architecture::AttentionWeights;
 use crate::data::Token;
 use crate::error::Result;
 use crate::head::TokenOutput;
@@ -31,7 +32,7 @@ where
 
     fn attention<T: Tape<E, Cpu>>(
         x: Matrix<E, Cpu, T>,
-        weights: [&Matrix<E, Cpu>; 8],
+        weights: AttentionWeights<&Matrix<E, Cpu>>,
         how: &Arc<Causal<E>>,
     ) -> Result<Matrix<E, Cpu, T>> {
         Ok(attention::fused(x, weights, how))

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::{Device, Gradients, NoneTape, OwnedTape, Tape, Tensor};
 
-pub(crate) use attention::{Causal, Rotary, scale, softmax_rows};
+pub(crate) use attention::{Causal, Rotary, scale, softmax_rows, start_from};
 pub use fused::Fused;
 pub(crate) use panels::Panels;
 pub(crate) use product::{Left, Onto, Out, Right, padded, product};
@@ -30,6 +30,7 @@ pub use stock::Stock;
 pub(crate) use swiglu::forward as gated;
 
 use super::hardware::Hardware;
+use crate::architecture::AttentionWeights;
 use crate::data::Token;
 use crate::error::Result;
 use crate::head::TokenOutput;
@@ -55,11 +56,11 @@ pub trait Ops<E: Real>: Clone + Debug + 'static {
         tokens: &[Token],
     ) -> Result<Matrix<E, Self::Device, T>>;
 
-    /// `x + o(attend(q(n), k(n), v(n)))` with `n` the normalised `x`. The weights are norm, q and its bias, k and its
-    /// bias, v and its bias, and o.
+    /// `x + o(attend(q(n), k(n), v(n)))` with `n` the normalised `x`; each query and key is normalised too where there
+    /// are weights for it.
     fn attention<T: Tape<E, Self::Device>>(
         x: Matrix<E, Self::Device, T>,
-        weights: [&Matrix<E, Self::Device>; 8],
+        weights: AttentionWeights<&Matrix<E, Self::Device>>,
         how: &Arc<Causal<E>>,
     ) -> Result<Matrix<E, Self::Device, T>>;
 

@@ -54,6 +54,18 @@ impl<'a, E: Real> Norm<'a, E> {
         Self { weight, epsilon: E::of(epsilon) }
     }
 
+    /// Length of a row.
+    pub(crate) fn width(&self) -> usize {
+        self.weight.len()
+    }
+
+    /// One row, in place.
+    #[inline(always)]
+    pub(crate) fn apply(&self, row: &mut [E]) {
+        let scale = self.inverse_rms(row);
+        row.iter_mut().zip(self.weight).for_each(|(x, w)| *x = *x * scale * *w);
+    }
+
     /// From rows of stride `x.1` to rows of stride `out.1`.
     pub(crate) fn forward(&self, out: (&mut [E], usize), x: (&[E], usize)) {
         vectorised(

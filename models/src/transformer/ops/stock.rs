@@ -13,6 +13,7 @@ use std::sync::Arc;
 use dfdx::prelude::{Backward, Device, Gradients, HasShape, OwnedTape, SumTo, Tape, TryAdd, TryMul};
 
 use super::{Causal, Matrix, Ops, Readout};
+use crate::architecture::AttentionWeights;
 use crate::data::Token;
 use crate::error::Result;
 use crate::head::TokenOutput;
@@ -20,7 +21,7 @@ use crate::optim::{Dimensions, OptimiserStep};
 use crate::real::Real;
 use crate::transformer::hardware::Hardware;
 pub(in crate::transformer) use attention::{masked, rotate};
-pub(in crate::transformer) use layer::{feed_forward, gather, linear, rms_norm};
+pub(in crate::transformer) use layer::{feed_forward, gather, head_norm, linear, project, rms_norm};
 use recomputed::recomputed;
 
 /// dfdx's own operations and derivatives, on one of its devices.
@@ -38,10 +39,10 @@ impl<E: Real, D: Device<E> + Hardware> Ops<E> for Stock<D> {
 
     fn attention<T: Tape<E, D>>(
         x: Matrix<E, D, T>,
-        weights: [&Matrix<E, D>; 8],
+        weights: AttentionWeights<&Matrix<E, D>>,
         how: &Arc<Causal<E>>,
     ) -> Result<Matrix<E, D, T>> {
-        recomputed(layer::Attention(how.clone()), x, weights).map_err(D::error)
+        recomputed(layer::Attention { how: how.clone(), weights: weights.map(Clone::clone) }, x).map_err(D::error)
     }
 
     fn feed_forward<T: Tape<E, D>>(
@@ -49,7 +50,7 @@ impl<E: Real, D: Device<E> + Hardware> Ops<E> for Stock<D> {
         weights: [&Matrix<E, D>; 4],
         epsilon: f64,
     ) -> Result<Matrix<E, D, T>> {
-        recomputed(layer::FeedForward { epsilon }, x, weights).map_err(D::error)
+        recomputed(layer::FeedForward { epsilon, weights: weights.map(Clone::clone) }, x).map_err(D::error)
     }
 
     fn rms_norm<T: Tape<E, D>>(x: Matrix<E, D, T>, weight: &Matrix<E, D>, epsilon: f64) -> Result<Matrix<E, D, T>> {

@@ -8,6 +8,7 @@ use crate::buffers::Scratch;
 use crate::real::Real;
 use crate::reduce::{maximum, sum};
 use crate::transformer::ops::product::{Left, Onto, Out, Right, padded, product};
+use crate::transformer::ops::rms_norm::Norm;
 use crate::vectors::{copy, vectorised};
 
 /// Queries whose scores are computed together.
@@ -29,13 +30,21 @@ impl<'a, E> Rows<'a, E> {
     }
 }
 
-/// Inputs of one sequence and one key head, before the rotary positions.
+/// Inputs of one sequence and one key head, before the normalisations and the rotary positions.
 pub(super) struct Inputs<'a, E> {
     /// Length of the sequence.
     pub(super) rows: usize,
     pub(super) q: Rows<'a, E>,
     pub(super) k: Rows<'a, E>,
     pub(super) v: Rows<'a, E>,
+    /// Of queries and of keys.
+    pub(super) norms: Option<[Norm<'a, E>; 2]>,
+}
+
+impl<'a, E: Real> Inputs<'a, E> {
+    fn each_norm(&self) -> [Option<Norm<'a, E>>; 2] {
+        self.norms.map_or([None; 2], |norms| norms.map(Some))
+    }
 }
 
 /// `out` is `[rows, group * head_dim]`, and `log_sums`, `log sum exp` of the scores, `[rows, group]`.
@@ -53,11 +62,12 @@ pub(super) fn forward<E: Real>(
             let [q, keys, values, scores, mixed] =
                 scratch.cut([rows * wide, dim * long, rows * wide, STRIP * long, STRIP * wide]);
             let mut shares = [E::ZERO; STRIP];
-            rotated(how, q, x.k, 0);
+            let [q_norm, k_norm] = x.each_norm();
+            rotated(how, q, (x.k, 0), k_norm);
             transpose(keys, q, (dim, wide));
             spread(values, x.v, 0, dim);
             for head in 0..group {
-                rotated(how, q, x.q, head * dim);
+                rotated(how, q, (x.q, head * dim), q_norm);
                 for first in (0..rows).step_by(STRIP) {
                     let end = (first + STRIP).min(rows);
                     let size = (end - first, dim, padded(end));
@@ -89,7 +99,7 @@ pub(super) struct Seen<'a, E> {
     pub(super) log_sums: &'a [E],
 }
 
-/// Gradients of queries, `[rows, group * head_dim]`, and of keys and values, `[rows, head_dim]`.
+/// Gradients of normalised queries, `[rows, group * head_dim]`, and of normalised keys and values, `[rows, head_dim]`.
 /// With probabilities `p` and `dp_j = d_out . v_j`: `ds_j = p_j (dp_j - sum of p dp)`.
 pub(super) fn backward<E: Real>(
     how: &Causal<E>,
@@ -106,14 +116,15 @@ pub(super) fn backward<E: Real>(
             let (across, along, square) = (rows * wide, dim * long, block_rows * long);
             let [q, k, keys, values, d_out, d_keys, d_values, p, ds, d_queries] =
                 scratch.cut([across, across, along, along, across, across, across, square, square, STRIP * wide]);
-            rotated(how, k, x.k, 0);
+            let [q_norm, k_norm] = x.each_norm();
+            rotated(how, k, (x.k, 0), k_norm);
             transpose(keys, k, (dim, wide));
             spread(q, x.v, 0, dim);
             transpose(values, q, (dim, wide));
             d_keys.fill(E::ZERO);
             d_values.fill(E::ZERO);
             for head in 0..group {
-                rotated(how, q, x.q, head * dim);
+                rotated(how, q, (x.q, head * dim), q_norm);
                 spread(d_out, seen.d_out, head * dim, dim);
                 for block in (0..rows).step_by(BLOCK) {
                     let block_end = (block + BLOCK).min(rows);
@@ -205,12 +216,15 @@ fn spread<E: Real>(out: &mut [E], x: Rows<'_, E>, offset: usize, columns: usize)
     }
 }
 
-/// As [`spread`] for one head, each row rotated by its position.
+/// As [`spread`] for one head, each row normalised, then rotated by its position.
 #[inline(always)]
-fn rotated<E: Real>(how: &Causal<E>, out: &mut [E], x: Rows<'_, E>, offset: usize) {
+fn rotated<E: Real>(how: &Causal<E>, out: &mut [E], (x, offset): (Rows<'_, E>, usize), norm: Option<Norm<'_, E>>) {
     let dim = how.head_dim;
     spread(out, x, offset, dim);
     for (position, row) in out.chunks_exact_mut(padded(dim)).enumerate() {
+        if let Some(norm) = norm {
+            norm.apply(&mut row[..dim]);
+        }
         how.rotary.rotate(&mut row[..dim], position);
     }
 }

@@ -1,9 +1,9 @@
-//! Rotary position embedding (arXiv:2104.09864), pairing dimension `i` with `i + head_dim / 2` as Hugging Face's Qwen2
-//! does.
+//! Rotary position embedding (arXiv:2104.09864), pairing dimension `i` with `i + head_dim / 2` as Hugging Face's
+//! models do.
 
 use crate::real::Real;
 
-/// Cosines and sines of `position * theta^(-2 i / head_dim)`.
+/// Cosines and sines of `position * frequency[i]`.
 #[derive(Clone, Debug)]
 pub struct Rotary<E> {
     half: usize,
@@ -13,11 +13,9 @@ pub struct Rotary<E> {
 }
 
 impl<E: Real> Rotary<E> {
-    /// For positions below `positions`.
-    pub fn new(positions: usize, head_dim: usize, theta: f64) -> Self {
-        let half = head_dim / 2;
-        let frequency = |i: usize| theta.powf(-2.0 * i as f64 / head_dim as f64);
-        let frequencies: Vec<f64> = (0..half).map(frequency).collect();
+    /// For positions below `positions`; half as many frequencies as a head is wide, in radians per position.
+    pub fn new(positions: usize, frequencies: &[f64]) -> Self {
+        let half = frequencies.len();
         let angles = (0..positions).flat_map(|p| frequencies.iter().map(move |f| p as f64 * f));
         let (cosines, sines) = angles.map(|angle| (E::of(angle.cos()), E::of(angle.sin()))).unzip();
         Self { half, cosines, sines }

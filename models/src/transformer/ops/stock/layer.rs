@@ -8,37 +8,68 @@ use dfdx::prelude::{
 
 use super::attention::attend;
 use super::recomputed::Block;
+use crate::architecture::AttentionWeights;
 use crate::real::Real;
 use crate::transformer::ops::{Causal, Matrix};
 
 /// `x + o(attend(q(n), k(n), v(n)))`.
-#[derive(Clone)]
-pub(super) struct Attention<E>(pub(super) Arc<Causal<E>>);
+pub(super) struct Attention<E: Real, D: Device<E>> {
+    pub(super) how: Arc<Causal<E>>,
+    pub(super) weights: AttentionWeights<Matrix<E, D>>,
+}
 
-impl<E: Real, D: Device<E>> Block<E, D, 8> for Attention<E> {
-    fn run<T: Tape<E, D>>(
-        &self,
-        x: Matrix<E, D, T>,
-        [norm, q, q_bias, k, k_bias, v, v_bias, o]: [&Matrix<E, D>; 8],
-    ) -> Result<Matrix<E, D, T>, D::Err> {
-        let read = rms_norm(x.retaped::<T>(), norm, self.0.epsilon)?;
-        let query = linear(read.retaped::<T>(), q, Some(q_bias))?;
-        let key = linear(read.retaped::<T>(), k, Some(k_bias))?;
-        let value = linear(read, v, Some(v_bias))?;
-        x.try_add(linear(attend([query, key, value], &self.0)?, o, None)?)
+impl<E: Real, D: Device<E>> Block<E, D> for Attention<E, D> {
+    fn run<T: Tape<E, D>>(&self, x: Matrix<E, D, T>) -> Result<Matrix<E, D, T>, D::Err> {
+        let (how, weights) = (&self.how, self.weights.each_ref());
+        let read = rms_norm(x.retaped::<T>(), weights.norm, how.epsilon)?;
+        let [mut q, mut k, v] = project(read, &weights)?;
+        if let Some([q_norm, k_norm]) = weights.head_norms {
+            (q, k) = (head_norm(q, q_norm, how.epsilon)?, head_norm(k, k_norm, how.epsilon)?);
+        }
+        x.try_add(linear(attend([q, k, v], how)?, weights.o, None)?)
+    }
+
+    fn weights(&self) -> Vec<&Matrix<E, D>> {
+        self.weights.each_ref().into_vec()
     }
 }
 
 /// `x + down(silu(gate(n)) * up(n))`.
-#[derive(Clone)]
-pub(super) struct FeedForward {
+pub(super) struct FeedForward<E: Real, D: Device<E>> {
     pub(super) epsilon: f64,
+    pub(super) weights: [Matrix<E, D>; 4],
 }
 
-impl<E: Real, D: Device<E>> Block<E, D, 4> for FeedForward {
-    fn run<T: Tape<E, D>>(&self, x: Matrix<E, D, T>, weights: [&Matrix<E, D>; 4]) -> Result<Matrix<E, D, T>, D::Err> {
-        feed_forward(x, weights, self.epsilon)
+impl<E: Real, D: Device<E>> Block<E, D> for FeedForward<E, D> {
+    fn run<T: Tape<E, D>>(&self, x: Matrix<E, D, T>) -> Result<Matrix<E, D, T>, D::Err> {
+        feed_forward(x, self.weights.each_ref(), self.epsilon)
     }
+
+    fn weights(&self) -> Vec<&Matrix<E, D>> {
+        self.weights.iter().collect()
+    }
+}
+
+/// Queries, keys and values of the normalised input.
+pub(in crate::transformer) fn project<E: Real, D: Device<E>, T: Tape<E, D>>(
+    read: Matrix<E, D, T>,
+    weights: &AttentionWeights<&Matrix<E, D>>,
+) -> Result<[Matrix<E, D, T>; 3], D::Err> {
+    let [q_bias, k_bias, v_bias] = weights.biases.map_or([None; 3], |biases| biases.map(Some));
+    let query = linear(read.retaped::<T>(), weights.q, q_bias)?;
+    let key = linear(read.retaped::<T>(), weights.k, k_bias)?;
+    Ok([query, key, linear(read, weights.v, v_bias)?])
+}
+
+/// [`rms_norm`] of each head of each row.
+pub(in crate::transformer) fn head_norm<E: Real, D: Device<E>, T: Tape<E, D>>(
+    x: Matrix<E, D, T>,
+    weight: &Matrix<E, D>,
+    epsilon: f64,
+) -> Result<Matrix<E, D, T>, D::Err> {
+    let (shape, dim) = (*x.shape(), weight.shape().1);
+    let heads = x.try_reshape_like(&(shape.0 * shape.1 / dim, dim))?;
+    rms_norm(heads, weight, epsilon)?.try_reshape_like(&shape)
 }
 
 pub(in crate::transformer) fn feed_forward<E: Real, D: Device<E>, T: Tape<E, D>>(

@@ -12,22 +12,24 @@ use crate::real::Real;
 use crate::transformer::ops::Matrix;
 
 /// A composition of dfdx operations, with or without a tape.
-pub(super) trait Block<E: Real, D: Device<E>, const N: usize>: 'static {
-    fn run<T: Tape<E, D>>(&self, x: Matrix<E, D, T>, weights: [&Matrix<E, D>; N]) -> Result<Matrix<E, D, T>, D::Err>;
+pub(super) trait Block<E: Real, D: Device<E>>: 'static {
+    fn run<T: Tape<E, D>>(&self, x: Matrix<E, D, T>) -> Result<Matrix<E, D, T>, D::Err>;
+
+    /// The weights that it reads.
+    fn weights(&self) -> Vec<&Matrix<E, D>>;
 }
 
 /// No other operation on the tape may read `x` or the weights: their gradients are written, not added.
-pub(super) fn recomputed<E: Real, D: Device<E>, T: Tape<E, D>, const N: usize>(
-    block: impl Block<E, D, N>,
+pub(super) fn recomputed<E: Real, D: Device<E>, T: Tape<E, D>>(
+    block: impl Block<E, D>,
     x: Matrix<E, D, T>,
-    weights: [&Matrix<E, D>; N],
 ) -> Result<Matrix<E, D, T>, D::Err> {
     let (x, mut tape) = x.split_tape();
-    let out = block.run(x.clone(), weights)?;
+    let out = block.run(x.clone())?;
     if T::OWNS_TAPE {
-        let (ghost, weights) = (out.ghost(), weights.map(Clone::clone));
+        let ghost = out.ghost();
         tape.add_backward_op(move |g| {
-            let again = block.run(x.retaped::<OwnedTape<E, D>>(), weights.each_ref())?;
+            let again = block.run(x.retaped::<OwnedTape<E, D>>())?;
             let (again, mut inner) = again.split_tape();
             let mut d_out = Storage::<E>::try_alloc_len(x.device(), 1)?;
             swap(g.get_or_alloc_mut(&ghost)?, &mut d_out);
@@ -37,7 +39,7 @@ pub(super) fn recomputed<E: Real, D: Device<E>, T: Tape<E, D>, const N: usize>(
             });
             let start = x.device().try_zeros_like(&())?.put_tape(inner);
             let mut slopes = start.try_backward()?;
-            for input in weights.iter().chain([&x]) {
+            for input in block.weights().into_iter().chain([&x]) {
                 swap(g.get_or_alloc_mut(input)?, slopes.get_or_alloc_mut(input)?);
             }
             Ok(())

@@ -1,29 +1,39 @@
-//! Sizes of a Qwen2 transformer, and what follows from them before anything is allocated.
+//! Family and sizes of a transformer, and what follows from them before anything is allocated.
 
 use serde::{Deserialize, Serialize};
 
+use super::{Family, RopeScaling};
 use crate::data::Head;
 use crate::error::{Error, Result};
 
-/// Sizes of a Qwen2 transformer, under the names of Hugging Face's `config.json`.
+/// Family and sizes of a transformer, under the names of Hugging Face's `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Which biases and norms it has.
+    #[serde(rename = "model_type")]
+    pub family: Family,
     /// Number of tokens.
     pub vocab_size: usize,
     /// Width of the residual stream.
     pub hidden_size: usize,
     /// Number of layers.
     pub num_hidden_layers: usize,
-    /// Query heads; they divide `hidden_size`.
+    /// Query heads; they divide `hidden_size` where there is no `head_dim`.
     pub num_attention_heads: usize,
     /// Key and value heads; each serves `num_attention_heads / num_key_value_heads` query heads.
     pub num_key_value_heads: usize,
+    /// Width of a head, where it is not `hidden_size / num_attention_heads`.
+    #[serde(default)]
+    pub head_dim: Option<usize>,
     /// Width of the gated layer.
     pub intermediate_size: usize,
     /// Base of the rotary wavelengths.
     #[serde(default = "rope_theta")]
     pub rope_theta: f64,
+    /// Scaling of the rotary wavelengths.
+    #[serde(default)]
+    pub rope_scaling: RopeScaling,
     /// Added to the mean square before the root.
     #[serde(default = "rms_norm_eps")]
     pub rms_norm_eps: f64,
@@ -55,7 +65,12 @@ impl Config {
             }
         }
         let (hidden, heads, kv) = (self.hidden_size, self.num_attention_heads, self.num_key_value_heads);
-        if !hidden.is_multiple_of(heads) {
+        if let Some(width) = self.head_dim
+            && !(1..=1 << 13).contains(&width)
+        {
+            return wrong("head_dim", format!("{width} is not in [1, {}]", 1 << 13));
+        }
+        if self.head_dim.is_none() && !hidden.is_multiple_of(heads) {
             return wrong("num_attention_heads", format!("{heads} does not divide hidden_size {hidden}"));
         }
         if !self.head_dim().is_multiple_of(2) {
@@ -71,6 +86,9 @@ impl Config {
                 return wrong(key, format!("{x} is not a positive number"));
             }
         }
+        if let Some(problem) = self.rope_scaling.problem() {
+            return wrong("rope_scaling", problem);
+        }
         let count = self.parameter_count(Head::Vocabulary);
         if count.is_none_or(|count| count > Self::MOST_PARAMETERS) {
             let most = Self::MOST_PARAMETERS;
@@ -83,15 +101,17 @@ impl Config {
     pub fn parameter_count(&self, head: Head) -> Option<u128> {
         let [vocabulary, hidden, layers, wide] =
             [self.vocab_size, self.hidden_size, self.num_hidden_layers, self.intermediate_size].map(|n| n as u128);
-        let dim = hidden.checked_div(self.num_attention_heads as u128)?;
-        let kv = dim.checked_mul(self.num_key_value_heads as u128)?;
+        let heads = self.num_attention_heads as u128;
+        let dim = self.head_dim.map_or_else(|| hidden.checked_div(heads), |width| Some(width as u128))?;
+        let (query, kv) = (dim.checked_mul(heads)?, dim.checked_mul(self.num_key_value_heads as u128)?);
         let product = |sizes: &[u128]| sizes.iter().try_fold(1u128, |product, size| product.checked_mul(*size));
         let layer = [
-            product(&[2, hidden, hidden])?,
+            product(&[2, query, hidden])?,
             product(&[2, kv, hidden])?,
             product(&[3, wide, hidden])?,
-            product(&[3, hidden])?,
-            product(&[2, kv])?,
+            product(&[2, hidden])?,
+            if self.family.has_biases() { product(&[2, kv])?.checked_add(query)? } else { 0 },
+            if self.family.has_head_norms() { product(&[2, dim])? } else { 0 },
         ];
         let head = match head {
             Head::Vocabulary if self.tie_word_embeddings => 0,
@@ -110,12 +130,22 @@ impl Config {
 
     /// Width of a head.
     pub fn head_dim(&self) -> usize {
-        self.hidden_size / self.num_attention_heads
+        self.head_dim.unwrap_or(self.hidden_size / self.num_attention_heads)
+    }
+
+    /// Width of the queries of all heads.
+    pub fn query_width(&self) -> usize {
+        self.num_attention_heads * self.head_dim()
     }
 
     /// Width of the keys, and of the values, of all heads.
     pub fn kv_width(&self) -> usize {
         self.num_key_value_heads * self.head_dim()
+    }
+
+    /// The angle per position of each pair of dimensions of a head, in radians; `head_dim / 2` of them.
+    pub fn rotary_frequencies(&self) -> Vec<f64> {
+        self.rope_scaling.frequencies(self.head_dim(), self.rope_theta)
     }
 }
 
@@ -130,16 +160,18 @@ fn rms_norm_eps() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::qwen2::PER_LAYER;
 
     const SMALL: Config = Config {
+        family: Family::Qwen2,
         vocab_size: 16,
         hidden_size: 64,
         num_hidden_layers: 2,
         num_attention_heads: 4,
         num_key_value_heads: 2,
+        head_dim: None,
         intermediate_size: 128,
         rope_theta: 1e4,
+        rope_scaling: RopeScaling::Default,
         rms_norm_eps: 1e-6,
         tie_word_embeddings: false,
     };
@@ -156,7 +188,11 @@ mod tests {
             (Config { num_attention_heads: 3, ..SMALL }, "3 does not divide hidden_size 64"),
             (Config { num_attention_heads: 64, ..SMALL }, "64 heads of width 1"),
             (Config { num_key_value_heads: 3, ..SMALL }, "3 does not divide num_attention_heads 4"),
+            (Config { head_dim: Some(0), ..SMALL }, "model.head_dim: 0"),
+            (Config { head_dim: Some(usize::MAX), ..SMALL }, "model.head_dim"),
+            (Config { head_dim: Some(7), ..SMALL }, "4 heads of width 7"),
             (Config { rope_theta: -1.0, ..SMALL }, "model.rope_theta"),
+            (Config { rope_scaling: RopeScaling::Linear { factor: 0.0 }, ..SMALL }, "model.rope_scaling: factor 0"),
             (Config { rms_norm_eps: f64::NAN, ..SMALL }, "model.rms_norm_eps"),
         ];
         for (wrong, message) in cases {
@@ -167,11 +203,19 @@ mod tests {
 
     #[test]
     fn parameters_are_counted_before_they_exist() {
-        for (tied, head) in [(false, Head::Vocabulary), (true, Head::Vocabulary), (true, Head::Scalar)] {
-            let config = Config { tie_word_embeddings: tied, ..SMALL };
-            let counted: usize = config.parameters(head).iter().map(|parameter| parameter.count()).sum();
-            assert_eq!(config.parameter_count(head), Some(counted as u128), "tied {tied}, {head:?}");
-            assert_eq!(config.bytes(head, true), Some(16 * counted as u128));
+        for family in Family::ALL {
+            for (tied, head) in [(false, Head::Vocabulary), (true, Head::Vocabulary), (true, Head::Scalar)] {
+                for head_dim in [None, Some(24)] {
+                    let config = Config { family, head_dim, tie_word_embeddings: tied, ..SMALL };
+                    let counted: usize = config.parameters(head).iter().map(|parameter| parameter.count()).sum();
+                    assert_eq!(
+                        config.parameter_count(head),
+                        Some(counted as u128),
+                        "{family:?}, tied {tied}, {head:?}"
+                    );
+                    assert_eq!(config.bytes(head, true), Some(16 * counted as u128));
+                }
+            }
         }
         let huge = Config { hidden_size: usize::MAX, num_hidden_layers: usize::MAX, ..SMALL };
         assert_eq!(huge.parameter_count(Head::Vocabulary), None);
@@ -191,8 +235,8 @@ mod tests {
         let names =
             |config: &Config, head| -> Vec<String> { config.parameters(head).into_iter().map(|p| p.name).collect() };
         let all = names(&SMALL, Head::Vocabulary);
-        assert_eq!(all.len(), 2 * PER_LAYER + 3);
-        assert_eq!(all[1 + PER_LAYER], "model.layers.1.input_layernorm.weight");
+        assert_eq!(all.len(), 2 * 12 + 3);
+        assert_eq!(all[1 + 12], "model.layers.1.input_layernorm.weight");
         assert_eq!(all.last().unwrap(), "lm_head.weight");
         let tied = Config { tie_word_embeddings: true, ..SMALL };
         assert_eq!(names(&tied, Head::Vocabulary).last().unwrap(), "model.norm.weight");

@@ -1,4 +1,4 @@
-//! The weights of a Qwen2 transformer: names, shapes, and how a fresh model starts.
+//! The weights of a transformer: names, shapes, and how a fresh model starts.
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
@@ -29,9 +29,6 @@ pub enum Init {
     Normal(f64),
 }
 
-/// Number of weights in a layer, in the order of [`Config::parameters`].
-pub const PER_LAYER: usize = 12;
-
 impl Config {
     /// Every weight, in order: embedding, layers, last norm, and the head where it has weights of its own.
     ///
@@ -50,27 +47,6 @@ impl Config {
             Head::Scalar => all.push(of("score.weight", &[1, hidden], Init::Zeros)),
         }
         all
-    }
-
-    fn layer(&self, layer: usize) -> [Parameter; PER_LAYER] {
-        let (hidden, kv, wide) = (self.hidden_size, self.kv_width(), self.intermediate_size);
-        let fan_in = |n: usize| Init::Normal((n as f64).sqrt().recip());
-        let residual = |n: usize| Init::Normal(((n * 2 * self.num_hidden_layers) as f64).sqrt().recip());
-        [
-            ("input_layernorm.weight", vec![hidden], Init::Ones),
-            ("self_attn.q_proj.weight", vec![hidden, hidden], fan_in(hidden)),
-            ("self_attn.q_proj.bias", vec![hidden], Init::Zeros),
-            ("self_attn.k_proj.weight", vec![kv, hidden], fan_in(hidden)),
-            ("self_attn.k_proj.bias", vec![kv], Init::Zeros),
-            ("self_attn.v_proj.weight", vec![kv, hidden], fan_in(hidden)),
-            ("self_attn.v_proj.bias", vec![kv], Init::Zeros),
-            ("self_attn.o_proj.weight", vec![hidden, hidden], residual(hidden)),
-            ("post_attention_layernorm.weight", vec![hidden], Init::Ones),
-            ("mlp.gate_proj.weight", vec![wide, hidden], fan_in(hidden)),
-            ("mlp.up_proj.weight", vec![wide, hidden], fan_in(hidden)),
-            ("mlp.down_proj.weight", vec![hidden, wide], residual(wide)),
-        ]
-        .map(|(name, shape, init)| Parameter { name: format!("model.layers.{layer}.{name}"), shape, init })
     }
 }
 

@@ -2,22 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
+use crate::architecture::Config;
 use crate::data::Head;
 use crate::error::{Error, Result};
 use crate::file;
-use crate::qwen2::Config;
+use crate::mapped::Mapped;
 
 /// The weight file of a folder that has only one.
 pub(super) const SINGLE: &str = "model.safetensors";
 
 /// Says which tensor is in which of several weight files.
-const INDEX: &str = "model.safetensors.index.json";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// Which files to read.
 pub(super) enum Files {
@@ -36,7 +37,12 @@ pub(super) fn is_weight_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "safetensors")
 }
 
-/// The files that `path` stands for: see [`Checkpoint::read`](super::Checkpoint::read).
+/// Where `config.json` is.
+pub(super) fn folder(path: &Path) -> &Path {
+    if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) }
+}
+
+/// The files that `path` stands for: see [`Checkpoint::open`](super::Checkpoint::open).
 pub(super) fn files(path: &Path) -> Result<Files> {
     if !fs::metadata(path).map_err(|problem| Error::file(path, problem))?.is_dir() {
         return Ok(Files::One(path.to_owned()));
@@ -98,18 +104,37 @@ fn indexed(index: &Path) -> Result<BTreeMap<String, PathBuf>> {
     weight_map.into_iter().map(located).collect()
 }
 
-/// The files as bytes.
-pub(super) struct Shards<'a> {
-    files: &'a Files,
-    contents: Vec<(PathBuf, Vec<u8>)>,
+/// The files, mapped, and where each tensor is in them.
+#[derive(Debug)]
+pub(super) struct Shards {
+    files: Vec<(PathBuf, Mapped)>,
+    tensors: BTreeMap<String, Place>,
 }
 
-impl<'a> Shards<'a> {
-    /// Reads the files, none of them longer than a model of these sizes can make it.
-    pub(super) fn read(files: &'a Files, config: &Config) -> Result<Self> {
-        let mut paths: Vec<&PathBuf> = match files {
-            Files::One(path) => vec![path],
-            Files::Several(tensors) => tensors.values().collect(),
+/// Where a tensor is.
+#[derive(Debug)]
+struct Place {
+    file: usize,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Range<usize>,
+}
+
+/// A tensor as it is stored.
+pub(super) struct Found<'a> {
+    pub(super) file: &'a Path,
+    pub(super) dtype: Dtype,
+    pub(super) shape: &'a [usize],
+    pub(super) bytes: &'a [u8],
+}
+
+impl Shards {
+    /// Maps the files, none of them longer than a model of these sizes can make it. Each tensor is in one file only,
+    /// and in that which the index names.
+    pub(super) fn open(files: Files, config: &Config) -> Result<Self> {
+        let (mut paths, index): (Vec<PathBuf>, _) = match files {
+            Files::One(path) => (vec![path], None),
+            Files::Several(tensors) => (tensors.values().cloned().collect(), Some(tensors)),
         };
         paths.sort();
         paths.dedup();
@@ -118,38 +143,53 @@ impl<'a> Shards<'a> {
         let numbers = untied.parameter_count(Head::Vocabulary).and_then(|count| u64::try_from(count).ok());
         let most =
             numbers.and_then(|numbers| numbers.checked_mul(8)).unwrap_or(u64::MAX).saturating_add(file::MOST_TEXT);
-        let contents =
-            paths.into_iter().map(|path| Ok((path.clone(), file::read(path, most)?))).collect::<Result<_>>()?;
-        Ok(Self { files, contents })
+        let mut shards = Self { files: Vec::new(), tensors: BTreeMap::new() };
+        for path in paths {
+            let mapped = Mapped::open(&path, most)?;
+            shards.add(path, mapped, index.as_ref())?;
+        }
+        if let Some(index) = &index
+            && let Some((name, path)) = index.iter().find(|(name, _)| !shards.tensors.contains_key(*name))
+        {
+            return Err(Error::tensor(path, name, format!("missing, though {INDEX} says that it is in this file")));
+        }
+        Ok(shards)
+    }
+
+    fn add(&mut self, path: PathBuf, mapped: Mapped, index: Option<&BTreeMap<String, PathBuf>>) -> Result<()> {
+        let broken = |problem| Error::file(&path, format!("not a whole safetensors file: {problem}"));
+        let (header, metadata) = SafeTensors::read_metadata(&mapped).map_err(broken)?;
+        for (name, info) in metadata.tensors() {
+            if let Some(other) = self.tensors.get(&name) {
+                let other = self.files[other.file].0.display();
+                return Err(Error::tensor(&path, &name, format!("it is in {other} too")));
+            }
+            if index.is_some_and(|index| index.get(&name) != Some(&path)) {
+                return Err(Error::tensor(&path, &name, format!("{INDEX} does not say that it is in this file")));
+            }
+            // The length of the header stands before it, in eight bytes.
+            let (start, (first, end)) = (8 + header, info.data_offsets);
+            let bytes = start + first..start + end;
+            let place = Place { file: self.files.len(), dtype: info.dtype, shape: info.shape.clone(), bytes };
+            self.tensors.insert(name, place);
+        }
+        self.files.push((path, mapped));
+        Ok(())
     }
 
     /// A file to name when a tensor is in none.
     pub(super) fn first(&self) -> &Path {
-        self.contents.first().map_or(Path::new(""), |(path, _)| path)
+        self.files.first().map_or(Path::new(""), |(path, _)| path)
     }
 
-    /// Every tensor with its file. Each is in one file only, and in that which the index names.
-    pub(super) fn tensors(&self) -> Result<BTreeMap<String, (&Path, TensorView<'_>)>> {
-        let mut tensors: BTreeMap<String, (&Path, TensorView<'_>)> = BTreeMap::new();
-        for (path, bytes) in &self.contents {
-            let broken = |problem| Error::file(path, format!("not a whole safetensors file: {problem}"));
-            for (name, view) in SafeTensors::deserialize(bytes).map_err(broken)?.tensors() {
-                if let Some((other, _)) = tensors.get(&name) {
-                    return Err(Error::tensor(path, &name, format!("it is in {} too", other.display())));
-                }
-                if let Files::Several(index) = self.files
-                    && index.get(&name) != Some(path)
-                {
-                    return Err(Error::tensor(path, &name, format!("{INDEX} does not say that it is in this file")));
-                }
-                tensors.insert(name, (path, view));
-            }
-        }
-        if let Files::Several(index) = self.files
-            && let Some((name, path)) = index.iter().find(|(name, _)| !tensors.contains_key(*name))
-        {
-            return Err(Error::tensor(path, name, format!("missing, though {INDEX} says that it is in this file")));
-        }
-        Ok(tensors)
+    /// Every tensor with its file.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.tensors.iter().map(|(name, place)| (name.as_str(), self.files[place.file].0.as_path()))
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<Found<'_>> {
+        let Place { file, dtype, shape, bytes } = self.tensors.get(name)?;
+        let (file, mapped) = &self.files[*file];
+        Some(Found { file, dtype: *dtype, shape, bytes: mapped.get(bytes.clone())? })
     }
 }
