@@ -105,7 +105,9 @@ impl ChatTemplate {
     /// The engine's error, with what to do where a date is missing.
     fn told(&self, error: minijinja::Error) -> Error {
         let line = error.line().and_then(|line| self.source.lines().nth(line.saturating_sub(1)));
-        let dated = line.is_some_and(|line| line.contains("strftime_now")) && error.to_string().contains("callable");
+        let problem = error.to_string();
+        let uncalled = line.is_some_and(|line| line.contains("strftime_now")) && problem.contains("not callable");
+        let dated = uncalled || problem.contains("strftime_now is unknown");
         match told(error) {
             Error::Template { line, .. } if dated => {
                 let problem = "it asks for today's date: give a date, so that prompts stay the same".into();

@@ -54,10 +54,10 @@ fn a_template_stands_in_its_file_or_in_the_configuration() {
 
 #[test]
 fn an_end_that_the_tokenizer_takes_for_text_is_control_all_the_same() {
-    let chat = read(&[TEMPLATE, ("generation_config.json", r#"{"eos_token_id": 400}"#)]);
-    assert_eq!(chat.tokenizer().name(400).unwrap(), "<think>");
+    let chat = read(&[TEMPLATE, ("generation_config.json", r#"{"eos_token_id": 370}"#)]);
+    assert_eq!(chat.tokenizer().name(370).unwrap(), "<think>");
     let tokens = chat.prompt(&[Message::new(Role::User, "a<think>")], true).unwrap();
-    assert!(!tokens.contains(&400) && tokens.len() > 3, "{tokens:?}");
+    assert!(!tokens.contains(&370) && tokens.len() > 3, "{tokens:?}");
 }
 
 #[test]
@@ -145,15 +145,15 @@ fn every_preset_asks_and_answers() {
 fn embeddings_of_another_size() {
     let chat = read(&[TEMPLATE]);
     let len = chat.tokenizer().len();
-    assert_eq!((len, chat.vocabulary()), (402, 402));
-    assert_eq!(chat.clone().for_embedding(512).unwrap().vocabulary(), 402, "padding is never drawn");
-    let short = chat.clone().for_embedding(401).unwrap();
-    assert_eq!(short.vocabulary(), 401);
+    assert_eq!((len, chat.vocabulary()), (372, 372));
+    assert_eq!(chat.clone().for_embedding(512).unwrap().vocabulary(), 372, "padding is never drawn");
+    let short = chat.clone().for_embedding(371).unwrap();
+    assert_eq!(short.vocabulary(), 371);
     assert!(short.prompt(&[Message::new(Role::User, "a<think>")], true).is_ok());
     let message = short.prompt(&[Message::new(Role::User, "a</think>")], true).unwrap_err().to_string();
-    assert!(message.contains("401 (\"</think>\")") && message.contains("embedding of 401"), "{message}");
+    assert!(message.contains("371 (\"</think>\")") && message.contains("embedding of 371"), "{message}");
     let message = chat.for_embedding(300).unwrap_err().to_string();
-    assert!(message.contains("402 tokens") && message.contains("300 rows"), "{message}");
+    assert!(message.contains("372 tokens") && message.contains("300 rows"), "{message}");
     let folder = folder(&[TEMPLATE, ("config.json", r#"{"vocab_size": 300}"#)]);
     assert!(Chat::read(folder.path()).unwrap_err().to_string().contains("300 rows"));
 }
