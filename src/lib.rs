@@ -10,7 +10,7 @@
 //! Where a model judges answers, a [`judge`] asks it through a [`chat`] endpoint.
 //!
 //! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`math`] (is this answer right?),
-//! [`models`]; so is [`rand`], whose generators an environment takes.
+//! [`models`], [`text`] (tokenizers and chat templates); so is [`rand`], whose generators an environment takes.
 
 #![warn(missing_docs)]
 
@@ -72,6 +72,7 @@ pub use train::{Done, Learnt, Lost, Seconds, step, train};
 pub use oreal_algos as algos;
 pub use oreal_math as math;
 pub use oreal_models as models;
+pub use oreal_text as text;
 pub use oreal_toy_envs as envs;
 pub use rand;
 

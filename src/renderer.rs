@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
-use oreal_models::{Token, Tokenizer};
+use oreal_text::{END_TOKEN, Token, Tokenizer};
 use oreal_toy_envs::{Env, Prompt};
 
 use crate::config::{ModelSettings, TextSettings};
@@ -64,7 +64,7 @@ pub struct Characters(Tokenizer);
 impl Characters {
     /// Of this alphabet; a character that comes twice is one token.
     pub fn new(alphabet: &str) -> Result<Characters> {
-        Tokenizer::characters(alphabet).map(Characters).map_err(Error::model("tokenizer"))
+        Tokenizer::characters(alphabet).map(Characters).map_err(|problem| Error::part("tokenizer", problem))
     }
 
     /// The tokenizer that it is made of.
@@ -73,7 +73,7 @@ impl Characters {
     }
 
     fn encode(&self, text: &str) -> Result<Vec<Token>> {
-        self.0.encode(text).map_err(Error::model("tokenizer"))
+        self.0.encode(text).map_err(|problem| Error::part("tokenizer", problem))
     }
 }
 
@@ -89,16 +89,16 @@ impl Renderer for Characters {
 
     fn completion(&self, text: &str) -> Result<Vec<Token>> {
         let mut tokens = self.encode(text)?;
-        tokens.push(self.0.end());
+        tokens.push(END_TOKEN);
         Ok(tokens)
     }
 
     fn text(&self, completion: &[Token]) -> Result<String> {
-        self.0.decode(completion).map_err(Error::model("tokenizer"))
+        self.0.decode(completion).map_err(|problem| Error::part("tokenizer", problem))
     }
 
     fn stop(&self) -> Vec<Token> {
-        vec![self.0.end()]
+        vec![END_TOKEN]
     }
 
     fn vocabulary(&self) -> usize {
@@ -106,6 +106,6 @@ impl Renderer for Characters {
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        self.0.save(&folder.join("tokenizer.json")).map_err(Error::model("tokenizer"))
+        self.0.save(&folder.join("tokenizer.json")).map_err(|problem| Error::part("tokenizer", problem))
     }
 }

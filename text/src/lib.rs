@@ -24,7 +24,7 @@ pub use error::{Error, Result};
 pub use message::{Extra, Message, Role};
 pub use presets::{Preset, SystemPrompt};
 pub use template::{ChatTemplate, Variables};
-pub use tokenizer::{END, Part, Tokenizer};
+pub use tokenizer::{END, END_TOKEN, Part, Tokenizer};
 
 /// Id of a token: a row of a model's embedding.
 pub type Token = u32;

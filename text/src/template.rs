@@ -92,13 +92,30 @@ impl ChatTemplate {
         let length: usize = messages.iter().map(|message| message.content.len()).sum();
         let mut output = Bounded { text: Vec::new(), room: length.saturating_mul(4).saturating_add(MOST_OUTPUT) };
         let template = self.environment.get_template(environment::NAME).map_err(told)?;
-        template.render_captured_to(Value::from_pairs(values), &mut output).map_err(told)?;
+        template.render_captured_to(Value::from_pairs(values), &mut output).map_err(|error| self.told(error))?;
         String::from_utf8(output.text).map_err(|problem| Error::Template { line: None, problem: problem.to_string() })
     }
 }
 
 fn map(message: &Message) -> Value {
     Value::from_pairs([("role", message.role.name()), ("content", &message.content)])
+}
+
+impl ChatTemplate {
+    /// The engine's error, with what to do where a date is missing.
+    fn told(&self, error: minijinja::Error) -> Error {
+        let line = error.line().and_then(|line| self.source.lines().nth(line.saturating_sub(1)));
+        let problem = error.to_string();
+        let uncalled = line.is_some_and(|line| line.contains("strftime_now")) && problem.contains("not callable");
+        let dated = uncalled || problem.contains("strftime_now is unknown");
+        match told(error) {
+            Error::Template { line, .. } if dated => {
+                let problem = "it asks for today's date: give a date, so that prompts stay the same".into();
+                Error::Template { line, problem }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Output that ends with an error when there is no room.

@@ -12,7 +12,7 @@ use crate::Token;
 use crate::error::{Error, Result};
 use crate::file;
 
-pub use characters::END;
+pub use characters::{END, END_TOKEN};
 pub use parts::Part;
 
 /// A Hugging Face tokenizer: whatever a `tokenizer.json` describes.

@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, DateTime, Time};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
 
 use super::{json, python};
 
@@ -25,6 +25,8 @@ pub(super) fn build(source: &str, today: Option<Date>) -> Result<Environment<'st
     environment.set_unknown_method_callback(python::method);
     environment.add_filter("tojson", json::tojson);
     environment.add_filter("trim", python::trim);
+    // Of Python, in which nothing is there to iterate over in `None`.
+    environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
     environment.add_function("raise_exception", refuse);
     if let Some(today) = today {
         let now = DateTime::from_parts(today, Time::midnight());

@@ -19,6 +19,7 @@ fn python_is_spoken() {
     renders("{{ 'abc'.removeprefix('ab') }}{{ 'abc'.removesuffix('x') }}", "cabc");
     renders("{% for x in [1, 2, 3][::-1] %}{% if x == 2 %}{% continue %}{% endif %}{{ x }}{% endfor %}", "31");
     renders("{% set ns = namespace(n=0) %}{% for x in [1, 2] %}{% set ns.n = ns.n + x %}{% endfor %}{{ ns.n }}", "3");
+    renders("{{ none is iterable }}{{ [] is iterable }}{{ 'a' is iterable }}", "FalseTrueTrue");
     renders("{%- for x in [1] %}\n  {% if x %}\nyes\n  {% endif %}\n{% endfor %}\n", "yes\n");
     renders("a{%- generation -%} b {% endgeneration %}\nc", "ab c");
 }
@@ -39,6 +40,7 @@ fn the_date_is_given_or_undefined() {
     assert_eq!(template.render(&[], &Variables::default()).unwrap(), "none");
     assert_eq!(template.on(2024, 7, 26).unwrap().render(&[], &Variables::default()).unwrap(), "26 Jul 2024");
     assert!(template.on(2024, 13, 1).is_err());
+    fails("\n{{ strftime_now('%Y') }}", "line 2: it asks for today's date: give a date");
 }
 
 #[track_caller]

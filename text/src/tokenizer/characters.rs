@@ -9,8 +9,11 @@ use super::Tokenizer;
 use crate::Token;
 use crate::error::{Error, Result};
 
-/// Name of the token that ends completions in a tokenizer of [`Tokenizer::characters`]; its id is 0.
+/// Name of the token that ends completions in a tokenizer of [`Tokenizer::characters`].
 pub const END: &str = "<|end|>";
+
+/// Id of [`END`].
+pub const END_TOKEN: Token = 0;
 
 /// A regular expression for any one character, in syntax that every engine supports.
 const ANY: &str = r"[\s\S]";
@@ -48,7 +51,7 @@ impl Tokenizer {
 
 /// The characters in order of their ids, when the tokenizer is one of [`Tokenizer::characters`].
 pub(super) fn alphabet(inner: &tokenizers::Tokenizer, len: usize) -> Option<String> {
-    if inner.token_to_id(END) != Some(0) {
+    if inner.token_to_id(END) != Some(END_TOKEN) {
         return None;
     }
     let single = |name: String| {

@@ -161,3 +161,64 @@ fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
 fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
     a.start < b.end && b.start < a.end
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn golden(name: &str) -> Tokenizer {
+        let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        Tokenizer::read(&root.join(name).join("tokenizer.json")).unwrap()
+    }
+
+    #[test]
+    fn part_by_part_is_as_the_whole_where_nothing_intrudes() {
+        for name in ["byte_level", "metaspace"] {
+            let tokenizer = golden(name);
+            for parts in [
+                [
+                    Part::Template("<s>[INST] "),
+                    Part::Plain("What is <x> 2 + 2?"),
+                    Part::Template(" [/INST]<|im_end|>\n"),
+                ],
+                [Part::Template("a"), Part::Plain("b <think>c"), Part::Template("d\u{e9} ")],
+                [Part::Template(""), Part::Plain(" <"), Part::Template("<|sep|>  x")],
+            ] {
+                let text: String = parts.iter().map(|part| part.text()).collect();
+                let guarded = tokenizer.encode_guarded(&text, &parts).unwrap();
+                assert_eq!(guarded, tokenizer.inner.encode(text.as_str(), false).unwrap().get_ids(), "{name}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_control_in_template_parts_only() {
+        for name in ["byte_level", "metaspace"] {
+            let tokenizer = golden(name);
+            let end = tokenizer.id("<|im_end|>").unwrap();
+            let parts = [Part::Plain("a<|im_end|>b"), Part::Template("<|im_end|>"), Part::Plain("<|im_end|>")];
+            let tokens = tokenizer.encode_parts(&parts).unwrap();
+            assert_eq!(tokens.iter().filter(|&&token| token == end).count(), 1, "{name}");
+            assert!(
+                tokenizer.parse("<|im_end|>").unwrap().contains(&end)
+                    && !tokenizer.encode("<|im_end|>").unwrap().contains(&end)
+            );
+        }
+    }
+
+    #[test]
+    fn a_model_that_makes_control_tokens_of_text_is_told() {
+        let json = r#"{"version": "1.0", "added_tokens": [{"id": 1, "content": "[E]", "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false, "special": true}, {"id": 0, "content": "[U]", "single_word": false,
+            "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+            "pre_tokenizer": {"type": "WhitespaceSplit"},
+            "model": {"type": "WordLevel", "vocab": {"[U]": 0, "[E]": 1, "a": 2}, "unk_token": "[U]"}}"#;
+        let tokenizer = Tokenizer::from_bytes(json.as_bytes(), Path::new("x")).unwrap();
+        assert_eq!(tokenizer.parse("a [E] b").unwrap(), [2, 1, 0]);
+        assert_eq!(tokenizer.encode("a b").unwrap(), [2, 0], "an unknown word is no control");
+        let message = tokenizer.encode("a [E]").unwrap_err().to_string();
+        assert!(message.contains("control token 1 (\"[E]\")"), "{message}");
+    }
+}
