@@ -4,6 +4,7 @@ mod characters;
 mod parts;
 mod train;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use tokenizers::{AddedToken, Model};
@@ -38,6 +39,16 @@ pub struct Tokenizer {
 /// A character that no vocabulary has.
 const STRANGE: &str = "\u{10ffff}";
 
+/// A text of several kinds of characters.
+const SAMPLE: &str = "What is 2 + 2?\n\u{e9}";
+
+/// The library panics on files that describe what it cannot do, such as pieces of length 0: that is an error here. It
+/// keeps nothing half done, because it computes from a tokenizer that does not change.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T> {
+    let problem = |_| Error::tokenizer("its file describes steps that cannot be carried out");
+    catch_unwind(AssertUnwindSafe(work)).map_err(problem)
+}
+
 impl Tokenizer {
     /// Reads a `tokenizer.json`.
     pub fn read(path: &Path) -> Result<Self> {
@@ -46,12 +57,19 @@ impl Tokenizer {
 
     /// Parses the bytes of a `tokenizer.json`; `path` is for errors.
     pub(crate) fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
-        let inner = tokenizers::Tokenizer::from_bytes(bytes);
+        let told = |problem: Error| Error::file(path, problem);
+        let inner = caught(|| tokenizers::Tokenizer::from_bytes(bytes)).map_err(told)?;
         let mut inner = inner.map_err(|problem| Error::file(path, format!("not a tokenizer: {problem}")))?;
         // A file may ask for truncated or padded texts; prompts are neither.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|problem| Error::file(path, problem))?;
-        Self::new(inner)
+        let tokenizer = caught(|| Self::new(inner)).and_then(|result| result).map_err(told)?;
+        // What cannot be carried out shows with the first text.
+        match tokenizer.alphabet {
+            Some(_) => Ok(()),
+            None => tokenizer.encode(SAMPLE).map(drop).map_err(told),
+        }?;
+        Ok(tokenizer)
     }
 
     fn new(inner: tokenizers::Tokenizer) -> Result<Self> {
@@ -105,7 +123,7 @@ impl Tokenizer {
     }
 
     fn text(&self, tokens: &[Token], skip_control: bool) -> Result<String> {
-        let known = |tokens: &[Token]| self.inner.decode(tokens, skip_control).map_err(Error::tokenizer);
+        let known = |tokens: &[Token]| caught(|| self.inner.decode(tokens, skip_control))?.map_err(Error::tokenizer);
         let runs: Vec<&[Token]> = tokens.split(|&token| self.inner.id_to_token(token).is_none()).collect();
         let texts = runs.into_iter().map(|run| if run.is_empty() { Ok(String::new()) } else { known(run) });
         Ok(texts.collect::<Result<Vec<_>>>()?.join("\u{fffd}"))
@@ -163,7 +181,7 @@ impl Tokenizer {
 
     /// The token that this tokenizer itself puts before a text, if it does so.
     pub fn opening(&self) -> Option<Token> {
-        let encoding = self.inner.encode("", true).ok()?;
+        let encoding = caught(|| self.inner.encode("", true)).ok()?.ok()?;
         encoding.get_ids().first().copied().filter(|&id| self.is_control(id))
     }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{TOKENIZERS, golden};
-use oreal_text::{Chat, ChatTemplate, Message, Role};
+use oreal_text::{Chat, ChatTemplate, Message, Role, Tokenizer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -28,6 +28,23 @@ fn junk() -> impl Strategy<Value = Value> {
     let texts =
         [json!(""), json!("a"), json!("(("), json!("\u{2581}"), json!([]), json!({}), json!([["a", "b"]]), json!(true)];
     proptest::sample::select([values, texts].concat())
+}
+
+#[test]
+fn what_the_library_panics_on_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, value) in [
+        ("pre_tokenizer", json!({"type": "FixedLength", "length": 0})),
+        ("normalizer", json!({"type": "Replace", "pattern": {"String": ""}, "content": "x"})),
+    ] {
+        let source = golden(TOKENIZERS[0]).join("tokenizer.json");
+        let mut file: Value = serde_json::from_slice(&std::fs::read(source).unwrap()).unwrap();
+        file[key] = value;
+        let path = folder.path().join("tokenizer.json");
+        std::fs::write(&path, file.to_string()).unwrap();
+        let message = Tokenizer::read(&path).unwrap_err().to_string();
+        assert!(message.contains("tokenizer.json: ") && message.contains("cannot be carried out"), "{message}");
+    }
 }
 
 proptest! {

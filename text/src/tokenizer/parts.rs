@@ -7,7 +7,7 @@ use tokenizers::{
     Model, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
 };
 
-use super::Tokenizer;
+use super::{Tokenizer, caught};
 use crate::Token;
 use crate::error::{Error, Result};
 
@@ -39,6 +39,10 @@ impl Tokenizer {
     /// a plain part has text. Then control tokens are looked for in each template part alone, and the text between
     /// them is encoded as if it held none. Parts are not encoded one by one: a word may begin in one and end in another.
     pub fn encode_parts(&self, parts: &[Part<'_>]) -> Result<Vec<Token>> {
+        caught(|| self.encode_joined(parts))?
+    }
+
+    fn encode_joined(&self, parts: &[Part<'_>]) -> Result<Vec<Token>> {
         let text: String = parts.iter().map(|part| part.text()).collect();
         self.check_characters_of(parts)?;
         let encoding = self.inner.encode(text.as_str(), false).map_err(Error::tokenizer)?;
@@ -79,7 +83,7 @@ impl Tokenizer {
 
     /// Where a text has names of control tokens, without the white space that these may take along.
     pub(crate) fn find_control(&self, text: &str) -> Vec<Range<usize>> {
-        let found = self.find_added(&[Part::Template(text)]).into_iter();
+        let found = caught(|| self.find_added(&[Part::Template(text)])).unwrap_or_default().into_iter();
         found.filter(|(_, id)| self.is_control(*id)).map(|(span, _)| trimmed(text, span)).collect()
     }
 

@@ -1,4 +1,6 @@
-//! The golden files.
+//! The golden files. Each test uses some of these functions.
+
+#![allow(dead_code)]
 
 use std::collections::BTreeMap;
 use std::fs;
