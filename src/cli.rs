@@ -1,5 +1,6 @@
 //! The command line: its words, and what each calls.
 
+mod eval;
 mod grade;
 
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ enum Command {
     Compare(Compare),
     /// Run one experiment from a file
     Train(Train),
+    /// Evaluate a model on a file of problems, or compare two evaluations
+    Eval(Box<eval::Eval>),
     /// Grade answers to mathematical questions: is each equal to its gold answer?
     Grade(grade::Grade),
     /// List algorithms and environments
@@ -154,6 +157,7 @@ impl Cli {
         match self.command.unwrap_or(Command::Compare(Compare::default())) {
             Command::Compare(compare) => compare.run(catalogue),
             Command::Train(train) => train.run(catalogue),
+            Command::Eval(eval) => eval.run(),
             Command::Grade(grade) => grade.run().map(|()| String::new()),
             Command::List => Ok(show::list(catalogue)),
             Command::Show(show) => show.run(catalogue),

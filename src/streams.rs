@@ -22,6 +22,8 @@ pub enum Purpose {
     RoleWeights,
     /// The problems of an evaluation.
     Evaluation,
+    /// Resamples of a bootstrap.
+    Bootstrap,
 }
 
 impl Purpose {
