@@ -30,11 +30,12 @@ pub use compare::{Comparison, Difference, GroupDifference, compare, mcnemar};
 pub use generator::{Arrived, Draw, Generated, Generator, Local, Receiver, Wanted};
 use grading::Grader;
 use record::{Record, file_digest};
-pub use results::{GroupResults, ProblemResults, Results};
 use results::grouped;
+pub use results::{GroupResults, ProblemResults, Results};
 pub use served::Served;
 pub use settings::{EndpointSettings, EvalSettings};
 use statistics::{Attempt, Outcome, Summary};
+use vote::ballot;
 
 /// Problems, and what grades completions of them.
 #[derive(Debug)]
@@ -118,7 +119,8 @@ impl Benchmark {
         {
             let kept: usize = so_far.attempts.iter().map(Vec::len).sum();
             let (total, folder) = (so_far.progress.total, folder.display());
-            let advice = format!("{kept} of {total} completions are kept in {folder}; with --out {folder} the rest is drawn");
+            let advice =
+                format!("{kept} of {total} completions are kept in {folder}; with --out {folder} the rest is drawn");
             return Err(Error::part("evaluation", format!("{problem}\n{advice}")));
         }
         let results = self.results(generator.name(), identity, so_far);
@@ -164,7 +166,7 @@ impl Benchmark {
         for ((index, completion), graded) in drawn.iter().zip(self.grader.grade(&completions)) {
             record.add(&wanted[*index], completion, &graded)?;
             let (sample, tokens) = (wanted[*index].sample, completion.tokens);
-            let attempt = Attempt { sample, verdict: graded.verdict, answer: graded.answer, tokens };
+            let attempt = Attempt { sample, verdict: graded.verdict, answer: ballot(graded.answer), tokens };
             so_far.add(places[*index], attempt);
         }
         Ok(())
@@ -220,7 +222,8 @@ impl EvalSettings {
 impl Progressing {
     fn new(attempts: Vec<Vec<Attempt>>, n: usize) -> Progressing {
         let total = attempts.len() * n;
-        let mut so_far = Progressing { attempts, progress: EvalProgress { total, ..Default::default() }, first_failure: None };
+        let mut so_far =
+            Progressing { attempts, progress: EvalProgress { total, ..Default::default() }, first_failure: None };
         let verdicts: Vec<Verdict> = so_far.attempts.iter().flatten().map(|attempt| attempt.verdict).collect();
         verdicts.into_iter().for_each(|verdict| so_far.progress.count(verdict));
         so_far

@@ -26,7 +26,7 @@ pub(super) struct Eval {
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// Instead: compare the evaluations in two folders, problem by problem
-    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["config", "out"])]
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["config", "out", "Overrides"])]
     compare: Option<Vec<PathBuf>>,
     /// As JSON
     #[arg(long)]
@@ -52,7 +52,7 @@ impl Eval {
     /// Evaluates or compares; the text to print.
     pub(super) fn run(self) -> Result<String> {
         if let Some([a, b]) = self.compare.as_deref() {
-            let comparison = compare(a, b, self.overrides.seed.unwrap_or_default())?;
+            let comparison = compare(a, b)?;
             return if self.json { json(&comparison) } else { Ok(table::comparison(&comparison, [a, b], width())) };
         }
         let settings = self.overrides.over(self.config.as_deref())?;
@@ -83,12 +83,14 @@ fn generator(settings: &EvalSettings) -> Result<Box<dyn Generator>> {
     match (&settings.endpoint, &settings.model) {
         (Some(endpoint), _) => Ok(Box::new(Served::new(endpoint)?)),
         (None, Some(_)) => {
-            let problem = "checkpoint folders cannot be opened yet; a model behind a server can be evaluated with --url";
+            let problem =
+                "checkpoint folders cannot be opened yet; a model behind a server can be evaluated with --url";
             Err(Error::setting("model", problem))
         }
-        (None, None) => {
-            Err(Error::setting("model", "missing: name a checkpoint folder (--model), or a server (--url and --model-name)"))
-        }
+        (None, None) => Err(Error::setting(
+            "model",
+            "missing: name a checkpoint folder (--model), or a server (--url and --model-name)",
+        )),
     }
 }
 
@@ -104,7 +106,9 @@ fn failures(results: &Results, out: &Path) {
     if results.total.failed > 0 {
         let first = results.first_failure.as_deref().unwrap_or_default();
         let (failed, out) = (results.total.failed, out.display());
-        eprintln!("note: {failed} completions failed, the first because: {first}\nwith --out {out} they are asked for again");
+        eprintln!(
+            "note: {failed} completions failed, the first because: {first}\nwith --out {out} they are asked for again"
+        );
     }
 }
 

@@ -105,8 +105,8 @@ fn resampled_mean(values: &[f64], rng: &mut impl Rng) -> f64 {
 /// Efron (1987), sections 3 and 4, with the acceleration of a mean. `means` are in increasing order.
 fn bca(values: &[f64], means: &[f64]) -> Interval {
     let center = mean(values);
-    let below = means.partition_point(|&other| other < center);
-    let equal = means.partition_point(|&other| other <= center) - below;
+    let below = means.partition_point(|&other| other < center - ROUNDING);
+    let equal = means.partition_point(|&other| other <= center + ROUNDING) - below;
     let resamples = means.len() as f64;
     let share = ((below as f64 + 0.5 * equal as f64) / resamples).clamp(1.0 / resamples, 1.0 - 1.0 / resamples);
     let bias = Normal::standard().inverse_cdf(share);
@@ -118,6 +118,9 @@ fn bca(values: &[f64], means: &[f64]) -> Interval {
     };
     Interval { low: end(-TWO_SIDED), high: end(TWO_SIDED), method: Method::Bca }
 }
+
+/// Equal means of different orders of summation differ by less.
+pub(super) const ROUNDING: f64 = 1e-12;
 
 /// The 97.5 % quantile of the standard normal distribution.
 const TWO_SIDED: f64 = 1.959_963_984_540_054;

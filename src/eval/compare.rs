@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Serialize;
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-use super::bootstrap::{Interval, mean};
+use super::bootstrap::{Interval, ROUNDING, mean};
 use super::results::{ProblemResults, Results, grouped};
 use crate::error::{Error, Result};
 
@@ -60,6 +60,9 @@ pub struct Difference {
     pub mcnemar: Option<f64>,
 }
 
+/// Of the resamples. The results have their own seeds, which may differ.
+const SEED: u64 = 0;
+
 /// A problem, with the share of right completions on each side.
 type Pair<'a> = (&'a ProblemResults, [Option<f64>; 2]);
 
@@ -67,7 +70,7 @@ type Pair<'a> = (&'a ProblemResults, [Option<f64>; 2]);
 ///
 /// # Errors
 /// Folders without results; sets of problems that differ.
-pub fn compare(a: &Path, b: &Path, seed: u64) -> Result<Comparison> {
+pub fn compare(a: &Path, b: &Path) -> Result<Comparison> {
     let results = [Results::read(a)?, Results::read(b)?];
     let [first, second] = &results;
     same_problems([a, b], [first, second])?;
@@ -80,10 +83,10 @@ pub fn compare(a: &Path, b: &Path, seed: u64) -> Result<Comparison> {
     let single = first.n == 1 && second.n == 1;
     let group = |(field, value, problems): (String, String, Vec<&ProblemResults>)| {
         let pairs: Vec<Pair<'_>> = problems.iter().filter_map(|p| shares.get(p.id.as_str()).copied()).collect();
-        GroupDifference { field, value, difference: Difference::new(&pairs, single, seed) }
+        GroupDifference { field, value, difference: Difference::new(&pairs, single) }
     };
     Ok(Comparison {
-        total: Difference::new(&pairs, single, seed),
+        total: Difference::new(&pairs, single),
         groups: grouped(&common_fields(first, second), &first.problems).into_iter().map(group).collect(),
         n: [first.n, second.n],
         models: results.map(|results| results.model),
@@ -91,14 +94,14 @@ pub fn compare(a: &Path, b: &Path, seed: u64) -> Result<Comparison> {
 }
 
 impl Difference {
-    fn new(pairs: &[Pair<'_>], single: bool, seed: u64) -> Difference {
+    fn new(pairs: &[Pair<'_>], single: bool) -> Difference {
         let compared: Vec<[f64; 2]> = pairs.iter().filter_map(|(_, [a, b])| Some([(*a)?, (*b)?])).collect();
         let differences: Vec<f64> = compared.iter().map(|[a, b]| b - a).collect();
-        let (interval, means) = Interval::of_difference(&differences, seed);
+        let (interval, means) = Interval::of_difference(&differences, SEED);
         let count = |holds: fn(&f64) -> bool| differences.iter().filter(|difference| holds(difference)).count();
         let [won, lost, tied] = [count(|d| *d > 0.0), count(|d| *d < 0.0), count(|d| *d == 0.0)];
         let side = |side: usize| mean(&compared.iter().map(|pair| pair[side]).collect::<Vec<f64>>());
-        let score = |mean: &f64| if *mean == 0.0 { 0.5 } else { f64::from(*mean > 0.0) };
+        let score = |mean: &f64| if mean.abs() < ROUNDING { 0.5 } else { f64::from(*mean > 0.0) };
         Difference {
             problems: compared.len(),
             left_out: pairs.len() - compared.len(),

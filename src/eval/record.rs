@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::generator::{Generated, Wanted};
 use super::grading::Graded;
 use super::statistics::Attempt;
+use super::vote::ballot;
 use crate::error::{Error, Result};
 use crate::problems::TestProblem;
 use crate::record::{pretty, write};
@@ -225,7 +226,7 @@ fn attempt(row: &Row) -> Result<(String, Attempt)> {
     let attempt = Attempt {
         sample: count("sample")?,
         verdict: verdict.ok_or_else(|| Error::row(&row.place, format!("field `verdict`: `{said}` is none")))?,
-        answer: row.has("answer").then(|| row.text("answer")).transpose()?,
+        answer: ballot(row.has("answer").then(|| row.text("answer")).transpose()?),
         tokens: row.has("tokens").then(|| count("tokens")).transpose()?,
     };
     Ok((row.text("problem")?, attempt))

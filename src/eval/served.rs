@@ -44,9 +44,10 @@ impl Generator for Served {
     }
 
     fn draw(&mut self, wanted: &[Wanted<'_>], how: &Draw, arrived: &mut Receiver<'_>) -> Result<()> {
-        let (sender, receiver) = mpsc::channel::<(usize, Outcome)>();
-        let (chat, stop) = (&self.chat, AtomicBool::new(false));
-        let ask = || {
+        // Bounded, so that replies do not pile up behind a slow judge.
+        let (sender, receiver) = mpsc::sync_channel::<(usize, Outcome)>(self.settings.concurrency);
+        let (chat, stop) = (&self.chat, &AtomicBool::new(false));
+        let ask = move || {
             let places: Vec<usize> = (0..wanted.len()).collect();
             chat.each(&places, |round, &place| {
                 if !stop.load(Ordering::Relaxed) {
@@ -55,11 +56,11 @@ impl Generator for Served {
                     let _ = sender.send((place, reply));
                 }
             });
-            drop(sender);
         };
-        thread::scope(|scope| {
+        // The receiver is dropped inside, before the threads are waited for: none of them waits for it then.
+        thread::scope(move |scope| {
             scope.spawn(ask);
-            let mut down = None;
+            let mut down: Option<String> = None;
             while let Ok(first) = receiver.recv() {
                 let replies = std::iter::once(first).chain(receiver.try_iter());
                 let outcomes: Vec<Arrived> = replies.filter_map(|reply| outcome(reply, &mut down)).collect();
@@ -79,13 +80,16 @@ impl Generator for Served {
     }
 }
 
-/// What arrives of a reply; nothing where the endpoint is down, which is noted once.
+/// What arrives of a reply; nothing where the endpoint is down. That is noted in the words of a request that was sent, which
+/// are shorter than those of one that was not.
 fn outcome((index, reply): (usize, Outcome), down: &mut Option<String>) -> Option<Arrived> {
     let outcome = match reply {
         Ok(Reply { text, reasoning, tokens, ending }) => Ok(Generated { text, reasoning, tokens, ending }),
         Err(Failure { problem, reach: Reach::Request }) => Err(problem),
         Err(Failure { problem, reach: Reach::Endpoint }) => {
-            down.get_or_insert(problem);
+            if down.as_ref().is_none_or(|other| problem.len() < other.len()) {
+                *down = Some(problem);
+            }
             return None;
         }
     };

@@ -19,7 +19,7 @@ pub struct Attempt {
     pub sample: usize,
     /// The verdict on it.
     pub verdict: Verdict,
-    /// The answer that was found in it.
+    /// The answer that was found in it, if it is short enough to be one.
     pub answer: Option<String>,
     /// Its length in tokens, where it is known.
     pub tokens: Option<usize>,

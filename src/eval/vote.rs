@@ -37,10 +37,7 @@ pub(super) fn vote(attempts: &[Attempt], missing: usize) -> Vote {
     let most = votes.first().copied().unwrap_or(0);
     let settled = missing == 0 || most > votes.get(1).copied().unwrap_or(0) + missing;
     let vote = if most > 0 { leading(&classes, most) } else { Vote { value: Some(0.0), bounds: [0.0, 0.0] } };
-    Vote {
-        value: vote.value.filter(|_| !attempts.is_empty()),
-        bounds: if settled { vote.bounds } else { [0.0, 1.0] },
-    }
+    Vote { value: vote.value.filter(|_| !attempts.is_empty()), bounds: if settled { vote.bounds } else { [0.0, 1.0] } }
 }
 
 /// The vote where the answers with `most` votes are taken.
@@ -55,13 +52,17 @@ fn leading(classes: &[Class], most: usize) -> Vote {
     }
 }
 
-/// Answers longer than [`LONGEST_ANSWER`] are no final answers, and have no vote.
+/// An answer that has a vote. What is longer than [`LONGEST_ANSWER`] is no final answer.
+pub(super) fn ballot(answer: Option<String>) -> Option<String> {
+    answer.filter(|answer| answer.len() <= LONGEST_ANSWER)
+}
+
 fn classes(attempts: &[Attempt]) -> Vec<Class> {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut texts: Vec<(&str, Class)> = Vec::new();
     for attempt in attempts {
         let Some(answer) = attempt.answer.as_deref().map(str::trim) else { continue };
-        if attempt.verdict == Verdict::Truncated || answer.len() > LONGEST_ANSWER {
+        if attempt.verdict == Verdict::Truncated {
             continue;
         }
         let place = *places.entry(answer).or_insert(texts.len());

@@ -78,7 +78,7 @@ pub(super) struct Overrides {
     max_tokens: Option<usize>,
     /// Of all random numbers [default: 0]
     #[arg(long, value_name = "SEED")]
-    pub(super) seed: Option<u64>,
+    seed: Option<u64>,
     /// Settings of a judge (TOML), a model that is asked where the rules cannot tell: see examples/judge.toml
     #[arg(long, value_name = "FILE")]
     judge: Option<PathBuf>,

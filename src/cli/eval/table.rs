@@ -40,7 +40,12 @@ pub(super) fn comparison(comparison: &Comparison, folders: [&Path; 2], width: us
     }
     let total = &comparison.total;
     let [won, lost, tied] = total.won_lost_tied;
-    text += &format!("\npass@1 on {} problems: A {}, B {}\n", total.problems, percent(total.pass_1[0]), percent(total.pass_1[1]));
+    text += &format!(
+        "\npass@1 on {} problems: A {}, B {}\n",
+        total.problems,
+        percent(total.pass_1[0]),
+        percent(total.pass_1[1])
+    );
     text += &format!("B minus A: {} points, 95% interval by problem\n", points(total));
     text += &format!("B is better in {} of the resamples\n", percent(total.b_better));
     text += &format!("problems: B better on {won}, A better on {lost}, equal on {tied}\n");
@@ -54,7 +59,14 @@ pub(super) fn comparison(comparison: &Comparison, folders: [&Path; 2], width: us
         let row = |group: &crate::eval::GroupDifference| {
             let Difference { problems, pass_1: [a, b], won_lost_tied: [won, lost, _], .. } = group.difference;
             let name = format!("{} {}", group.field, group.value);
-            vec![name, problems.to_string(), percent(a), percent(b), points(&group.difference), format!("{won} : {lost}")]
+            vec![
+                name,
+                problems.to_string(),
+                percent(a),
+                percent(b),
+                points(&group.difference),
+                format!("{won} : {lost}"),
+            ]
         };
         let head = ["", "problems", "A", "B", "B minus A", "won : lost"].map(str::to_owned);
         text += &format!("\n{}", aligned(&head, &comparison.groups.iter().map(row).collect::<Vec<_>>(), width));
@@ -100,7 +112,8 @@ fn shown(rate: &Rate) -> String {
 }
 
 fn points(difference: &Difference) -> String {
-    let [mean, low, high] = [difference.difference, difference.interval.low, difference.interval.high].map(|x| 100.0 * x);
+    let [mean, low, high] =
+        [difference.difference, difference.interval.low, difference.interval.high].map(|x| 100.0 * x);
     format!("{mean:+.1} [{low:+.1}, {high:+.1}]")
 }
 
