@@ -123,6 +123,12 @@ impl Benchmark {
                 format!("{kept} of {total} completions are kept in {folder}; with --out {folder} the rest is drawn");
             return Err(Error::part("evaluation", format!("{problem}\n{advice}")));
         }
+        if let (Some(problem), true) = (&so_far.first_failure, so_far.attempts.iter().all(Vec::is_empty)) {
+            return Err(Error::part(
+                "evaluation",
+                format!("no completion was drawn; the first failed because: {problem}"),
+            ));
+        }
         let results = self.results(generator.name(), identity, so_far);
         results.write(folder)?;
         Ok(results)

@@ -16,17 +16,12 @@ pub(super) fn results(results: &Results, settings: &EvalSettings, width: usize) 
         sampling(settings)
     );
     text += &totals(&results.total, results.n);
-    if !results.groups.is_empty() {
-        let rows = results.groups.iter().map(|group| {
-            let Summary { problems, .. } = group.summary;
-            let mut row = vec![format!("{} {}", group.field, group.value), problems.to_string()];
-            row.extend(columns(&group.summary, results.n).into_iter().map(|(_, rate)| rate));
-            row
-        });
-        let mut head = vec![String::new(), "problems".to_owned()];
-        head.extend(columns(&results.total, results.n).into_iter().map(|(name, _)| format!("{name}, %")));
-        text += &format!("\n{}", aligned(&head, &rows.collect::<Vec<_>>(), width));
-    }
+    let head: Vec<String> = columns(&results.total, results.n).into_iter().map(|(name, _)| name).collect();
+    let rows = results.groups.iter().map(|group| {
+        let cells = columns(&group.summary, results.n).into_iter().map(|(_, rate)| rate).collect();
+        Row { field: &group.field, value: &group.value, problems: group.summary.problems, cells }
+    });
+    text += &grouped(&head, &rows.collect::<Vec<_>>(), width);
     text
 }
 
@@ -55,22 +50,13 @@ pub(super) fn comparison(comparison: &Comparison, folders: [&Path; 2], width: us
     if total.left_out > 0 {
         text += &format!("{} problems are left out, because one side has no graded completion\n", total.left_out);
     }
-    if !comparison.groups.is_empty() {
-        let row = |group: &crate::eval::GroupDifference| {
-            let Difference { problems, pass_1: [a, b], won_lost_tied: [won, lost, _], .. } = group.difference;
-            let name = format!("{} {}", group.field, group.value);
-            vec![
-                name,
-                problems.to_string(),
-                percent(a),
-                percent(b),
-                points(&group.difference),
-                format!("{won} : {lost}"),
-            ]
-        };
-        let head = ["", "problems", "A", "B", "B minus A", "won : lost"].map(str::to_owned);
-        text += &format!("\n{}", aligned(&head, &comparison.groups.iter().map(row).collect::<Vec<_>>(), width));
-    }
+    let rows = comparison.groups.iter().map(|group| {
+        let Difference { problems, pass_1: [a, b], won_lost_tied: [won, lost, _], .. } = group.difference;
+        let cells = vec![points(&group.difference), percent(a), percent(b), format!("{won} : {lost}")];
+        Row { field: &group.field, value: &group.value, problems, cells }
+    });
+    let head = ["B minus A", "A", "B", "won : lost"].map(str::to_owned);
+    text += &grouped(&head, &rows.collect::<Vec<_>>(), width);
     text
 }
 
@@ -78,7 +64,7 @@ pub(super) fn comparison(comparison: &Comparison, folders: [&Path; 2], width: us
 fn totals(total: &Summary, n: usize) -> String {
     let mut rates: Vec<(String, &Rate)> = total.pass.iter().map(|(k, rate)| (format!("pass@{k}"), rate)).collect();
     rates.extend(total.majority.iter().map(|rate| (format!("maj@{n}"), rate)));
-    let mut text = String::new();
+    let mut text = "in %, with 95% intervals by problem\n".to_owned();
     for (name, rate) in rates {
         text += &format!("{name:9}{}", shown(rate));
         if rate.problems < total.problems {
@@ -98,12 +84,13 @@ fn totals(total: &Summary, n: usize) -> String {
     }
 }
 
-/// The rates that groups are shown with: pass@1, pass@k for the largest k, majority vote.
+/// The rates that groups are shown with, the most important first: pass@1, majority vote, pass@k for the largest k.
 fn columns(summary: &Summary, n: usize) -> Vec<(String, String)> {
+    let pass_1 = summary.pass_1().map(|rate| ("pass@1".to_owned(), rate));
+    let majority = summary.majority.as_ref().map(|rate| (format!("maj@{n}"), rate));
     let largest = summary.pass.last_key_value().filter(|(k, _)| **k > 1);
-    let pass = summary.pass_1().map(|rate| (&1, rate)).into_iter().chain(largest);
-    let pass = pass.map(|(k, rate)| (format!("pass@{k}"), shown(rate)));
-    pass.chain(summary.majority.iter().map(|rate| (format!("maj@{n}"), shown(rate)))).collect()
+    let largest = largest.map(|(k, rate)| (format!("pass@{k}"), rate));
+    [pass_1, majority, largest].into_iter().flatten().map(|(name, rate)| (name, shown(rate))).collect()
 }
 
 fn shown(rate: &Rate) -> String {
@@ -140,21 +127,69 @@ fn sampling(settings: &EvalSettings) -> String {
     text + &format!(", at most {}, seed {seed}", counted(max_tokens, "token"))
 }
 
-/// A line for each row where `width` columns are enough, else a few lines for each. The first column is the row's name.
-fn aligned(head: &[String], rows: &[Vec<String>], width: usize) -> String {
-    let length = |text: &String| text.chars().count();
-    let column = |place: usize| rows.iter().chain([&head.to_vec()]).filter_map(|row| row.get(place)).map(length).max();
-    let widths: Vec<usize> = (0..head.len()).map(|place| column(place).unwrap_or(0)).collect();
-    let line = |row: &[String]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+/// A line of a table of groups.
+struct Row<'a> {
+    field: &'a str,
+    value: &'a str,
+    problems: usize,
+    /// The most important first.
+    cells: Vec<String>,
+}
+
+/// The groups of each field under its name. The last columns are left out where `width` has no room for them; results.json has
+/// all. The first one always stays.
+fn grouped(head: &[String], rows: &[Row<'_>], width: usize) -> String {
+    const INDENT: &str = "  ";
+    let length = |text: &str| text.chars().count();
+    let names = rows.iter().map(|row| length(row.field).max(INDENT.len() + length(row.value)));
+    let (name, mut room) = (names.max().unwrap_or(0), width);
+    let count = "problems";
+    room = room.saturating_sub(name + 2 + count.len());
+    let column = |place: usize| {
+        let cells = rows.iter().filter_map(|row| row.cells.get(place)).map(|cell| length(cell));
+        cells.chain(head.get(place).map(|head| length(head))).max().unwrap_or(0)
     };
-    if widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1) <= width {
-        return line(head) + &rows.iter().map(|row| line(row)).collect::<String>();
+    let mut widths: Vec<usize> = Vec::new();
+    for place in 0..head.len() {
+        room = room.saturating_sub(2 + column(place));
+        if place > 0 && room == 0 {
+            break;
+        }
+        widths.push(column(place));
     }
-    let of_row = |row: &Vec<String>| {
-        let values = head.iter().zip(row).skip(1).map(|(head, value)| format!("  {head:12}{value}\n"));
-        format!("{}\n{}", row.first().map_or("", String::as_str), values.collect::<String>())
+    let line = |first: &str, problems: &str, cells: &[String]| {
+        let cells: String = cells.iter().zip(&widths).map(|(cell, width)| format!("  {cell:width$}")).collect();
+        format!("{}\n", format!("{first:name$}  {problems:>8}{cells}").trim_end())
     };
-    rows.iter().map(of_row).collect()
+    let (mut text, mut field) = (String::new(), "");
+    for row in rows {
+        if row.field != field {
+            field = row.field;
+            text += &format!("\n{}", line(field, count, head));
+        }
+        text += &line(&format!("{INDENT}{}", row.value), &row.problems.to_string(), &row.cells);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_groups_fit_the_terminal() {
+        let head = ["pass@1", "maj@4", "pass@4"].map(str::to_owned);
+        let cells = || vec!["12.3 [10.0, 14.5]".to_owned(); 3];
+        let row = |field, value| Row { field, value, problems: 97, cells: cells() };
+        let rows = [row("level", "1"), row("level", "2"), row("subject", "Intermediate Algebra")];
+        for (width, columns) in [(200, 3), (92, 3), (80, 2), (52, 1), (20, 1)] {
+            let text = grouped(&head, &rows, width);
+            let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(longest <= width.max(52), "{width}:\n{text}");
+            assert!(text.lines().all(|line| line.matches("12.3").count() % columns == 0), "{width}:\n{text}");
+            assert_eq!(text.matches("12.3").count(), 3 * columns, "{width}:\n{text}");
+            assert_eq!(text.lines().filter(|line| line.contains("problems")).count(), 2, "a head for each field");
+        }
+        assert_eq!(grouped(&head, &[], 80), "");
+    }
 }

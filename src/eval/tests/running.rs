@@ -93,6 +93,15 @@ fn completions_that_fail_are_counted_and_asked_for_again() {
 }
 
 #[test]
+fn a_run_without_any_completion_is_no_result() {
+    let place = Place::new();
+    let problem = place.run(&mut Scripted::new(|_: &str, _| Err("refused".to_owned()))).unwrap_err().to_string();
+    assert!(problem.contains("no completion was drawn") && problem.contains("refused"), "{problem}");
+    assert!(!place.out().join("results.json").exists());
+    assert_eq!(place.run(&mut Scripted::new(mixed)).unwrap().total.completions, 12, "it can still be run");
+}
+
+#[test]
 fn other_settings_are_refused() {
     let place = Place::new();
     place.run(&mut Scripted::new(mixed)).unwrap();

@@ -101,7 +101,7 @@ fn equal_values_say_nothing_of_others_for_sure() {
 
 /// Share of the intervals that hold the true rate: problems of 4 completions with difficulties `draw` gives.
 fn coverage(problems: usize, truth: f64, draw: impl Fn(&mut ChaCha8Rng) -> f64) -> f64 {
-    let (mut rng, runs) = (ChaCha8Rng::seed_from_u64(5), 300);
+    let (mut rng, runs) = (ChaCha8Rng::seed_from_u64(5), 200);
     let mut values = || -> Vec<f64> {
         let mut value = |_| {
             let p = draw(&mut rng);
