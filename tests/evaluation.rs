@@ -94,8 +94,8 @@ fn a_model_behind_a_server_is_evaluated_and_continued() {
         "3 problems, 1 completion of each; greedy, at most 4096 tokens",
         "pass@1   33.3 [0.8, 90.6]",
         "truncated 0.0%, without an answer 0.0%, ungraded 0, failed 0 of 3 completions",
-        "level        problems  pass@1\n  1                 1  100.0 [2.5, 100.0]\n  2                 2  0.0 [0.0, 84.2]\n",
-        "\n  Algebra           2  50.0 [1.3, 98.7]\n",
+        "level       problems  pass@1\n  1                1  100.0 [2.5, 100.0]\n  2                2  0.0 [0.0, 84.2]\n",
+        "\n  Algebra          2  50.0 [1.3, 98.7]\n",
         "recorded in",
     ] {
         assert!(said.contains(part), "{part:?} is not in\n{said}");
@@ -125,7 +125,7 @@ fn two_evaluations_are_compared() {
         "B minus A: +66.7 [",
         "B better on 2, A better on 0, equal on 1",
         "McNemar's exact test: p = 0.500",
-        "\n  Geometry          1  +100.0 [-95.0, +100.0]  0.0%   100.0%  1 : 0\n",
+        "\n  Geometry         1  +100.0 [-95.0, +100.0]  0.0%   100.0%  1 : 0\n",
     ] {
         assert!(said.contains(part), "{part:?} is not in\n{said}");
     }
