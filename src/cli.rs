@@ -1,5 +1,6 @@
 //! The command line: its words, and what each calls.
 
+mod eval;
 mod grade;
 mod plan;
 mod sft;
@@ -68,6 +69,8 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Fine-tune a model on worked solutions, on its own right answers, or on plain texts
     Sft(sft::Sft),
+    /// Evaluate a model on a file of problems, or compare two evaluations
+    Eval(Box<eval::Eval>),
     /// Grade answers to mathematical questions: is each equal to its gold answer?
     Grade(grade::Grade),
     /// Train a tokenizer on texts
@@ -168,6 +171,7 @@ impl Cli {
             Command::Train(train) => train.run(catalogue),
             Command::Plan(plan) => plan.run(catalogue),
             Command::Sft(sft) => sft.run(),
+            Command::Eval(eval) => eval.run(),
             Command::Grade(grade) => grade.run().map(|()| String::new()),
             Command::Tokenizer(tokenizer) => tokenizer.run(),
             Command::WordProblems(problems) => problems.run(),

@@ -163,6 +163,11 @@ pub struct Record {
     pub transcripts_every: usize,
 }
 
+/// The text of a configuration file, which is not read where it is too long for one.
+pub(crate) fn file_text(path: &Path) -> Result<String> {
+    read::text(path)
+}
+
 impl Catalogue {
     /// Reads a file, with `section.key=value` settings put over it.
     pub fn config_from_file(&self, path: &Path, overrides: &[String]) -> Result<Config> {

@@ -26,6 +26,8 @@ pub enum Purpose {
     WordProblems,
     /// The order of demonstrations in fine-tuning.
     Examples,
+    /// Resamples of a bootstrap.
+    Bootstrap,
 }
 
 impl Purpose {

@@ -185,7 +185,7 @@ fn none_left(key: &str, settings: &ProblemSettings, left_out: &[LeftOut]) -> Ill
     IllegalSetting { key: key.to_owned(), problem: format!("{what}{reasons}") }
 }
 
-fn prompt(question: &str, settings: &ProblemSettings) -> Prompt {
+pub(super) fn prompt(question: &str, settings: &ProblemSettings) -> Prompt {
     conversation(question, &settings.system, settings.instruction())
 }
 

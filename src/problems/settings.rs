@@ -1,5 +1,6 @@
 //! What a file says of a problem set.
 
+use clap::ValueEnum;
 use oreal_math::Decimals;
 use oreal_toy_envs::IllegalSetting;
 use serde::{Deserialize, Serialize};
@@ -82,8 +83,9 @@ pub struct HeldOutFile {
 }
 
 /// Where a file comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Source {
     /// MATH and MATH-500 (Hendrycks et al. 2021, Lightman et al. 2023).
     Math,
@@ -153,7 +155,7 @@ impl ProblemSettings {
     }
 
     /// What follows each question.
-    pub(super) fn instruction(&self) -> &str {
+    pub(crate) fn instruction(&self) -> &str {
         self.instruction.as_deref().unwrap_or_else(|| self.rule.instruction())
     }
 
