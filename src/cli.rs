@@ -71,6 +71,8 @@ enum Command {
     Sft(sft::Sft),
     /// Evaluate a model on a file of problems, or compare two evaluations
     Eval(Box<eval::Eval>),
+    /// Draw and grade completions of a file of problems, to fine-tune on those that are right
+    Sample(Box<eval::Sample>),
     /// Grade answers to mathematical questions: is each equal to its gold answer?
     Grade(grade::Grade),
     /// Train a tokenizer on texts
@@ -172,6 +174,7 @@ impl Cli {
             Command::Plan(plan) => plan.run(catalogue),
             Command::Sft(sft) => sft.run(),
             Command::Eval(eval) => eval.run(),
+            Command::Sample(sample) => sample.run(),
             Command::Grade(grade) => grade.run().map(|()| String::new()),
             Command::Tokenizer(tokenizer) => tokenizer.run(),
             Command::WordProblems(problems) => problems.run(),

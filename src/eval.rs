@@ -27,13 +27,13 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::problems::{TestProblem, TestSet};
 pub use compare::{Comparison, Difference, GroupDifference, compare, mcnemar};
-pub use generator::{Arrived, Draw, Generated, Generator, Local, Receiver, Wanted};
+pub use generator::{Arrived, Draw, Drawn, Generated, Generator, Local, Receiver, Wanted};
 use grading::Grader;
 use record::{Record, file_digest};
 use results::grouped;
 pub use results::{GroupResults, ProblemResults, Results};
 pub use served::Served;
-pub use settings::{EndpointSettings, EvalSettings};
+pub use settings::{EndpointSettings, EvalSettings, Keep};
 use statistics::{Attempt, Outcome, Summary};
 use vote::ballot;
 
@@ -103,7 +103,7 @@ impl Benchmark {
         progress: &mut dyn FnMut(&EvalProgress),
     ) -> Result<Results> {
         let identity = self.identity(generator);
-        let (mut record, attempts) = Record::open(folder, &identity, self.problems(), self.settings.n)?;
+        let (mut record, attempts) = Record::open(folder, &identity, self.problems(), &self.settings)?;
         let mut so_far = Progressing::new(attempts, self.settings.n);
         let wanted = self.wanted(&so_far.attempts);
         progress(&so_far.progress);

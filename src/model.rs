@@ -2,7 +2,7 @@
 
 use oreal_algos::Role;
 use oreal_models::architecture::{Family, RopeScaling};
-use oreal_models::{Head, Model, Runtime, Table, TransformerConfig};
+use oreal_models::{Device, Head, Model, Runtime, Table, TransformerConfig};
 use rand::RngExt;
 
 use crate::config::{ModelSettings, Settings};
@@ -87,6 +87,12 @@ pub(crate) fn fresh(settings: &Settings, vocabulary: usize, head: Head, role: Ro
 pub(crate) fn load(settings: &Settings, path: &str, head: Head, role: Role) -> Result<Box<dyn Model>> {
     let folder = hub::folder(path, Part::Whole)?;
     runtime(settings)?.load(&folder, head, &settings.optimiser).map_err(Error::model(role.name()))
+}
+
+/// A checkpoint that is only read and drawn from.
+pub(crate) fn to_read(model: &ModelSettings, device: Device) -> Result<Box<dyn Model>> {
+    let settings = Settings { model: model.clone(), device, ..Settings::default() };
+    policy(&settings, 0)
 }
 
 fn runtime(settings: &Settings) -> Result<Runtime> {

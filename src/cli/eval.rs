@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 
 use super::json;
 use crate::error::{Error, Result};
-use crate::eval::{Benchmark, EvalProgress, EvalSettings, Generator, Results, Served, compare};
+use crate::eval::{Benchmark, EvalProgress, EvalSettings, Generator, Keep, Local, Results, Served, compare};
 use crate::folder::reserve_numbered;
 use crate::terminal::{style, width};
 use options::Overrides;
@@ -55,26 +55,53 @@ impl Eval {
             let comparison = compare(a, b)?;
             return if self.json { json(&comparison) } else { Ok(table::comparison(&comparison, [a, b], width())) };
         }
-        let settings = self.overrides.over(self.config.as_deref())?;
-        let benchmark = Benchmark::new(&settings)?;
-        benchmark.notices().iter().for_each(|notice| eprintln!("note: {notice}"));
-        let mut generator = generator(&settings)?;
-        let reserved = match &self.out {
-            Some(_) => None,
-            None => Some(reserve_numbered(Path::new("runs"), &format!("eval-{}", stem(&settings.data)))?),
-        };
-        let out = reserved.as_ref().map(|folder| folder.path().to_owned()).or(self.out).unwrap_or_default();
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
-        bar.set_style(style("eval {wide_bar} {pos}/{len} {elapsed} ETA {eta} {msg:>6}"));
-        let results = benchmark.run(&mut *generator, &out, &mut |progress| show(&bar, progress));
-        bar.finish_and_clear();
-        benchmark.notice_after().iter().for_each(|notice| eprintln!("{notice}"));
-        let results = results?;
-        failures(&results, &out);
-        match self.json {
-            true => json(&results),
-            false => Ok(table::results(&results, &settings, width()) + &format!("\nrecorded in {}\n", out.display())),
-        }
+        let settings = self.overrides.over(self.config.as_deref(), EvalSettings::default())?;
+        evaluate(settings, self.out, "eval", self.json, self.quiet)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sample {
+    /// Settings (TOML), as for `oreal eval`. Options are put over them
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Folder of the record; one with the same settings is continued [default: a new one in runs]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// No progress bar
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Sample {
+    /// Draws and grades; the text to print. Without a file, four completions of each problem at temperature 1.
+    pub(super) fn run(self) -> Result<String> {
+        let start = EvalSettings { n: 4, temperature: 1.0, ..EvalSettings::default() };
+        let settings = EvalSettings { keep: Keep::Rollouts, ..self.overrides.over(self.config.as_deref(), start)? };
+        evaluate(settings, self.out, "sample", false, self.quiet)
+    }
+}
+
+fn evaluate(settings: EvalSettings, out: Option<PathBuf>, name: &str, as_json: bool, quiet: bool) -> Result<String> {
+    let benchmark = Benchmark::new(&settings)?;
+    benchmark.notices().iter().for_each(|notice| eprintln!("note: {notice}"));
+    let mut generator = generator(&settings)?;
+    let reserved = match &out {
+        Some(_) => None,
+        None => Some(reserve_numbered(Path::new("runs"), &format!("{name}-{}", stem(&settings.data)))?),
+    };
+    let out = reserved.as_ref().map(|folder| folder.path().to_owned()).or(out).unwrap_or_default();
+    let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+    bar.set_style(style("eval {wide_bar} {pos}/{len} {elapsed} ETA {eta} {msg:>6}"));
+    let results = benchmark.run(&mut *generator, &out, &mut |progress| show(&bar, progress));
+    bar.finish_and_clear();
+    benchmark.notice_after().iter().for_each(|notice| eprintln!("{notice}"));
+    let results = results?;
+    failures(&results, &out);
+    match as_json {
+        true => json(&results),
+        false => Ok(table::results(&results, &settings, width()) + &format!("\nrecorded in {}\n", out.display())),
     }
 }
 
@@ -82,15 +109,10 @@ impl Eval {
 fn generator(settings: &EvalSettings) -> Result<Box<dyn Generator>> {
     match (&settings.endpoint, &settings.model) {
         (Some(endpoint), _) => Ok(Box::new(Served::new(endpoint)?)),
-        (None, Some(_)) => {
-            let problem =
-                "checkpoint folders cannot be opened yet; a model behind a server can be evaluated with --url";
-            Err(Error::setting("model", problem))
+        (None, Some(model)) => Ok(Box::new(Local::open(model, settings)?)),
+        (None, None) => {
+            Err(Error::setting("model", "missing: name a checkpoint (--model), or a server (--url and --model-name)"))
         }
-        (None, None) => Err(Error::setting(
-            "model",
-            "missing: name a checkpoint folder (--model), or a server (--url and --model-name)",
-        )),
     }
 }
 

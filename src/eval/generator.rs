@@ -1,11 +1,14 @@
 //! Where completions come from.
 
-use oreal_models::{Completion, Ending, Key, Model, Request, Sampler, Sampling, Token};
+use oreal_models::{Completion, Ending, InProcess, Key, Model, Request, Sampler, Sampling, Token};
 use serde_json::Value;
 
+use super::settings::EvalSettings;
+use crate::config::ModelSettings;
 use crate::error::{Error, Result};
+use crate::model;
 use crate::problems::TestProblem;
-use crate::renderer::Renderer;
+use crate::renderer::{self, Renderer};
 use crate::streams::EVALUATION;
 
 /// Draws completions of problems: a model on this machine ([`Local`]) or behind an endpoint ([`super::Served`]).
@@ -60,8 +63,17 @@ pub struct Arrived {
     pub outcome: std::result::Result<Generated, String>,
 }
 
+/// The tokens of a completion as they were drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drawn {
+    /// With the token that ended it.
+    pub ids: Vec<Token>,
+    /// Log-probability of each in the distribution it was drawn from, nats; `None` where the sampler does not say.
+    pub logps: Option<Vec<f64>>,
+}
+
 /// A completion.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Generated {
     /// Its text, without the end token.
     pub text: String,
@@ -69,6 +81,8 @@ pub struct Generated {
     pub reasoning: Option<String>,
     /// Its length in tokens, where it is known.
     pub tokens: Option<usize>,
+    /// The tokens and their log-probabilities, where it was drawn on this machine.
+    pub drawn: Option<Drawn>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -94,6 +108,17 @@ impl Local {
         Local { name: name.to_owned(), renderer, model, sampler, batch: batch.max(1) }
     }
 
+    /// The model of a checkpoint, which it is read from now.
+    ///
+    /// # Errors
+    /// A checkpoint or a tokenizer that cannot be read, a device that is not there.
+    pub fn open(path: &str, settings: &EvalSettings) -> Result<Local> {
+        let how = ModelSettings::Checkpoint { path: path.to_owned(), engine: None };
+        let renderer = renderer::of(&how, &settings.text, None)?;
+        let model = model::to_read(&how, settings.device)?;
+        Ok(Local::new(path, renderer, model, Box::new(InProcess::default()), settings.batch))
+    }
+
     fn batch(&mut self, wanted: &[Wanted<'_>], how: &Draw) -> Result<Vec<std::result::Result<Generated, String>>> {
         let prompt = |wanted: &Wanted<'_>| {
             let failed = |problem| Error::row(&wanted.problem.place, problem);
@@ -115,7 +140,7 @@ impl Local {
         let vocabulary = self.renderer.vocabulary();
         let checked = |completion: Completion| completion.check(&sampling, vocabulary).map(|()| completion);
         let outcome = |outcome: std::result::Result<Completion, _>| match outcome.and_then(checked) {
-            Ok(completion) => self.generated(&completion).map(Ok),
+            Ok(completion) => self.generated(completion).map(Ok),
             Err(failure) => Ok(Err(failure.to_string())),
         };
         drawn.into_iter().map(outcome).collect()
@@ -127,9 +152,10 @@ impl Local {
         Sampling { temperature, top_p, top_k, vocabulary, stop, max_tokens }
     }
 
-    fn generated(&self, completion: &Completion) -> Result<Generated> {
-        let text = self.renderer.text(&completion.tokens)?;
-        Ok(Generated { text, reasoning: None, tokens: Some(completion.tokens.len()), ending: completion.ending })
+    fn generated(&self, completion: Completion) -> Result<Generated> {
+        let Completion { tokens: ids, sampled_logp: logps, ending, .. } = completion;
+        let (text, tokens) = (self.renderer.text(&ids)?, Some(ids.len()));
+        Ok(Generated { text, reasoning: None, tokens, drawn: Some(Drawn { ids, logps }), ending })
     }
 }
 

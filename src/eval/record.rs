@@ -8,14 +8,15 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use oreal_models::Ending;
-use oreal_toy_envs::Verdict;
+use oreal_models::{Ending, Token};
+use oreal_toy_envs::{Prompt, Verdict};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::generator::{Generated, Wanted};
 use super::grading::Graded;
+use super::settings::{EvalSettings, Keep};
 use super::statistics::Attempt;
 use super::vote::ballot;
 use crate::error::{Error, Result};
@@ -27,6 +28,7 @@ use crate::rows::{Row, Rows};
 pub(super) struct Record {
     path: PathBuf,
     completions: File,
+    keep: Keep,
 }
 
 /// A line of `completions.jsonl`.
@@ -47,6 +49,18 @@ struct Line<'a> {
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<&'a str>,
+    #[serde(flatten)]
+    rollout: Option<Rollout<'a>>,
+}
+
+/// What is learnt from.
+#[derive(Serialize)]
+struct Rollout<'a> {
+    messages: &'a Prompt,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ids: Option<&'a [Token]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logps: Option<&'a [f64]>,
 }
 
 const SETTINGS: &str = "settings.json";
@@ -64,7 +78,7 @@ impl Record {
         folder: &Path,
         identity: &Value,
         problems: &[TestProblem],
-        n: usize,
+        settings: &EvalSettings,
     ) -> Result<(Record, Vec<Vec<Attempt>>)> {
         fs::create_dir_all(folder).map_err(|problem| Error::file(folder, problem))?;
         check_settings(folder, identity)?;
@@ -78,8 +92,8 @@ impl Record {
             Err(TryLockError::Error(problem)) => return Err(failed(problem)),
         }
         drop_torn_line(&mut completions).map_err(failed)?;
-        let attempts = attempts(&path, problems, n)?;
-        Ok((Record { path, completions }, attempts))
+        let attempts = attempts(&path, problems, settings.n)?;
+        Ok((Record { path, completions, keep: settings.keep }, attempts))
     }
 
     /// Writes a completion.
@@ -100,6 +114,11 @@ impl Record {
             tokens: completion.tokens,
             text: &completion.text,
             reasoning: completion.reasoning.as_deref(),
+            rollout: (self.keep == Keep::Rollouts).then(|| Rollout {
+                messages: &wanted.problem.prompt,
+                ids: completion.drawn.as_ref().map(|drawn| &*drawn.ids),
+                logps: completion.drawn.as_ref().and_then(|drawn| drawn.logps.as_deref()),
+            }),
         };
         let mut bytes = serde_json::to_vec(&line).map_err(|problem| Error::file(&self.path, problem))?;
         bytes.push(b'\n');

@@ -84,7 +84,7 @@ impl Generator for Served {
 /// are shorter than those of one that was not.
 fn outcome((index, reply): (usize, Outcome), down: &mut Option<String>) -> Option<Arrived> {
     let outcome = match reply {
-        Ok(Reply { text, reasoning, tokens, ending }) => Ok(Generated { text, reasoning, tokens, ending }),
+        Ok(Reply { text, reasoning, tokens, ending }) => Ok(Generated { text, reasoning, tokens, drawn: None, ending }),
         Err(Failure { problem, reach: Reach::Request }) => Err(problem),
         Err(Failure { problem, reach: Reach::Endpoint }) => {
             if down.as_ref().is_none_or(|other| problem.len() < other.len()) {

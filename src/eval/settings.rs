@@ -1,11 +1,11 @@
 //! What a file or the command line says of an evaluation.
 
-use std::path::PathBuf;
-
+use oreal_models::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::chat;
+use crate::config::TextSettings;
 use crate::error::{Error, Result};
 use crate::judge::JudgeSettings;
 use crate::problems::{ProblemSettings, Source};
@@ -55,9 +55,13 @@ pub struct EvalSettings {
     pub max_tokens: usize,
     /// Of the random numbers that completions are drawn with, and of the bootstrap.
     pub seed: u64,
-    /// A checkpoint folder with the model.
+    /// A checkpoint of the model: a folder, or a name of the hub.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<PathBuf>,
+    pub model: Option<String>,
+    /// Where such a model is.
+    pub device: Device,
+    /// Between text and its tokens.
+    pub text: TextSettings,
     /// Completions of a local model that are drawn at once. None depends on it.
     pub batch: usize,
     /// A server with the model, instead of a folder.
@@ -66,6 +70,19 @@ pub struct EvalSettings {
     /// A model that judges what the rules leave open; see [`crate::judge`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeSettings>,
+    /// What is written of each completion.
+    pub keep: Keep,
+}
+
+/// What is written of each completion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Its text and the verdict.
+    #[default]
+    Text,
+    /// Also the prompt's messages, the tokens and their log-probabilities, to learn from.
+    Rollouts,
 }
 
 /// A model behind an OpenAI chat endpoint, and how it is asked. `url` and `model` have no default.
@@ -162,6 +179,8 @@ impl EvalSettings {
             "max_tokens": self.max_tokens,
             "seed": self.seed,
             "judge": judge,
+            "text": self.text,
+            "keep": self.keep,
         })
     }
 }
@@ -202,9 +221,12 @@ impl Default for EvalSettings {
             max_tokens: 4096,
             seed: 0,
             model: None,
+            device: Device::default(),
+            text: TextSettings::default(),
             batch: 64,
             endpoint: None,
             judge: None,
+            keep: Keep::default(),
         }
     }
 }

@@ -86,8 +86,13 @@ impl<F: Fn(&str, usize) -> std::result::Result<String, String>> Generator for Sc
         for (index, wanted) in wanted.iter().enumerate() {
             self.asked += 1;
             let said = (self.says)(&wanted.problem.question, wanted.sample);
-            let outcome =
-                said.map(|text| Generated { text, reasoning: None, tokens: Some(7), ending: Ending::Stopped });
+            let outcome = said.map(|text| Generated {
+                text,
+                reasoning: None,
+                tokens: Some(7),
+                drawn: None,
+                ending: Ending::Stopped,
+            });
             arrived(vec![Arrived { index, outcome }])?;
         }
         Ok(())

@@ -138,9 +138,9 @@ impl Rollout {
             serde_json::from_str(row.json(field)?.get()).map_err(wrong)
         }
         Ok(Rollout {
-            prompt: parsed(row, "prompt")?,
+            prompt: parsed(row, "messages")?,
             text: row.text("text").unwrap_or_default(),
-            tokens: if row.has("tokens") { Some(parsed(row, "tokens")?) } else { None },
+            tokens: if row.has("ids") { Some(parsed(row, "ids")?) } else { None },
             right: row.text("verdict")? == "right",
         })
     }

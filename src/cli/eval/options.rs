@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use oreal_models::Device;
 use serde::de::DeserializeOwned;
 
 use crate::config::file_text;
@@ -13,9 +14,15 @@ use crate::rule::{DecimalsName, RuleName};
 
 #[derive(Debug, Args)]
 pub(super) struct Overrides {
-    /// Checkpoint folder of the model
+    /// The model's checkpoint: a folder, or a name of the hub
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["url", "model_name"])]
-    model: Option<PathBuf>,
+    model: Option<String>,
+    /// Where it is: cpu, or cuda:0 for the first GPU [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<Device>,
+    /// Its chat template, by name, where it has none of its own
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
     /// A model behind an OpenAI chat endpoint instead, such as http://127.0.0.1:8000/v1
     #[arg(long, value_name = "URL")]
     url: Option<String>,
@@ -85,9 +92,9 @@ pub(super) struct Overrides {
 }
 
 impl Overrides {
-    /// The settings of a file, or the default ones, with the options put over them.
-    pub(super) fn over(self, file: Option<&Path>) -> Result<EvalSettings> {
-        let mut settings = file.map(read::<EvalSettings>).transpose()?.unwrap_or_default();
+    /// The settings of a file, or those given, with the options put over them.
+    pub(super) fn over(self, file: Option<&Path>, start: EvalSettings) -> Result<EvalSettings> {
+        let mut settings = file.map(read::<EvalSettings>).transpose()?.unwrap_or(start);
         if let Some(model) = self.model {
             (settings.model, settings.endpoint) = (Some(model), None);
         }
@@ -98,6 +105,8 @@ impl Overrides {
             put(&mut endpoint.concurrency, self.concurrency);
             settings.model = None;
         }
+        put(&mut settings.device, self.device);
+        put(&mut settings.text.template, self.template);
         put(&mut settings.data, self.data);
         put_some(&mut settings.source, self.source);
         put_some(&mut settings.question, self.question);
