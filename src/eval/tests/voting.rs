@@ -42,6 +42,7 @@ fn equal_answers_vote_together() {
     assert_eq!(value(&halves), Some(1.0));
     // 0.33 is right where 1/3 is, but 1/3 is not 0.33: they are not one answer.
     assert_eq!(value(&[("1/3", W), ("0.33", R)]), Some(0.5));
+    assert_eq!(value(&[("0.33", R), ("1/3", W)]), Some(0.5));
 }
 
 #[test]
