@@ -1,5 +1,9 @@
 //! The models that the settings ask for: fresh ones, and checkpoints.
 
+use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+use std::{fs, io};
+
 use oreal_algos::Role;
 use oreal_models::architecture::{Family, RopeScaling};
 use oreal_models::{Device, Head, Model, Runtime, Table, TransformerConfig};
@@ -93,6 +97,23 @@ pub(crate) fn load(settings: &Settings, path: &str, head: Head, role: Role) -> R
 pub(crate) fn to_read(model: &ModelSettings, device: Device) -> Result<Box<dyn Model>> {
     let settings = Settings { model: model.clone(), device, ..Settings::default() };
     policy(&settings, 0)
+}
+
+/// Length and time of the last change of each weight file of a checkpoint, by name: where they are the same, so is the model.
+pub(crate) fn files(path: &str) -> Result<BTreeMap<String, (u64, u64)>> {
+    let folder = hub::folder(path, Part::Whole)?;
+    let failed = |problem: io::Error| Error::file(&folder, problem);
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(&folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "safetensors") {
+            let metadata = fs::metadata(&path).map_err(failed)?;
+            let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.insert(name, (metadata.len(), changed.map_or(0, |since| since.as_secs())));
+        }
+    }
+    Ok(files)
 }
 
 fn runtime(settings: &Settings) -> Result<Runtime> {

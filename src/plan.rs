@@ -32,6 +32,8 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// Bytes that are free; `None` where that is not known, as on a GPU.
     pub available: Option<f64>,
+    /// The setting to lower where the weights are too large.
+    model: &'static str,
 }
 
 /// Bytes that a role takes for the whole run.
@@ -105,7 +107,8 @@ impl Plan {
             Stage { name: "evaluation", items: evaluation(settings, sizes.as_ref(), lengths) },
         ];
         let available = if settings.device == Device::Cpu { available() } else { None };
-        Ok(Plan { device: settings.device, roles, stages, available })
+        let model = sizes.as_ref().map_or("model", |sizes| model_key(settings, sizes));
+        Ok(Plan { device: settings.device, roles, stages, available, model })
     }
 
     /// Bytes of weights and moments.
@@ -145,7 +148,7 @@ impl Plan {
         let largest = self.fullest().and_then(|stage| stage.items.iter().max_by(|a, b| a.bytes.total_cmp(&b.bytes)));
         let (key, what, bytes) = match largest {
             Some(item) if item.bytes > resident => (item.key, item.what.clone(), item.bytes),
-            _ => ("model", format!("weights and moments of {} roles", self.roles.len()), resident),
+            _ => (self.model, format!("weights and moments of {} roles", self.roles.len()), resident),
         };
         let problem = format!(
             "{what} need about {} of memory and the whole run {}, where {} are available: lower it, and see `oreal plan`",
@@ -174,6 +177,15 @@ struct Lengths {
 impl Lengths {
     fn both(self) -> f64 {
         self.prompt + self.completion
+    }
+}
+
+/// The setting that the number of weights follows from most.
+fn model_key(settings: &Settings, sizes: &TransformerConfig) -> &'static str {
+    match settings.model.checkpoint() {
+        Some(_) => "model.path",
+        None if sizes.num_hidden_layers > sizes.hidden_size => "model.num_hidden_layers",
+        None => "model.hidden_size",
     }
 }
 

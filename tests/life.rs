@@ -259,8 +259,9 @@ fn a_role_may_have_a_checkpoint_of_its_own() {
     let start = made("sft", &pretraining(), &["sft.most_steps=2"]).unwrap().join("policy");
     let other = made("sft", &pretraining(), &["sft.most_steps=3", "seed=5"]).unwrap().join("policy");
     let set = format!("roles.reference.start={{checkpoint=\"{}\"}}", other.display());
-    let run = |set: &[&str]| made("train", &reinforcement(&start), &[&["algorithm.name=grpo"], set].concat()).unwrap();
-    assert!(weights(&run(&[])) != weights(&run(&[&set])), "another reference gives another policy");
+    let train =
+        |set: &[&str]| made("train", &reinforcement(&start), &[&["algorithm.name=grpo"], set].concat()).unwrap();
+    assert!(weights(&train(&[])) != weights(&train(&[&set])), "another reference gives another policy");
     let tokenizer = START.path().join("larger").display().to_string();
     let texts = at("data/train.jsonl");
     let _ =

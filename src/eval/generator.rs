@@ -1,7 +1,7 @@
 //! Where completions come from.
 
 use oreal_models::{Completion, Ending, InProcess, Key, Model, Request, Sampler, Sampling, Token};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::settings::EvalSettings;
 use crate::config::ModelSettings;
@@ -90,6 +90,7 @@ pub struct Generated {
 /// A model on this machine. A completion depends on the model, its prompt, the seed and its number only.
 pub struct Local {
     name: String,
+    identity: Value,
     renderer: std::sync::Arc<dyn Renderer>,
     model: Box<dyn Model>,
     sampler: Box<dyn Sampler>,
@@ -105,7 +106,8 @@ impl Local {
         sampler: Box<dyn Sampler>,
         batch: usize,
     ) -> Local {
-        Local { name: name.to_owned(), renderer, model, sampler, batch: batch.max(1) }
+        let identity = Value::from(name);
+        Local { name: name.to_owned(), identity, renderer, model, sampler, batch: batch.max(1) }
     }
 
     /// The model of a checkpoint, which it is read from now.
@@ -116,7 +118,9 @@ impl Local {
         let how = ModelSettings::Checkpoint { path: path.to_owned(), engine: None };
         let renderer = renderer::of(&how, &settings.text, None)?;
         let model = model::to_read(&how, settings.device)?;
-        Ok(Local::new(path, renderer, model, Box::new(InProcess::default()), settings.batch))
+        let identity = json!({ "checkpoint": path, "weights": model::files(path)? });
+        let local = Local::new(path, renderer, model, Box::new(InProcess::default()), settings.batch);
+        Ok(Local { identity, ..local })
     }
 
     fn batch(&mut self, wanted: &[Wanted<'_>], how: &Draw) -> Result<Vec<std::result::Result<Generated, String>>> {
@@ -161,7 +165,7 @@ impl Local {
 
 impl Generator for Local {
     fn identity(&self) -> Value {
-        Value::from(self.name.clone())
+        self.identity.clone()
     }
 
     fn name(&self) -> String {

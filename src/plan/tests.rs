@@ -70,7 +70,7 @@ fn what_does_not_fit_is_told_by_what_takes_most() {
     assert!(message.contains("train.prompts") && message.contains("2.000 TB"), "{message}");
     plan.roles[0].moments = 9e12;
     let message = plan.check().unwrap_err().to_string();
-    assert!(message.starts_with("model: weights and moments of 1 roles"), "{message}");
+    assert!(message.starts_with("model.hidden_size: weights and moments of 1 roles"), "{message}");
     plan.device = Device::Cuda(0);
     plan.check().unwrap();
 }
