@@ -3,12 +3,18 @@
 //! Each entry of a result is one sum, taken in a fixed order, so that it does not depend on the other rows and columns
 //! of the batch, nor on the number of threads.
 
+mod columns;
+mod transpose;
+mod weights;
+
 use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::real::Real;
 use crate::vectors::LANES;
+pub(crate) use columns::Columns;
+pub(crate) use weights::Weights;
 
 /// Block size along the summed dimension: a strip of the right factor of this depth fits in the L1 cache.
 const NEAR: usize = 128;
@@ -83,6 +89,19 @@ pub(crate) fn product<E: Real>(
     right: Right<'_, E>,
     (rows, depth, columns): (usize, usize, usize),
 ) {
+    let out = Columns::new(out.numbers, out.stride, (rows, columns));
+    product_to(out, start, left, right, depth);
+}
+
+/// As [`product`], to all of these columns.
+pub(crate) fn product_to<E: Real>(
+    out: Columns<'_, E>,
+    start: Onto,
+    left: Left<'_, E>,
+    right: Right<'_, E>,
+    depth: usize,
+) {
+    let (rows, columns) = (out.rows(), out.width());
     assert!(columns.is_multiple_of(LANES), "a product with {columns} columns");
     if rows > 0 {
         Arch::new().dispatch(Product { out, start, left, right, rows, depth, columns });
@@ -90,7 +109,7 @@ pub(crate) fn product<E: Real>(
 }
 
 struct Product<'a, E> {
-    out: Out<'a, E>,
+    out: Columns<'a, E>,
     start: Onto,
     left: Left<'a, E>,
     right: Right<'a, E>,
@@ -158,7 +177,7 @@ impl<E: Real> Product<'_, E> {
         let mut sums = [[E::splat(simd, E::ZERO); V]; R];
         if terms.start > 0 || self.start == Onto::Out {
             for (r, sums) in sums.iter_mut().enumerate() {
-                *sums = vectors::<E, S, V>(&self.out.numbers[(row + r) * self.out.stride + column..][..width]);
+                *sums = vectors::<E, S, V>(&self.out.row(row + r)[column..][..width]);
             }
         }
         let left = &self.left.numbers[row * self.left.row + terms.start * self.left.step..];
@@ -185,7 +204,7 @@ impl<E: Real> Product<'_, E> {
             }
         }
         for (r, sums) in sums.into_iter().enumerate() {
-            let out = &mut self.out.numbers[(row + r) * self.out.stride + column..][..width];
+            let out = &mut self.out.row(row + r)[column..][..width];
             E::vectors_mut::<S>(out).copy_from_slice(&sums);
         }
     }

@@ -1,0 +1,198 @@
+//! Weights as they lie in a model or in a file, used as a right factor: strips of them are transposed, and widened,
+//! into a buffer that stays in the cache. So no copy of all weights is needed, and each is read from memory once.
+//!
+//! The sums are taken in the same order as those of [`Panels`](super::super::Panels), so the results are the same, bit
+//! for bit.
+
+use rayon::prelude::*;
+
+use super::transpose::{self, SIDE};
+use super::{Columns, Left, NEAR, Onto, Right, padded, product_to};
+use crate::real::Real;
+
+/// A bf16, the upper half of an `f32`, as it lies in a file: little-endian, at any address.
+pub(crate) type Bf16 = [u8; 2];
+
+/// Outputs of a strip: as many as the kernel takes at once.
+const WIDE: usize = 64;
+
+/// How weights are stored that are multiplied as numbers of type `E`.
+pub(crate) trait Stored<E>: Copy + Send + Sync + 'static {
+    /// The same number.
+    fn widen(self) -> E;
+
+    /// Numbers of a row that [`Stored::transpose`] takes; 0 where there is no fast way.
+    fn along() -> usize {
+        0
+    }
+
+    /// Transposes [`Stored::along`] numbers of each of 16 rows, which are `inputs` apart, to rows of `WIDE`.
+    fn transpose(_to: &mut [E], _from: &[Self], _inputs: usize) {}
+}
+
+impl Stored<f64> for f64 {
+    fn widen(self) -> f64 {
+        self
+    }
+}
+
+impl Stored<f32> for f32 {
+    fn widen(self) -> f32 {
+        self
+    }
+
+    fn along() -> usize {
+        if transpose::available() { SIDE } else { 0 }
+    }
+
+    fn transpose(to: &mut [f32], from: &[Self], inputs: usize) {
+        transpose::square(to, WIDE, from, inputs);
+    }
+}
+
+impl Stored<f32> for Bf16 {
+    fn widen(self) -> f32 {
+        f32::from_bits(u32::from(u16::from_le_bytes(self)) << 16)
+    }
+
+    fn along() -> usize {
+        if transpose::available() { 2 * SIDE } else { 0 }
+    }
+
+    fn transpose(to: &mut [f32], from: &[Self], inputs: usize) {
+        transpose::widened(to, WIDE, from, inputs);
+    }
+}
+
+impl Stored<f64> for Bf16 {
+    fn widen(self) -> f64 {
+        <Self as Stored<f32>>::widen(self).into()
+    }
+}
+
+/// The transposes of matrices of `[outputs, inputs]`, side by side, the outputs of each padded with zeros.
+pub(crate) struct Weights<'a, S> {
+    inputs: usize,
+    columns: usize,
+    strips: Vec<Strip<'a, S>>,
+}
+
+/// Some rows of a matrix, at most [`WIDE`].
+#[derive(Clone, Copy)]
+struct Strip<'a, S> {
+    rows: &'a [S],
+}
+
+impl<'a, S: Copy + Send + Sync> Weights<'a, S> {
+    pub(crate) fn new(matrices: &[&'a [S]], inputs: usize) -> Self {
+        let rows = matrices.iter().map(|matrix| matrix.len() / inputs);
+        let columns = rows.map(padded).sum();
+        let strips = matrices.iter().flat_map(|matrix| matrix.chunks(WIDE * inputs));
+        Self { inputs, columns, strips: strips.map(|rows| Strip { rows }).collect() }
+    }
+
+    /// Padding included.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// `out = start + left self`, with the columns shared among threads; `out` is `[rows, columns]`.
+    pub(crate) fn apply<E: Real>(&self, out: &mut [E], start: Onto, left: Left<'_, E>)
+    where
+        S: Stored<E>,
+    {
+        let rows = out.len() / self.columns;
+        let mut rest = Columns::new(out, self.columns, (rows, self.columns));
+        let mut tasks = Vec::with_capacity(self.strips.len());
+        for strip in &self.strips {
+            let (columns, more) = rest.split_at(padded(strip.rows.len() / self.inputs));
+            tasks.push((columns, strip));
+            rest = more;
+        }
+        let near = || E::buffers().take(NEAR * WIDE);
+        tasks.into_par_iter().for_each_init(near, |near, (columns, strip)| {
+            strip.apply(columns, start, left, self.inputs, near);
+        });
+    }
+}
+
+impl<S: Copy> Strip<'_, S> {
+    fn apply<E: Real>(&self, mut out: Columns<'_, E>, start: Onto, left: Left<'_, E>, inputs: usize, near: &mut [E])
+    where
+        S: Stored<E>,
+    {
+        for first in (0..inputs).step_by(NEAR) {
+            let terms = NEAR.min(inputs - first);
+            self.transpose(&mut near[..terms * WIDE], first, inputs);
+            let start = if first == 0 { start } else { Onto::Out };
+            let left = Left { numbers: &left.numbers[first * left.step..], ..left };
+            let width = out.width();
+            product_to(out.part(0, width), start, left, Right::rows(near, WIDE), terms);
+        }
+    }
+
+    /// The inputs from `first` on, to rows of `WIDE` outputs.
+    fn transpose<E: Real>(&self, near: &mut [E], first: usize, inputs: usize)
+    where
+        S: Stored<E>,
+    {
+        let (terms, count, along) = (near.len() / WIDE, self.rows.len() / inputs, S::along());
+        let fast = if along == 0 { 0 } else { terms / along * along };
+        for output in (0..padded(count)).step_by(SIDE) {
+            let some = SIDE.min(count - output);
+            let rows = &self.rows[output * inputs + first..];
+            let whole = if some == SIDE { fast } else { 0 };
+            for term in (0..whole).step_by(along.max(1)) {
+                S::transpose(&mut near[term * WIDE + output..], &rows[term..], inputs);
+            }
+            for (term, near) in near.chunks_exact_mut(WIDE).enumerate().skip(whole) {
+                let near = &mut near[output..][..SIDE];
+                for (row, near) in near.iter_mut().enumerate() {
+                    *near = if row < some { rows[row * inputs + term].widen() } else { E::ZERO };
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::ChaCha8Rng;
+    use rand::{RngExt, SeedableRng};
+
+    use super::super::super::Panels;
+    use super::*;
+
+    /// Whole strips, parts of strips, parts of squares; and one matrix beside another.
+    const SIZES: [(usize, &[usize], usize); 6] =
+        [(1, &[64], 128), (3, &[70, 16], 131), (16, &[130], 300), (29, &[5, 3], 7), (48, &[128], 32), (2, &[33], 260)];
+
+    fn same<E: Real, S: Stored<E>>(of: impl Fn(f32) -> S) {
+        for (rows, outputs, inputs) in SIZES {
+            let mut stream = ChaCha8Rng::seed_from_u64(1);
+            let mut random = |count: usize| -> Vec<f32> { (0..count).map(|_| stream.random::<f32>() - 0.5).collect() };
+            let stored: Vec<Vec<S>> = outputs.iter().map(|n| random(n * inputs).into_iter().map(&of).collect()).collect();
+            let wide: Vec<Vec<E>> = stored.iter().map(|matrix| matrix.iter().map(|x| x.widen()).collect()).collect();
+            let panels = Panels::transposed(&wide.iter().map(Vec::as_slice).collect::<Vec<_>>(), inputs);
+            let weights = Weights::new(&stored.iter().map(Vec::as_slice).collect::<Vec<_>>(), inputs);
+            assert_eq!(weights.columns(), panels.columns());
+            let left: Vec<E> = random(rows * (inputs + 1)).into_iter().map(|x| E::of(x.into())).collect();
+            let before: Vec<E> = random(rows * panels.columns()).into_iter().map(|x| E::of(x.into())).collect();
+            for start in [Onto::Zero, Onto::Out] {
+                let (mut expected, mut found) = (before.clone(), before.clone());
+                panels.apply(&mut expected, start, Left::rows(&left, inputs + 1));
+                weights.apply(&mut found, start, Left::rows(&left, inputs + 1));
+                assert_eq!(found, expected, "{rows} x {inputs} x {outputs:?}, {start:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_product_is_that_of_panels_bit_for_bit() {
+        same::<f32, f32>(|x| x);
+        same::<f64, f64>(f64::from);
+        let upper = |x: f32| ((x.to_bits() >> 16) as u16).to_le_bytes();
+        same::<f32, Bf16>(upper);
+        same::<f64, Bf16>(upper);
+    }
+}
