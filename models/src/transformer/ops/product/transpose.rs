@@ -35,16 +35,28 @@ pub(super) fn widened(to: &mut [f32], stride: usize, from: &[[u8; 2]], inputs: u
     }
 }
 
+/// Transposes pairs of bf16: pair `j` of row `i` becomes pair `i` of row `j`.
+pub(super) fn pairs(to: &mut [[u16; 2 * SIDE]; SIDE], from: &[[u16; 2 * SIDE]; SIDE]) {
+    assert!(available());
+    // SAFETY: the processor has AVX-512; a pair has the size of an `f32`.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        square_f32(to.as_mut_ptr().cast(), SIDE, from.as_ptr().cast(), SIDE);
+    }
+}
+
 /// # Safety
 /// The processor has AVX-512; 16 rows of 16 numbers can be read and written at these strides.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 unsafe fn square_f32(to: *mut f32, stride: usize, from: *const f32, inputs: usize) {
-    // SAFETY: the caller's promise.
-    let rows = std::array::from_fn(|i| unsafe { _mm512_loadu_si512(from.add(i * inputs).cast()) });
-    for (i, row) in transposed(rows).into_iter().enumerate() {
+    for fours in 0..4 {
         // SAFETY: the caller's promise.
-        unsafe { _mm512_storeu_si512(to.add(i * stride).cast(), row) };
+        let rows = unsafe { columns(from.add(4 * fours).cast(), inputs * size_of::<f32>()) };
+        for (i, row) in rows.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { _mm512_storeu_si512(to.add((4 * fours + i) * stride).cast(), row) };
+        }
     }
 }
 
@@ -53,45 +65,47 @@ unsafe fn square_f32(to: *mut f32, stride: usize, from: *const f32, inputs: usiz
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 unsafe fn square_bf16(to: *mut f32, stride: usize, from: *const u16, inputs: usize) {
-    // SAFETY: the caller's promise.
-    let rows = std::array::from_fn(|i| unsafe { _mm512_loadu_si512(from.add(i * inputs).cast()) });
     let upper = _mm512_set1_epi32(0xffff_0000_u32 as i32);
-    for (i, pairs) in transposed(rows).into_iter().enumerate() {
-        let (even, odd) = (_mm512_slli_epi32::<16>(pairs), _mm512_and_si512(pairs, upper));
+    for fours in 0..4 {
         // SAFETY: the caller's promise.
-        unsafe {
-            _mm512_storeu_si512(to.add(2 * i * stride).cast(), even);
-            _mm512_storeu_si512(to.add((2 * i + 1) * stride).cast(), odd);
+        let rows = unsafe { columns(from.add(8 * fours).cast(), inputs * size_of::<u16>()) };
+        for (i, pairs) in rows.into_iter().enumerate() {
+            let (even, odd) = (_mm512_slli_epi32::<16>(pairs), _mm512_and_si512(pairs, upper));
+            let to = to.wrapping_add(2 * (4 * fours + i) * stride);
+            // SAFETY: the caller's promise.
+            unsafe {
+                _mm512_storeu_si512(to.cast(), even);
+                _mm512_storeu_si512(to.wrapping_add(stride).cast(), odd);
+            }
         }
     }
 }
 
-/// Exchanges numbers of rows at distance 1, then pairs at distance 2, then fours, then eights.
+/// Four columns of 16 numbers of 4 bytes. Rows 0, 4, 8 and 12 are put into one register by the loads, as are those
+/// after them, so that what is left are four transposes of 4 x 4 side by side.
+///
+/// # Safety
+/// The processor has AVX-512; at `from` there are 16 rows of 16 bytes, `stride` bytes apart.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn transposed(x: [__m512i; SIDE]) -> [__m512i; SIDE] {
-    let ones: [__m512i; SIDE] = std::array::from_fn(|i| match i % 2 {
-        0 => _mm512_unpacklo_epi32(x[i], x[i + 1]),
-        _ => _mm512_unpackhi_epi32(x[i - 1], x[i]),
+unsafe fn columns(from: *const u8, stride: usize) -> [__m512i; 4] {
+    let [a, b, c, d]: [__m512i; 4] = std::array::from_fn(|i| {
+        // SAFETY: the caller's promise.
+        let four = |row: usize| unsafe { _mm_loadu_si128(from.add((i + row) * stride).cast()) };
+        let x = _mm512_castsi128_si512(four(0));
+        let x = _mm512_inserti32x4::<1>(x, four(4));
+        let x = _mm512_inserti32x4::<2>(x, four(8));
+        _mm512_inserti32x4::<3>(x, four(12))
     });
-    // Row `4 a + b` holds columns `b`, `b + 4`, .. of the rows `4 a` to `4 a + 3`.
-    let twos: [__m512i; SIDE] = std::array::from_fn(|i| {
-        let (first, b) = (i / 4 * 4, i % 4);
-        let (upper, lower) = (ones[first + b / 2], ones[first + 2 + b / 2]);
-        if b % 2 == 0 { _mm512_unpacklo_epi64(upper, lower) } else { _mm512_unpackhi_epi64(upper, lower) }
-    });
-    let fours: [__m512i; SIDE] = std::array::from_fn(|i| {
-        let (first, b) = (i / 8 * 8, i % 4);
-        let (upper, lower) = (twos[first + b], twos[first + 4 + b]);
-        if i % 8 < 4 { _mm512_shuffle_i32x4::<0x88>(upper, lower) } else { _mm512_shuffle_i32x4::<0xdd>(upper, lower) }
-    });
-    // `fours[8 h + b]` holds columns `b` and `b + 8`, and `fours[8 h + 4 + b]` columns `b + 4` and `b + 12`.
-    std::array::from_fn(|column| {
-        let from = column % 8;
-        let (upper, lower) = (fours[from], fours[8 + from]);
-        if column < 8 { _mm512_shuffle_i32x4::<0x88>(upper, lower) } else { _mm512_shuffle_i32x4::<0xdd>(upper, lower) }
-    })
+    let (ab, cd) = (_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d));
+    let (ab_high, cd_high) = (_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d));
+    [
+        _mm512_unpacklo_epi64(ab, cd),
+        _mm512_unpackhi_epi64(ab, cd),
+        _mm512_unpacklo_epi64(ab_high, cd_high),
+        _mm512_unpackhi_epi64(ab_high, cd_high),
+    ]
 }
 
 #[cfg(test)]

@@ -6,15 +6,19 @@
 
 use rayon::prelude::*;
 
+use super::ahead::Ahead;
 use super::transpose::{self, SIDE};
-use super::{Columns, Left, NEAR, Onto, Right, padded, product_to};
+use super::{BETWEEN, Columns, Left, Onto, Right, TILE_ROWS, padded, product_to};
 use crate::real::Real;
 
 /// A bf16, the upper half of an `f32`, as it lies in a file: little-endian, at any address.
 pub(crate) type Bf16 = [u8; 2];
 
+/// Inputs that are transposed at a time: with them in the L1 cache there is place for what comes and goes.
+const DEEP: usize = 64;
+
 /// Outputs of a strip: as many as the kernel takes at once.
-const WIDE: usize = 64;
+pub(super) const WIDE: usize = 64;
 
 /// How weights are stored that are multiplied as numbers of type `E`.
 pub(crate) trait Stored<E>: Copy + Send + Sync + 'static {
@@ -72,23 +76,26 @@ impl Stored<f64> for Bf16 {
 
 /// The transposes of matrices of `[outputs, inputs]`, side by side, the outputs of each padded with zeros.
 pub(crate) struct Weights<'a, S> {
-    inputs: usize,
+    pub(super) inputs: usize,
     columns: usize,
     strips: Vec<Strip<'a, S>>,
 }
 
 /// Some rows of a matrix, at most [`WIDE`].
 #[derive(Clone, Copy)]
-struct Strip<'a, S> {
-    rows: &'a [S],
+pub(super) struct Strip<'a, S> {
+    pub(super) rows: &'a [S],
+    /// The rows of the strip after it.
+    pub(super) next: &'a [S],
 }
 
 impl<'a, S: Copy + Send + Sync> Weights<'a, S> {
     pub(crate) fn new(matrices: &[&'a [S]], inputs: usize) -> Self {
         let rows = matrices.iter().map(|matrix| matrix.len() / inputs);
         let columns = rows.map(padded).sum();
-        let strips = matrices.iter().flat_map(|matrix| matrix.chunks(WIDE * inputs));
-        Self { inputs, columns, strips: strips.map(|rows| Strip { rows }).collect() }
+        let strips: Vec<&[S]> = matrices.iter().flat_map(|matrix| matrix.chunks(WIDE * inputs)).collect();
+        let next = strips.iter().skip(1).copied().chain([&[][..]]);
+        Self { inputs, columns, strips: strips.iter().zip(next).map(|(rows, next)| Strip { rows, next }).collect() }
     }
 
     /// Padding included.
@@ -101,18 +108,22 @@ impl<'a, S: Copy + Send + Sync> Weights<'a, S> {
     where
         S: Stored<E>,
     {
-        let rows = out.len() / self.columns;
-        let mut rest = Columns::new(out, self.columns, (rows, self.columns));
-        let mut tasks = Vec::with_capacity(self.strips.len());
-        for strip in &self.strips {
-            let (columns, more) = rest.split_at(padded(strip.rows.len() / self.inputs));
-            tasks.push((columns, strip));
-            rest = more;
-        }
-        let near = || E::buffers().take(NEAR * WIDE);
-        tasks.into_par_iter().for_each_init(near, |near, (columns, strip)| {
+        let near = || E::buffers().take(DEEP * WIDE);
+        self.tasks(out).into_par_iter().for_each_init(near, |near, (columns, strip)| {
             strip.apply(columns, start, left, self.inputs, near);
         });
+    }
+
+    /// Each strip with the columns of the result that it makes.
+    pub(super) fn tasks<'o, E>(&self, out: &'o mut [E]) -> Vec<(Columns<'o, E>, &Strip<'a, S>)> {
+        let rows = out.len() / self.columns;
+        let mut rest = Some(Columns::new(out, self.columns, (rows, self.columns)));
+        let cut = |strip: &'_ Strip<'a, S>| {
+            let (columns, more) = rest.take()?.split_at(padded(strip.rows.len() / self.inputs));
+            rest = Some(more);
+            Some(columns)
+        };
+        self.strips.iter().map_while(cut).zip(&self.strips).collect()
     }
 }
 
@@ -121,18 +132,21 @@ impl<S: Copy> Strip<'_, S> {
     where
         S: Stored<E>,
     {
-        for first in (0..inputs).step_by(NEAR) {
-            let terms = NEAR.min(inputs - first);
-            self.transpose(&mut near[..terms * WIDE], first, inputs);
+        let squares = (WIDE / SIDE) * (inputs / S::along().max(1));
+        let calls = squares + inputs.div_ceil(BETWEEN) * out.rows().div_ceil(TILE_ROWS);
+        let mut ahead = Ahead::all(self.next, calls);
+        for first in (0..inputs).step_by(DEEP) {
+            let terms = DEEP.min(inputs - first);
+            self.transpose(&mut near[..terms * WIDE], first, inputs, &mut ahead);
             let start = if first == 0 { start } else { Onto::Out };
             let left = Left { numbers: &left.numbers[first * left.step..], ..left };
             let width = out.width();
-            product_to(out.part(0, width), start, left, Right::rows(near, WIDE), terms);
+            product_to(out.part(0, width), start, left, Right::rows(near, WIDE), terms, &mut ahead);
         }
     }
 
     /// The inputs from `first` on, to rows of `WIDE` outputs.
-    fn transpose<E: Real>(&self, near: &mut [E], first: usize, inputs: usize)
+    fn transpose<E: Real>(&self, near: &mut [E], first: usize, inputs: usize, ahead: &mut Ahead)
     where
         S: Stored<E>,
     {
@@ -143,6 +157,7 @@ impl<S: Copy> Strip<'_, S> {
             let rows = &self.rows[output * inputs + first..];
             let whole = if some == SIDE { fast } else { 0 };
             for term in (0..whole).step_by(along.max(1)) {
+                ahead.ask();
                 S::transpose(&mut near[term * WIDE + output..], &rows[term..], inputs);
             }
             for (term, near) in near.chunks_exact_mut(WIDE).enumerate().skip(whole) {
@@ -171,7 +186,8 @@ mod tests {
         for (rows, outputs, inputs) in SIZES {
             let mut stream = ChaCha8Rng::seed_from_u64(1);
             let mut random = |count: usize| -> Vec<f32> { (0..count).map(|_| stream.random::<f32>() - 0.5).collect() };
-            let stored: Vec<Vec<S>> = outputs.iter().map(|n| random(n * inputs).into_iter().map(&of).collect()).collect();
+            let stored: Vec<Vec<S>> =
+                outputs.iter().map(|n| random(n * inputs).into_iter().map(&of).collect()).collect();
             let wide: Vec<Vec<E>> = stored.iter().map(|matrix| matrix.iter().map(|x| x.widen()).collect()).collect();
             let panels = Panels::transposed(&wide.iter().map(Vec::as_slice).collect::<Vec<_>>(), inputs);
             let weights = Weights::new(&stored.iter().map(Vec::as_slice).collect::<Vec<_>>(), inputs);
