@@ -16,8 +16,10 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::real::Real;
 use crate::vectors::LANES;
 use ahead::Ahead;
-use columns::Columns;
-pub(crate) use weights::Weights;
+pub(crate) use columns::Columns;
+pub(crate) use half::Unit;
+pub use weights::Readable;
+pub(crate) use weights::{Bf16, Weights};
 
 /// Block size along the summed dimension: a strip of the right factor of this depth fits in the L1 cache.
 const NEAR: usize = 128;
@@ -114,7 +116,8 @@ pub(crate) fn product<E: Real>(
     (rows, depth, columns): (usize, usize, usize),
 ) {
     let out = Columns::new(out.numbers, out.stride, (rows, columns));
-    product_to(out, start, left, right, depth, &mut Ahead::NONE);
+    let mut nothing = Ahead::NONE;
+    product_to(out, start, left, right, depth, &mut nothing);
 }
 
 /// As [`product`], to all of these columns, while what is read next is asked for.

@@ -69,7 +69,7 @@ impl Unit {
 }
 
 /// Numbers that can be rounded to bf16.
-pub(crate) trait Narrow: Copy + Send + Sync {
+pub trait Narrow: Copy + Send + Sync {
     /// The bits of the nearest bf16, ties to even.
     fn narrow(self) -> u16;
 }
@@ -99,14 +99,8 @@ impl Narrow for f64 {
 
 impl<S: Narrow> Weights<'_, S> {
     /// `out = start + left self`, with both factors rounded to bf16, and the columns shared among threads; `out` is
-    /// `[rows, columns]`.
-    pub(crate) fn apply_in_bf16<E: Real + Narrow>(
-        &self,
-        unit: Unit,
-        out: &mut [E],
-        start: Onto,
-        left: LeftRows<'_, E>,
-    ) {
+    /// `[rows, columns]`, and the left factor is given with the distance of its rows.
+    pub(crate) fn apply_in_bf16<E: Real + Narrow>(&self, unit: Unit, out: &mut [E], start: Onto, left: (&[E], usize)) {
         let count = out.len() / self.columns();
         let rows = &Tiles::of_left(left, (count, self.inputs));
         self.tasks(out).into_par_iter().with_min_len(2).for_each_init(
@@ -130,13 +124,6 @@ impl<S: Narrow> Weights<'_, S> {
     }
 }
 
-/// The left factor, in rows that are `stride` apart.
-#[derive(Clone, Copy)]
-pub(crate) struct LeftRows<'a, E> {
-    pub(crate) numbers: &'a [E],
-    pub(crate) stride: usize,
-}
-
 /// The left factor: for each 16 rows, and each step, 16 pairs of inputs of 16 rows.
 struct Tiles {
     numbers: Buffer<u16>,
@@ -145,7 +132,7 @@ struct Tiles {
 }
 
 impl Tiles {
-    fn of_left<E: Narrow>(left: LeftRows<'_, E>, (rows, inputs): (usize, usize)) -> Self {
+    fn of_left<E: Narrow>((left, stride): (&[E], usize), (rows, inputs): (usize, usize)) -> Self {
         let long = inputs.div_ceil(STEP) * TILE;
         let mut numbers = u16::buffers().take(rows.div_ceil(SIDE) * long);
         numbers.par_chunks_mut(long).enumerate().for_each(|(i, tiles)| {
@@ -154,7 +141,7 @@ impl Tiles {
                 let mut rounded = [[0; STEP]; SIDE];
                 let inputs = step * STEP..inputs.min((step + 1) * STEP);
                 for (row, rounded) in (first..rows).zip(&mut rounded) {
-                    narrow(rounded, &left.numbers[row * left.stride..][inputs.clone()]);
+                    narrow(rounded, &left[row * stride..][inputs.clone()]);
                 }
                 transpose::pairs(tile, &rounded);
             }
@@ -248,7 +235,7 @@ mod tests {
             let before = random(stream, rows * weights.columns());
             for start in [Onto::Zero, Onto::Out] {
                 let mut found = before.clone();
-                weights.apply_in_bf16(unit, &mut found, start, LeftRows { numbers: &left, stride: inputs + 1 });
+                weights.apply_in_bf16(unit, &mut found, start, (&left, inputs + 1));
                 for row in 0..rows {
                     let mut column = row * weights.columns();
                     for (matrix, count) in matrices.iter().zip(outputs) {
@@ -287,9 +274,7 @@ mod tests {
             let run = |threads: usize, left: &[f32]| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let mut out = vec![0.0; left.len() / inputs * weights.columns()];
-                pool.install(|| {
-                    weights.apply_in_bf16(unit, &mut out, Onto::Zero, LeftRows { numbers: left, stride: inputs })
-                });
+                pool.install(|| weights.apply_in_bf16(unit, &mut out, Onto::Zero, (left, inputs)));
                 out
             };
             let all = run(1, &left);

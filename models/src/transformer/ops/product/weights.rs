@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 
 use super::ahead::Ahead;
+use super::half::Narrow;
 use super::transpose::{self, SIDE};
 use super::{BETWEEN, Columns, Left, Onto, Right, TILE_ROWS, padded, product_to};
 use crate::real::Real;
@@ -20,57 +21,88 @@ const DEEP: usize = 64;
 /// Outputs of a strip: as many as the kernel takes at once.
 pub(super) const WIDE: usize = 64;
 
+/// Numbers that weights can be read as.
+pub trait Readable: Real + Narrow {
+    /// The same number.
+    fn widened(half: Bf16) -> Self;
+
+    /// Numbers of a row that [`Readable::transpose`] takes, and that [`Readable::widen`] takes; 0 where there is no
+    /// fast way.
+    fn along() -> [usize; 2] {
+        [0; 2]
+    }
+
+    /// Transposes some numbers of each of 16 rows, which are `inputs` apart, to rows of [`WIDE`].
+    fn transpose(_to: &mut [Self], _from: &[Self], _inputs: usize) {}
+
+    /// The same from bf16.
+    fn widen(_to: &mut [Self], _from: &[Bf16], _inputs: usize) {}
+}
+
+impl Readable for f64 {
+    fn widened(half: Bf16) -> Self {
+        f32::widened(half).into()
+    }
+}
+
+impl Readable for f32 {
+    #[inline(always)]
+    fn widened(half: Bf16) -> Self {
+        f32::from_bits(u32::from(u16::from_le_bytes(half)) << 16)
+    }
+
+    fn along() -> [usize; 2] {
+        if transpose::available() { [SIDE, 2 * SIDE] } else { [0; 2] }
+    }
+
+    fn transpose(to: &mut [f32], from: &[Self], inputs: usize) {
+        transpose::square(to, WIDE, from, inputs);
+    }
+
+    fn widen(to: &mut [f32], from: &[Bf16], inputs: usize) {
+        transpose::widened(to, WIDE, from, inputs);
+    }
+}
+
 /// How weights are stored that are multiplied as numbers of type `E`.
 pub(crate) trait Stored<E>: Copy + Send + Sync + 'static {
     /// The same number.
     fn widen(self) -> E;
 
     /// Numbers of a row that [`Stored::transpose`] takes; 0 where there is no fast way.
-    fn along() -> usize {
-        0
-    }
+    fn along() -> usize;
 
-    /// Transposes [`Stored::along`] numbers of each of 16 rows, which are `inputs` apart, to rows of `WIDE`.
-    fn transpose(_to: &mut [E], _from: &[Self], _inputs: usize) {}
+    /// Transposes [`Stored::along`] numbers of each of 16 rows, which are `inputs` apart, to rows of [`WIDE`].
+    fn transpose(to: &mut [E], from: &[Self], inputs: usize);
 }
 
-impl Stored<f64> for f64 {
-    fn widen(self) -> f64 {
-        self
-    }
-}
-
-impl Stored<f32> for f32 {
-    fn widen(self) -> f32 {
+impl<E: Readable> Stored<E> for E {
+    #[inline(always)]
+    fn widen(self) -> E {
         self
     }
 
     fn along() -> usize {
-        if transpose::available() { SIDE } else { 0 }
+        E::along()[0]
     }
 
-    fn transpose(to: &mut [f32], from: &[Self], inputs: usize) {
-        transpose::square(to, WIDE, from, inputs);
+    fn transpose(to: &mut [E], from: &[Self], inputs: usize) {
+        E::transpose(to, from, inputs);
     }
 }
 
-impl Stored<f32> for Bf16 {
-    fn widen(self) -> f32 {
-        f32::from_bits(u32::from(u16::from_le_bytes(self)) << 16)
+impl<E: Readable> Stored<E> for Bf16 {
+    #[inline(always)]
+    fn widen(self) -> E {
+        E::widened(self)
     }
 
     fn along() -> usize {
-        if transpose::available() { 2 * SIDE } else { 0 }
+        E::along()[1]
     }
 
-    fn transpose(to: &mut [f32], from: &[Self], inputs: usize) {
-        transpose::widened(to, WIDE, from, inputs);
-    }
-}
-
-impl Stored<f64> for Bf16 {
-    fn widen(self) -> f64 {
-        <Self as Stored<f32>>::widen(self).into()
+    fn transpose(to: &mut [E], from: &[Self], inputs: usize) {
+        E::widen(to, from, inputs);
     }
 }
 
@@ -132,7 +164,7 @@ impl<S: Copy> Strip<'_, S> {
     where
         S: Stored<E>,
     {
-        let squares = (WIDE / SIDE) * (inputs / S::along().max(1));
+        let squares = (WIDE / SIDE) * (inputs / <S as Stored<E>>::along().max(1));
         let calls = squares + inputs.div_ceil(BETWEEN) * out.rows().div_ceil(TILE_ROWS);
         let mut ahead = Ahead::all(self.next, calls);
         for first in (0..inputs).step_by(DEEP) {
@@ -150,7 +182,7 @@ impl<S: Copy> Strip<'_, S> {
     where
         S: Stored<E>,
     {
-        let (terms, count, along) = (near.len() / WIDE, self.rows.len() / inputs, S::along());
+        let (terms, count, along) = (near.len() / WIDE, self.rows.len() / inputs, <S as Stored<E>>::along());
         let fast = if along == 0 { 0 } else { terms / along * along };
         for output in (0..padded(count)).step_by(SIDE) {
             let some = SIDE.min(count - output);
@@ -182,13 +214,14 @@ mod tests {
     const SIZES: [(usize, &[usize], usize); 6] =
         [(1, &[64], 128), (3, &[70, 16], 131), (16, &[130], 300), (29, &[5, 3], 7), (48, &[128], 32), (2, &[33], 260)];
 
-    fn same<E: Real, S: Stored<E>>(of: impl Fn(f32) -> S) {
+    fn same<E: Readable, S: Stored<E>>(of: impl Fn(f32) -> S) {
         for (rows, outputs, inputs) in SIZES {
             let mut stream = ChaCha8Rng::seed_from_u64(1);
             let mut random = |count: usize| -> Vec<f32> { (0..count).map(|_| stream.random::<f32>() - 0.5).collect() };
             let stored: Vec<Vec<S>> =
                 outputs.iter().map(|n| random(n * inputs).into_iter().map(&of).collect()).collect();
-            let wide: Vec<Vec<E>> = stored.iter().map(|matrix| matrix.iter().map(|x| x.widen()).collect()).collect();
+            let wide: Vec<Vec<E>> =
+                stored.iter().map(|matrix| matrix.iter().map(|x| Stored::<E>::widen(*x)).collect()).collect();
             let panels = Panels::transposed(&wide.iter().map(Vec::as_slice).collect::<Vec<_>>(), inputs);
             let weights = Weights::new(&stored.iter().map(Vec::as_slice).collect::<Vec<_>>(), inputs);
             assert_eq!(weights.columns(), panels.columns());
