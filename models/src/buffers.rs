@@ -35,6 +35,16 @@ impl Pooled for f64 {
     }
 }
 
+/// The bits of bf16.
+impl Pooled for u16 {
+    const UNWRITTEN: Self = 0x7fc0;
+
+    fn buffers() -> &'static Buffers<Self> {
+        static BUFFERS: Buffers<u16> = Buffers::new();
+        &BUFFERS
+    }
+}
+
 /// Unused buffers of one type of number.
 pub struct Buffers<E>(Mutex<Vec<Vec<E>>>);
 

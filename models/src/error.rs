@@ -71,6 +71,9 @@ pub enum Error {
         /// What was asked for.
         signal: Signal,
     },
+    /// A model that only reads and draws was asked to learn.
+    #[error("this model does not learn: fork it, or load its checkpoint as a model that learns")]
+    DoesNotLearn,
     /// Cotangents that do not match the signals of the forward pass.
     #[error(
         "cotangent of {signal:?}: {found} numbers where the forward pass reported {expected}: give one per token for each signal it reported, and no other"

@@ -28,6 +28,7 @@ mod error;
 mod file;
 mod mapped;
 mod process;
+mod products;
 mod real;
 mod reduce;
 #[cfg(test)]
@@ -42,8 +43,9 @@ pub use error::{Error, Result};
 pub use in_process::InProcess;
 pub use optim::{Clip, Decayed, Optimiser, Schedule};
 pub use process::{allow_tf32, keep_memory, memory};
+pub use products::Products;
 pub use real::Real;
 pub use runtime::{Engine, Runtime};
 pub use state::ModelState;
 pub use table::{State, Table, TableRow};
-pub use transformer::Transformer;
+pub use transformer::{Frozen, Transformer};

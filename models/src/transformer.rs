@@ -3,10 +3,12 @@
 //! A model is generic over its numbers ([`Real`]) and over the [`Backend`] that computes it: [`Fused`] or [`Stock`].
 
 mod decode;
+mod frozen;
 mod hardware;
 mod learn;
 mod memory;
 mod ops;
+mod read_only;
 mod readout;
 mod state;
 
@@ -22,6 +24,7 @@ pub use decode::Decode;
 pub use dfdx::prelude::Cpu;
 #[cfg(feature = "dfdx-cuda")]
 pub use dfdx::prelude::Cuda;
+pub use frozen::Frozen;
 pub use hardware::Hardware;
 pub use memory::Memory;
 pub use ops::{Fused, Matrix, Ops, Stock};
@@ -198,24 +201,12 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
 
     /// Number of weights before the head.
     fn trunk_len(&self) -> usize {
-        2 + self.config.num_hidden_layers * self.config.weights_per_layer()
+        self.config.trunk_len()
     }
 
     /// Index of the head's weight: the last one, or the embedding where it is tied.
     fn head_index(&self) -> usize {
         if self.weights.len() > self.trunk_len() { self.trunk_len() } else { 0 }
-    }
-
-    /// Refuses signals that this head does not produce.
-    fn check_signals(&self, want: &Want) -> Result<()> {
-        let made = match self.head {
-            Head::Vocabulary => [Signal::Logp, Signal::Entropy],
-            Head::Scalar => [Signal::Scalar, Signal::ScalarAfter],
-        };
-        match want.signals.iter().find(|signal| !made.contains(signal)) {
-            Some(&signal) => Err(Error::Head { head: self.head, signal }),
-            None => Ok(()),
-        }
     }
 }
 
@@ -282,6 +273,18 @@ impl<E: Real, O: Backend<E>> Model for Transformer<E, O> {
         let Self { config, head, parameters, .. } = self;
         let source = Source { config, entries: self.entries.as_deref(), head: *head, parameters };
         checkpoint::write(path, how, &source, |i| O::host(&self.weights[i]))
+    }
+}
+
+/// Refuses signals that this head does not produce.
+fn check_signals(head: Head, want: &Want) -> Result<()> {
+    let made = match head {
+        Head::Vocabulary => [Signal::Logp, Signal::Entropy],
+        Head::Scalar => [Signal::Scalar, Signal::ScalarAfter],
+    };
+    match want.signals.iter().find(|signal| !made.contains(signal)) {
+        Some(&signal) => Err(Error::Head { head, signal }),
+        None => Ok(()),
     }
 }
 

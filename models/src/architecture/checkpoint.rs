@@ -72,6 +72,11 @@ impl Checkpoint {
     }
 
     /// All that `config.json` says.
+    pub(crate) fn entries(&self) -> &Entries {
+        &self.entries
+    }
+
+    /// The same.
     pub(crate) fn into_entries(self) -> Entries {
         self.entries
     }
@@ -94,6 +99,21 @@ impl Checkpoint {
                 let problem = format!("type {dtype}; weights are F64, F32, BF16 or F16");
                 Err(Error::tensor(file, &parameter.name, problem))
             }
+        }
+    }
+
+    /// A parameter that is stored in bf16, as it lies in its file, row-major; `None` for one of another type, and for a
+    /// scalar head that there is not.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`].
+    pub(crate) fn half(&self, parameter: &Parameter) -> Result<Option<&[[u8; 2]]>> {
+        match self.stored(parameter)? {
+            Some((file, Dtype::BF16, bytes)) if !numbers::is_finite(Dtype::BF16, bytes) => {
+                Err(Error::tensor(file, &parameter.name, "holds NaN or an infinity"))
+            }
+            Some((_, Dtype::BF16, bytes)) => Ok(Some(bytes.as_chunks().0)),
+            _ => Ok(None),
         }
     }
 

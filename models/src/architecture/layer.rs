@@ -68,6 +68,11 @@ impl Config {
         9 + if self.family.has_biases() { 3 } else { 0 } + if self.family.has_head_norms() { 2 } else { 0 }
     }
 
+    /// Number of weights before the head.
+    pub(crate) fn trunk_len(&self) -> usize {
+        2 + self.num_hidden_layers * self.weights_per_layer()
+    }
+
     /// Sorts the weights of a layer, which come in the order of [`Config::parameters`], by what they are for. `None`
     /// when there are fewer than [`Config::weights_per_layer`].
     pub(crate) fn sorted<W>(&self, weights: impl IntoIterator<Item = W>) -> Option<LayerWeights<W>> {

@@ -5,16 +5,24 @@
 //! else is in the batch and whichever thread draws it; with [`waves`] up to rounding.
 
 mod cache;
+mod factor;
 mod forward;
+mod prompt;
+mod reading;
 mod waves;
-mod workers;
+pub(super) mod workers;
 
 use dfdx::prelude::{Cpu, Device};
 
+use forward::Team;
+pub(super) use reading::signals;
+
 use super::hardware::Hardware;
-use super::ops::{Fused, Ops, Stock};
+use super::ops::{Fused, Ops, Readable, Stock};
+use super::read_only::ReadOnly;
 use super::{Backend, Config, Transformer};
-use crate::data::{Completion, Head, Request, Sampling, Signal};
+use crate::data::{Completion, Head, Request, Sampling, Sequence, Signal, Signals, Want};
+
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::{check, process};
@@ -37,14 +45,24 @@ impl Queue<'_> {
 pub trait Decode<E: Real>: Ops<E> {
     /// All completions of a queue, in any order; each with the number of its request.
     fn draw(model: &Transformer<E, Self>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>>;
+
+    /// Signals of a batch that is checked, where there is a way that takes less time or memory than a forward pass.
+    fn read(_model: &Transformer<E, Self>, _batch: &[Sequence<'_>], _want: &Want) -> Option<Signals> {
+        None
+    }
 }
 
-impl<E: Real> Decode<E> for Fused
+impl<E: Readable> Decode<E> for Fused
 where
     Cpu: Device<E>,
 {
     fn draw(model: &Transformer<E, Self>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>> {
-        workers::draw(model, queue)
+        workers::draw(&ReadOnly::of(model), queue)
+    }
+
+    fn read(model: &Transformer<E, Self>, batch: &[Sequence<'_>], want: &Want) -> Option<Signals> {
+        let model = ReadOnly::of(model);
+        (workers::team(&model) == Team::Together).then(|| signals(&model, batch, want))
     }
 }
 
@@ -57,15 +75,26 @@ impl<E: Real, D: Device<E> + Hardware> Decode<E> for Stock<D> {
 impl<E: Real, O: Backend<E>> Transformer<E, O> {
     /// One completion per request, in order.
     pub(super) fn drawn(&self, requests: &[Request<'_>], how: &Sampling) -> Result<Vec<Completion>> {
-        if self.head == Head::Scalar {
-            return Err(Error::Head { head: self.head, signal: Signal::Logp });
-        }
-        check::requests(requests, how, self.config.vocab_size)?;
-        check_cache(&self.config, requests, how, size_of::<E>())?;
-        let mut done = O::draw(self, &Queue { requests, how })?;
-        done.sort_by_key(|(index, _)| *index);
-        Ok(done.into_iter().map(|(_, completion)| completion).collect())
+        drawn((&self.config, self.head), requests, how, size_of::<E>(), |queue| O::draw(self, queue))
     }
+}
+
+/// One completion per request, in order, by a model with numbers of this many bytes.
+pub(super) fn drawn(
+    (config, head): (&Config, Head),
+    requests: &[Request<'_>],
+    how: &Sampling,
+    width: usize,
+    draw: impl FnOnce(&Queue<'_>) -> Result<Vec<(usize, Completion)>>,
+) -> Result<Vec<Completion>> {
+    if head == Head::Scalar {
+        return Err(Error::Head { head, signal: Signal::Logp });
+    }
+    check::requests(requests, how, config.vocab_size)?;
+    check_cache(config, requests, how, width)?;
+    let mut done = draw(&Queue { requests, how })?;
+    done.sort_by_key(|(index, _)| *index);
+    Ok(done.into_iter().map(|(_, completion)| completion).collect())
 }
 
 /// Refuses completions so long that the keys and values of as many as are drawn at once exceed the memory of this

@@ -6,7 +6,7 @@ use dfdx::prelude::{NoneTape, OwnedTape, Tape};
 
 use super::hardware::Hardware;
 use super::ops::{Causal, Rotary};
-use super::{Backend, Matrix, Ops, Transformer, lengths};
+use super::{Backend, Matrix, Ops, Transformer, check_signals, lengths};
 use crate::architecture::Packed;
 use crate::check;
 use crate::contract::Pass;
@@ -45,6 +45,9 @@ impl<E: Real, O: Backend<E>> Pass for TransformerPass<'_, E, O> {
 impl<E: Real, O: Backend<E>> Transformer<E, O> {
     pub(super) fn signals(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Signals> {
         self.check(batch, want)?;
+        if let Some(signals) = O::read(self, batch, want) {
+            return Ok(signals);
+        }
         let mut all = Signals(want.signals.iter().map(|&signal| (signal, Vec::new())).collect());
         for part in parts(batch, self.device.free()?, |part| O::needs(self, &lengths(part))) {
             let packed = Packed::new(part, want);
@@ -98,7 +101,7 @@ impl<E: Real, O: Backend<E>> Transformer<E, O> {
 
     fn check(&self, batch: &[Sequence<'_>], want: &Want) -> Result<()> {
         check::batch(batch, want, self.config.vocab_size)?;
-        self.check_signals(want)
+        check_signals(self.head, want)
     }
 
     /// Hidden states of the rows that the head reads.

@@ -3,6 +3,7 @@
 mod agreement;
 mod common;
 mod files;
+mod frozen;
 mod golden;
 mod gradients;
 mod sampling;

@@ -64,6 +64,11 @@ fn fill<E: Real>(dtype: Dtype, numbers: &mut [E], bytes: &[u8]) {
     }
 }
 
+/// No NaN and no infinity, found out on all threads.
+pub(super) fn is_finite(dtype: Dtype, bytes: &[u8]) -> bool {
+    bytes.par_chunks(8 * AT_ONCE).all(|bytes| all_finite(dtype, bytes))
+}
+
 /// No NaN and no infinity: without its sign, each number is below the pattern of infinity.
 fn all_finite(dtype: Dtype, bytes: &[u8]) -> bool {
     fn largest<B: Copy + Ord, const N: usize>(bytes: &[u8], zero: B, of: impl Fn([u8; N]) -> B) -> B {

@@ -9,21 +9,21 @@ pub(super) struct Cache<E> {
     /// Tokens that every layer has keys and values of.
     pub(super) seen: usize,
     /// Most tokens, padding included.
-    room: usize,
-    shape: Shape,
+    pub(super) room: usize,
+    pub(super) shape: Shape,
     /// Rotated: `[layer, head, head_dim, room]`
-    keys: Vec<E>,
+    pub(super) keys: Vec<E>,
     /// `[layer, head, room, padded head_dim]`
-    values: Vec<E>,
+    pub(super) values: Vec<E>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-struct Shape {
+pub(super) struct Shape {
     layers: usize,
-    heads: usize,
+    pub(super) heads: usize,
     /// Query heads that share a key head.
-    group: usize,
-    dim: usize,
+    pub(super) group: usize,
+    pub(super) dim: usize,
 }
 
 impl<E: Real> Cache<E> {
@@ -49,18 +49,18 @@ impl<E: Real> Cache<E> {
         self.seen = seen;
     }
 
-    /// Attention of a new token, `offset` after those seen, to itself and all before it. Normalises and rotates its
-    /// queries and keys, and adds its keys and values to the cache.
+    /// Attention of a new token to itself and all before it. Normalises and rotates its queries and keys, and adds its
+    /// keys and values to the cache.
     pub(super) fn attend(
         &mut self,
-        (layer, offset): (usize, usize),
+        layer: usize,
         [q, k, v]: [&mut [E]; 3],
         (norms, rotary): (Option<[Norm<'_, E>; 2]>, &Rotary<E>),
         (scores, out): (&mut Vec<E>, &mut [E]),
     ) {
         let Shape { heads, group, dim, .. } = self.shape;
         let scale = scale::<E>(dim);
-        let (position, wide) = (self.seen + offset, padded(dim));
+        let (position, wide) = (self.seen, padded(dim));
         let (count, long) = (position + 1, padded(position + 1));
         let (queries, keys) = (&mut q[..heads * group * dim], &mut k[..heads * dim]);
         if let Some([q_norm, k_norm]) = norms {

@@ -7,6 +7,7 @@ use crate::architecture::{Family, RopeScaling};
 use crate::contract::Model;
 use crate::data::{Completion, Head, Key, Request, Sampling, Sequence, Signal, Token, Want};
 use crate::optim::Optimiser;
+use crate::transformer::read_only::ReadOnly;
 use crate::transformer::{Backend, Config, Fused, Stock, Transformer};
 
 /// Widths that need padding, and queries that share keys.
@@ -74,7 +75,7 @@ fn a_completion_is_the_same_alone_and_in_any_company() {
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let draw = |threads, team| {
         let queue = Queue { requests: &requests, how: &how };
-        in_order(pool(threads).install(|| draw_by(&model, &queue, team).unwrap()))
+        in_order(pool(threads).install(|| draw_by(&ReadOnly::of(&model), &queue, team).unwrap()))
     };
     let all = draw(1, Team::Alone);
     for (threads, team) in [(3, Team::Alone), (1, Team::Together), (3, Team::Together)] {
@@ -82,7 +83,7 @@ fn a_completion_is_the_same_alone_and_in_any_company() {
     }
     for i in [0, 1, 4, AT_ONCE, requests.len() - 1] {
         let one = Queue { requests: &requests[i..=i], how: &how };
-        assert_eq!(in_order(draw_by(&model, &one, Team::Alone).unwrap()), all[i..=i], "completion {i}");
+        assert_eq!(in_order(draw_by(&ReadOnly::of(&model), &one, Team::Alone).unwrap()), all[i..=i], "completion {i}");
     }
     let lengths: Vec<usize> = all.iter().map(|completion| completion.tokens.len()).collect();
     assert!(lengths.contains(&21) && lengths.iter().any(|length| *length < 5), "{lengths:?}");
@@ -94,7 +95,7 @@ fn what_is_drawn_has_the_log_probability_that_is_read() {
         let (model, (prompts, how)) = (model_of::<Fused>(family, head_dim), prompts());
         let requests = requests(&prompts);
         let queue = Queue { requests: &requests, how: &how };
-        let drawn = in_order(draw_by(&model, &queue, Team::Together).unwrap());
+        let drawn = in_order(draw_by(&ReadOnly::of(&model), &queue, Team::Together).unwrap());
         let sequences = prompts.iter().zip(&drawn).map(|(prompt, c)| Sequence { prompt, completion: &c.tokens });
         let want = Want { signals: vec![Signal::Logp], temperature: 1.0 };
         let read = model.read(&sequences.collect::<Vec<_>>(), &want).unwrap();
@@ -111,7 +112,8 @@ fn waves_draw_what_workers_draw() {
         let (prompts, how) = prompts();
         let requests = requests(&prompts);
         let queue = Queue { requests: &requests, how: &how };
-        let workers = in_order(draw_by(&model_of::<Fused>(family, head_dim), &queue, Team::Alone).unwrap());
+        let workers =
+            in_order(draw_by(&ReadOnly::of(&model_of::<Fused>(family, head_dim)), &queue, Team::Alone).unwrap());
         for places in if family == Family::Qwen2 { vec![1, 10, 200] } else { vec![100] } {
             let waves = in_order(waves::draw_by(&model_of::<Stock<Cpu>>(family, head_dim), &queue, places).unwrap());
             for (i, (a, b)) in workers.iter().zip(&waves).enumerate() {

@@ -7,16 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
-use dfdx::prelude::{Cpu, Device};
-
 use super::Queue;
 use super::cache::Cache;
+use super::factor::Layout;
 use super::forward::{Activations, Forward, Team};
 use crate::data::{Completion, Request, Token};
 use crate::error::Result;
-use crate::real::Real;
 use crate::sampling::Drawing;
-use crate::transformer::{Fused, Ops, Transformer};
+use crate::transformer::ops::Readable;
+use crate::transformer::read_only::{Numbers, ReadOnly};
 
 /// Completions that one worker draws at the same time.
 pub(super) const AT_ONCE: usize = 48;
@@ -25,24 +24,34 @@ pub(super) const AT_ONCE: usize = 48;
 /// Larger weights are read once for all completions, by all threads together.
 const CACHED: usize = 1 << 23;
 
+/// Tokens of a completion from which on a copy of the weights in panels costs less time than it saves.
+const LONG: usize = 8;
+
 /// All completions of the queue, each with the number of its request.
-pub(super) fn draw<E: Real>(model: &Transformer<E, Fused>, queue: &Queue<'_>) -> Result<Vec<(usize, Completion)>>
-where
-    Cpu: Device<E>,
-{
-    let bytes = model.weights.iter().map(|weight| size_of_val(&*Fused::host(weight))).sum::<usize>();
-    draw_by(model, queue, if bytes <= CACHED { Team::Alone } else { Team::Together })
+pub(in crate::transformer) fn draw<E: Readable>(
+    model: &ReadOnly<'_, E>,
+    queue: &Queue<'_>,
+) -> Result<Vec<(usize, Completion)>> {
+    draw_by(model, queue, team(model))
 }
 
-pub(super) fn draw_by<E: Real>(
-    model: &Transformer<E, Fused>,
+/// Who computes a model of this size.
+pub(super) fn team<E: Readable>(model: &ReadOnly<'_, E>) -> Team {
+    let numbers = model.weights.iter().map(Numbers::count).sum::<usize>();
+    if numbers * size_of::<E>() <= CACHED && model.unit.is_none() { Team::Alone } else { Team::Together }
+}
+
+pub(super) fn draw_by<E: Readable>(
+    model: &ReadOnly<'_, E>,
     queue: &Queue<'_>,
     team: Team,
-) -> Result<Vec<(usize, Completion)>>
-where
-    Cpu: Device<E>,
-{
-    let (forward, queue) = (Forward::new(model, queue.longest(), team), Shared::new(queue));
+) -> Result<Vec<(usize, Completion)>> {
+    let is_wide = model.weights.iter().all(|weight| matches!(weight, Numbers::Wide(_)));
+    let layout = match team {
+        Team::Together if !is_wide || queue.how.max_tokens < LONG => Layout::InPlace,
+        _ => Layout::Panels,
+    };
+    let (forward, queue) = (Forward::new(model, queue.longest(), team, layout), Shared::new(queue));
     let workers = match team {
         Team::Alone => rayon::current_num_threads(),
         Team::Together => 1,
@@ -82,7 +91,7 @@ struct Unfinished<E> {
     cache: Cache<E>,
 }
 
-impl<'a, E: Real> Shared<'a, E> {
+impl<'a, E: Readable> Shared<'a, E> {
     fn new(queue: &'a Queue<'a>) -> Self {
         let mut waiting = BTreeMap::new();
         queue.requests.iter().for_each(|request| *waiting.entry(request.prompt).or_insert(0) += 1);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use dfdx::prelude::{Cpu, CpuError, Gradients, HasShape, PutTape, SplitTape, Tape};
 use rayon::prelude::*;
 
-pub(crate) use kernel::softmax_rows;
+pub(crate) use kernel::{softmax, softmax_rows};
 pub(crate) use rotary::Rotary;
 
 use enter::{Enter, EnterSums};

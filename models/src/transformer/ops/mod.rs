@@ -21,10 +21,11 @@ use std::sync::Arc;
 
 use dfdx::prelude::{Device, Gradients, NoneTape, OwnedTape, Tape, Tensor};
 
-pub(crate) use attention::{Causal, Rotary, scale, softmax_rows, start_from};
+pub(crate) use attention::{Causal, Rotary, scale, softmax, softmax_rows, start_from};
 pub use fused::Fused;
 pub(crate) use panels::Panels;
-pub(crate) use product::{Left, Onto, Out, Right, padded, product};
+pub use product::Readable;
+pub(crate) use product::{Bf16, Columns, Left, Onto, Out, Right, Unit, Weights, padded, product};
 pub(crate) use rms_norm::Norm;
 pub use stock::Stock;
 pub(crate) use swiglu::forward as gated;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::add_up;
-use super::product::{Left, Onto, Out, Right, padded, product};
+use super::product::{Left, Onto, Out, Place, Right, padded, product};
 use crate::buffers::Buffer;
 use crate::real::Real;
 use crate::vectors::LANES;
@@ -80,7 +80,7 @@ impl<E: Real> Panels<E> {
     fn apply_some(&self, terms: Range<usize>, out: &mut [E], start: Onto, left: Left<'_, E>) {
         let size = (out.len() / self.columns, terms.len(), self.columns);
         let numbers = &self.numbers[terms.start * LANES..];
-        let right = Right { numbers, stride: LANES, panel: LANES * self.depth };
+        let right = Right { numbers, stride: LANES, panel: LANES * self.depth, place: Place::Cache };
         product(Out { numbers: out, stride: self.columns }, start, left, right, size);
     }
 
@@ -98,7 +98,7 @@ impl<E: Real> Panels<E> {
                     part.copy_from_slice(&out[task * TASK..][..columns]);
                 }
             }
-            let right = Right { numbers, stride: LANES, panel: LANES * self.depth };
+            let right = Right { numbers, stride: LANES, panel: LANES * self.depth, place: Place::Memory };
             product(Out { numbers: part, stride: columns }, start, left, right, (rows, self.depth, columns));
         });
         for (task, part) in parts.chunks(rows * TASK).enumerate() {

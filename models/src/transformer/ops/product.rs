@@ -3,15 +3,32 @@
 //! Each entry of a result is one sum, taken in a fixed order, so that it does not depend on the other rows and columns
 //! of the batch, nor on the number of threads.
 
+mod ahead;
+mod columns;
+mod half;
+mod transpose;
+mod weights;
+
 use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::real::Real;
 use crate::vectors::LANES;
+use ahead::Ahead;
+pub(crate) use columns::Columns;
+pub(crate) use half::Unit;
+pub use weights::Readable;
+pub(crate) use weights::{Bf16, Weights};
 
 /// Block size along the summed dimension: a strip of the right factor of this depth fits in the L1 cache.
 const NEAR: usize = 128;
+
+/// Rows that the kernel takes at once, with four vectors of columns.
+const TILE_ROWS: usize = 6;
+
+/// Terms of a sum between two times that memory is asked for.
+const BETWEEN: usize = 16;
 
 /// Length rounded up to whole SIMD vectors.
 pub(crate) fn padded(length: usize) -> usize {
@@ -33,12 +50,27 @@ pub(crate) struct Right<'a, E> {
     pub(crate) numbers: &'a [E],
     pub(crate) stride: usize,
     pub(crate) panel: usize,
+    pub(crate) place: Place,
+}
+
+/// Where a right factor is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The cache, for most rows of the left factor at least.
+    Cache,
+    /// Memory; then it is in panels without gaps.
+    Memory,
 }
 
 impl<'a, E> Right<'a, E> {
     /// Rows that lie `stride` apart.
     pub(crate) fn rows(numbers: &'a [E], stride: usize) -> Self {
-        Self { numbers, stride, panel: LANES }
+        Self { numbers, stride, panel: LANES, place: Place::Cache }
+    }
+
+    /// What is read next: the terms of some panels, from a column and a term on, up to [`NEAR`].
+    fn ahead(&self, (column, term): (usize, usize), panels: usize, depth: usize, calls: usize) -> Ahead {
+        Ahead::panels(self, self.column(column) + term * LANES, (panels, NEAR.min(depth - term)), calls)
     }
 
     /// Where a column starts.
@@ -83,20 +115,36 @@ pub(crate) fn product<E: Real>(
     right: Right<'_, E>,
     (rows, depth, columns): (usize, usize, usize),
 ) {
+    let out = Columns::new(out.numbers, out.stride, (rows, columns));
+    let mut nothing = Ahead::NONE;
+    product_to(out, start, left, right, depth, &mut nothing);
+}
+
+/// As [`product`], to all of these columns, while what is read next is asked for.
+fn product_to<E: Real>(
+    out: Columns<'_, E>,
+    start: Onto,
+    left: Left<'_, E>,
+    right: Right<'_, E>,
+    depth: usize,
+    ahead: &mut Ahead,
+) {
+    let (rows, columns) = (out.rows(), out.width());
     assert!(columns.is_multiple_of(LANES), "a product with {columns} columns");
     if rows > 0 {
-        Arch::new().dispatch(Product { out, start, left, right, rows, depth, columns });
+        Arch::new().dispatch(Product { out, start, left, right, rows, depth, columns, ahead });
     }
 }
 
 struct Product<'a, E> {
-    out: Out<'a, E>,
+    out: Columns<'a, E>,
     start: Onto,
     left: Left<'a, E>,
     right: Right<'a, E>,
     rows: usize,
     depth: usize,
     columns: usize,
+    ahead: &'a mut Ahead,
 }
 
 impl<E: Real> WithSimd for Product<'_, E> {
@@ -111,7 +159,7 @@ impl<E: Real> WithSimd for Product<'_, E> {
                 1 => self.strip::<S, 12, 1>(simd, column),
                 2 => self.strip::<S, 12, 2>(simd, column),
                 3 => self.strip::<S, 8, 3>(simd, column),
-                _ => self.strip::<S, 6, 4>(simd, column),
+                _ => self.strip::<S, TILE_ROWS, 4>(simd, column),
             }
             column += vectors * lanes::<E, S>();
         }
@@ -125,6 +173,11 @@ impl<E: Real> Product<'_, E> {
     fn strip<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, column: usize) {
         for first in (0..self.depth).step_by(NEAR) {
             let terms = first..(first + NEAR).min(self.depth);
+            if self.right.place == Place::Memory {
+                let next = if terms.end < self.depth { (column, terms.end) } else { (column + V * lanes::<E, S>(), 0) };
+                let calls = self.rows.div_ceil(R) * terms.len().div_ceil(BETWEEN);
+                *self.ahead = self.right.ahead(next, (V * lanes::<E, S>()).div_ceil(LANES), self.depth, calls);
+            }
             let mut row = 0;
             if S::REGISTER_COUNT >= 32 {
                 while self.rows - row >= R {
@@ -158,7 +211,7 @@ impl<E: Real> Product<'_, E> {
         let mut sums = [[E::splat(simd, E::ZERO); V]; R];
         if terms.start > 0 || self.start == Onto::Out {
             for (r, sums) in sums.iter_mut().enumerate() {
-                *sums = vectors::<E, S, V>(&self.out.numbers[(row + r) * self.out.stride + column..][..width]);
+                *sums = vectors::<E, S, V>(&self.out.row(row + r)[column..][..width]);
             }
         }
         let left = &self.left.numbers[row * self.left.row + terms.start * self.left.step..];
@@ -171,9 +224,13 @@ impl<E: Real> Product<'_, E> {
         };
         if self.left.step == 1 {
             let rows: [&[E]; R] = std::array::from_fn(|r| &left[r * self.left.row..][..terms.len()]);
-            for (k, right) in (0..terms.len()).map(|k| (k, right(k))) {
-                for r in 0..R {
-                    add(simd, &mut sums[r], rows[r][k], right);
+            for some in (0..terms.len()).step_by(BETWEEN) {
+                self.ahead.ask();
+                for k in some..terms.len().min(some + BETWEEN) {
+                    let right = right(k);
+                    for r in 0..R {
+                        add(simd, &mut sums[r], rows[r][k], right);
+                    }
                 }
             }
         } else {
@@ -185,7 +242,7 @@ impl<E: Real> Product<'_, E> {
             }
         }
         for (r, sums) in sums.into_iter().enumerate() {
-            let out = &mut self.out.numbers[(row + r) * self.out.stride + column..][..width];
+            let out = &mut self.out.row(row + r)[column..][..width];
             E::vectors_mut::<S>(out).copy_from_slice(&sums);
         }
     }

@@ -186,7 +186,7 @@ fn slopes<E: Real>(p: &mut [E], ds: &mut [E], log_sum: E, scale: E) {
 /// In place: scores become `exp(score - max)`. Returns `log sum exp` of the scores, and the factor that makes
 /// probabilities of the exponentials.
 #[inline(always)]
-fn softmax<E: Real>(scores: &mut [E], scale: E) -> (E, E) {
+pub(crate) fn softmax<E: Real>(scores: &mut [E], scale: E) -> (E, E) {
     let max = maximum(scores);
     scores.iter_mut().for_each(|score| *score = ((*score - max) * scale).exp());
     let sum = sum(scores.len(), |j| scores[j]);

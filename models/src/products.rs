@@ -1,0 +1,16 @@
+//! The precision of matmuls.
+
+use serde::{Deserialize, Serialize};
+
+/// The numbers that a model which does not learn multiplies: written as `f32` or `bf16`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Products {
+    /// Both factors as they are, sums in `f32`.
+    #[default]
+    F32,
+    /// Both factors rounded to bf16 (8 bits of fraction), sums in `f32`: several times as fast on a processor with AMX.
+    /// It needs AMX or AVX512-BF16, which round differently in the last bits of a sum. Weights that are bf16 in their
+    /// file are multiplied as they are; the error comes from rounding the activations.
+    Bf16,
+}
