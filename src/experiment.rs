@@ -47,6 +47,8 @@ pub struct WarmedUp {
     pub renderer: Arc<dyn Renderer>,
     /// The policy. Training works on a copy.
     pub policy: Box<dyn Model>,
+    /// The checkpoint whose weights the policy has, where it has not moved since.
+    pub checkpoint: Option<String>,
     /// Its pass rate on held-out problems.
     pub pass_rate: PassRate,
     /// Of warm-up and evaluation.
@@ -223,7 +225,9 @@ impl Experiment {
         let policy = self.imitate(policy, &*renderer, watch)?;
         let rollout = run::rollout(&self.settings, &*self.env, &*renderer);
         let pass_rate = evaluate(&rollout, &*policy, &mut InProcess::default(), &self.settings.evaluation)?;
-        Ok(WarmedUp { renderer, policy, pass_rate, seconds: clock.elapsed().as_secs_f64() })
+        let checkpoint = self.settings.model.checkpoint().filter(|_| self.settings.warm_up.steps == 0);
+        let checkpoint = checkpoint.map(str::to_owned);
+        Ok(WarmedUp { renderer, policy, checkpoint, pass_rate, seconds: clock.elapsed().as_secs_f64() })
     }
 
     /// A run with models of its own, ready for [`train`].
@@ -233,9 +237,15 @@ impl Experiment {
         let reads = run::reads(&*algorithm);
         let vocabulary = start.renderer.vocabulary();
         let weights = |role: Role| settings.roles.get(role.name()).map_or(&Weights::Policy, |role| &role.start);
+        let signals = algorithm.objective().reads();
+        let learns = |role: Role| signals.iter().any(|column| column.is_signal() && column.role() == Some(role));
         let make = |role: Role, policy: &dyn Model| match weights(role) {
-            Weights::Policy => policy.fork(head(role), &settings.optimiser).map_err(Error::model(role.name())),
+            Weights::Policy => match &start.checkpoint {
+                Some(path) if !learns(role) => model::to_read(&settings, path, head(role), role),
+                _ => policy.fork(head(role), &settings.optimiser).map_err(Error::model(role.name())),
+            },
             Weights::Fresh => model::fresh(&settings, vocabulary, head(role), role),
+            Weights::Checkpoint(path) if !learns(role) => model::to_read(&settings, path, head(role), role),
             Weights::Checkpoint(path) => model::load(&settings, path, head(role), role),
         };
         let policy = policy.map_err(Error::model("policy"))?;

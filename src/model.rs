@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use oreal_algos::Role;
 use oreal_models::architecture::{Family, RopeScaling};
-use oreal_models::{Device, Head, Model, Runtime, Table, TransformerConfig};
+use oreal_models::{Engine, Frozen, Head, Model, Products, Runtime, Table, TransformerConfig};
 use rand::RngExt;
 
 use crate::config::{ModelSettings, Settings};
@@ -93,10 +93,17 @@ pub(crate) fn load(settings: &Settings, path: &str, head: Head, role: Role) -> R
     runtime(settings)?.load(&folder, head, &settings.optimiser).map_err(Error::model(role.name()))
 }
 
-/// A checkpoint that is only read and drawn from.
-pub(crate) fn to_read(model: &ModelSettings, device: Device) -> Result<Box<dyn Model>> {
-    let settings = Settings { model: model.clone(), device, ..Settings::default() };
-    policy(&settings, 0)
+/// A checkpoint that is only read and drawn from, for a role. On the CPU its weights in bf16 stay in their files.
+pub(crate) fn to_read(settings: &Settings, path: &str, head: Head, role: Role) -> Result<Box<dyn Model>> {
+    let products = match settings.model {
+        ModelSettings::Checkpoint { products, .. } => products,
+        ModelSettings::Table {} | ModelSettings::Transformer { .. } => Products::default(),
+    };
+    if runtime(settings)?.engine() != Engine::Fused {
+        return load(settings, path, head, role);
+    }
+    let folder = hub::folder(path, Part::Whole)?;
+    Ok(Box::new(Frozen::open(&folder, head, products).map_err(Error::model(role.name()))?))
 }
 
 /// Length and time of the last change of each weight file of a checkpoint, by name: where they are the same, so is the model.

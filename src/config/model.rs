@@ -1,6 +1,6 @@
 //! `[model]` and `[text]`: what the models of a run are made of, and how text becomes their tokens.
 
-use oreal_models::Engine;
+use oreal_models::{Engine, Products};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -31,10 +31,14 @@ pub enum ModelSettings {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         engine: Option<Engine>,
     },
-    /// A checkpoint in the format of Hugging Face: learning roles in f32.
+    /// A checkpoint in the format of Hugging Face. Roles that learn are in f32; on the CPU, weights in bf16 of a role that does not
+    /// learn stay in their files.
     Checkpoint {
         /// A folder, or a name of the hub such as `Qwen/Qwen2.5-Math-1.5B`.
         path: String,
+        /// Precision of the products of roles that do not learn, on the CPU.
+        #[serde(default)]
+        products: Products,
         /// The code that computes it; the device's own choice where not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         engine: Option<Engine>,

@@ -1,10 +1,11 @@
 //! Where completions come from.
 
-use oreal_models::{Completion, Ending, InProcess, Key, Model, Request, Sampler, Sampling, Token};
+use oreal_algos::Role;
+use oreal_models::{Completion, Ending, Head, InProcess, Key, Model, Request, Sampler, Sampling, Token};
 use serde_json::{Value, json};
 
 use super::settings::EvalSettings;
-use crate::config::ModelSettings;
+use crate::config::{ModelSettings, Settings};
 use crate::error::{Error, Result};
 use crate::model;
 use crate::problems::TestProblem;
@@ -115,9 +116,10 @@ impl Local {
     /// # Errors
     /// A checkpoint or a tokenizer that cannot be read, a device that is not there.
     pub fn open(path: &str, settings: &EvalSettings) -> Result<Local> {
-        let how = ModelSettings::Checkpoint { path: path.to_owned(), engine: None };
+        let how = ModelSettings::Checkpoint { path: path.to_owned(), products: settings.products, engine: None };
         let renderer = renderer::of(&how, &settings.text, None)?;
-        let model = model::to_read(&how, settings.device)?;
+        let how = Settings { model: how, device: settings.device, ..Settings::default() };
+        let model = model::to_read(&how, path, Head::Vocabulary, Role::POLICY)?;
         let identity = json!({ "checkpoint": path, "weights": model::files(path)? });
         let local = Local::new(path, renderer, model, Box::new(InProcess::default()), settings.batch);
         Ok(Local { identity, ..local })

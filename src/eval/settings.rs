@@ -1,6 +1,6 @@
 //! What a file or the command line says of an evaluation.
 
-use oreal_models::Device;
+use oreal_models::{Device, Products};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -60,6 +60,8 @@ pub struct EvalSettings {
     pub model: Option<String>,
     /// Where such a model is.
     pub device: Device,
+    /// Precision of its products, on the CPU.
+    pub products: Products,
     /// Between text and its tokens.
     pub text: TextSettings,
     /// Completions of a local model that are drawn at once. None depends on it.
@@ -180,6 +182,7 @@ impl EvalSettings {
             "seed": self.seed,
             "judge": judge,
             "text": self.text,
+            "products": self.products,
             "keep": self.keep,
         })
     }
@@ -222,6 +225,7 @@ impl Default for EvalSettings {
             seed: 0,
             model: None,
             device: Device::default(),
+            products: Products::default(),
             text: TextSettings::default(),
             batch: 64,
             endpoint: None,

@@ -107,18 +107,18 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As [`Checkpoint::read`].
-    pub(crate) fn half(&self, parameter: &Parameter) -> Result<Option<&[[u8; 2]]>> {
+    pub(crate) fn half(&self, parameter: &Parameter) -> Result<Option<Piece>> {
         match self.stored(parameter)? {
-            Some((file, Dtype::BF16, bytes)) if !numbers::is_finite(Dtype::BF16, bytes) => {
+            Some((file, Dtype::BF16, bytes)) if !numbers::is_finite(Dtype::BF16, &bytes) => {
                 Err(Error::tensor(file, &parameter.name, "holds NaN or an infinity"))
             }
-            Some((_, Dtype::BF16, bytes)) => Ok(Some(bytes.as_chunks().0)),
+            Some((_, Dtype::BF16, bytes)) => Ok(Some(bytes)),
             _ => Ok(None),
         }
     }
 
     /// File, type and bytes of a parameter, of the right shape; `None` for a scalar head that there is not.
-    pub(crate) fn stored(&self, parameter: &Parameter) -> Result<Option<(&Path, Dtype, Piece)>> {
+    fn stored(&self, parameter: &Parameter) -> Result<Option<(&Path, Dtype, Piece)>> {
         let Parameter { name, shape, .. } = parameter;
         match self.shards.find(name) {
             None if name == "score.weight" => Ok(None),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use oreal_models::Device;
+use oreal_models::{Device, Products};
 use serde::de::DeserializeOwned;
 
 use crate::config::file_text;
@@ -20,6 +20,9 @@ pub(super) struct Overrides {
     /// Where it is: cpu, or cuda:0 for the first GPU [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     device: Option<Device>,
+    /// Precision of its products on the CPU: f32, or bf16 where the processor has them [default: f32]
+    #[arg(long, value_name = "PRECISION")]
+    products: Option<Products>,
     /// Its chat template, by name, where it has none of its own
     #[arg(long, value_name = "NAME")]
     template: Option<String>,
@@ -106,6 +109,7 @@ impl Overrides {
             settings.model = None;
         }
         put(&mut settings.device, self.device);
+        put(&mut settings.products, self.products);
         put(&mut settings.text.template, self.template);
         put(&mut settings.data, self.data);
         put_some(&mut settings.source, self.source);
