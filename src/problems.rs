@@ -7,7 +7,7 @@
 //! - `second_opinion`: a judge for answers that the rules leave open.
 //! - `test_set`: all problems of a file, to be evaluated on.
 //!
-//! Prompts are conversations, so a run needs a renderer with a chat template ([`crate::Experiment::renderer`]).
+//! Prompts are conversations, so a run needs a model with a chat template: a checkpoint, or a tokenizer that has one.
 //! docs/problem_sets.md has all of it.
 
 mod left_out;

@@ -60,7 +60,21 @@ fn the_example_file_holds_every_setting_with_its_default() {
 #[test]
 fn the_readme_names_the_commands_there_are() {
     let readme = read("README.md");
-    for command in ["compare", "train", "grade", "list", "show", "claims", "completions"] {
+    for command in [
+        "compare",
+        "train",
+        "plan",
+        "sft",
+        "sample",
+        "eval",
+        "grade",
+        "tokenizer",
+        "word-problems",
+        "list",
+        "show",
+        "claims",
+        "completions",
+    ] {
         assert!(readme.contains(&format!("oreal {command}")), "README.md does not show `oreal {command}`");
     }
     let ci = read(".ci/run");
