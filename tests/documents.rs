@@ -127,6 +127,41 @@ fn the_commands_in_the_readme_work() {
 }
 
 #[test]
+fn the_commands_in_the_page_of_checkpoints_are_understood() {
+    let page = read("docs/checkpoints.md");
+    let commands: Vec<&str> = page.lines().filter(|line| line.starts_with("oreal ")).collect();
+    assert!(commands.len() >= 5, "docs/checkpoints.md shows commands");
+    for command in commands {
+        let arguments: Vec<&str> = command.split(' ').map(|argument| argument.trim_matches('\'')).collect();
+        // Their files are not here, which is another error than arguments that are not understood.
+        let message = Catalogue::built_in().run(&arguments).unwrap_err().to_string();
+        assert!(!message.contains("arguments:"), "{command}: {message}");
+    }
+}
+
+#[test]
+fn shipped_configurations_are_understood() {
+    for folder in ["examples/runs", "examples/eval", "examples/whole_life"] {
+        let names = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<_> = names.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+        assert!(files.len() >= 3, "{folder}");
+        for file in files {
+            let name = file.display().to_string();
+            let command = match file.file_stem().unwrap().to_str().unwrap() {
+                "pretrain" | "sft" => "sft",
+                _ if folder == "examples/eval" => "eval",
+                _ => "train",
+            };
+            let message = Catalogue::built_in().run(&["oreal", command, &name]).unwrap_err().to_string();
+            // What is missing is a file or a model, never a key.
+            for wrong in ["unknown", "arguments", "must be", "expected"] {
+                assert!(!message.contains(wrong), "{name}: {message}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_example_algorithm_is_as_short_as_said() {
     let lines = read("examples/own_algorithm.rs").lines().count();
     assert!(lines <= 60, "examples/own_algorithm.rs has {lines} lines");
