@@ -25,7 +25,7 @@ pub(super) const AT_ONCE: usize = 48;
 const CACHED: usize = 1 << 23;
 
 /// Tokens of a completion from which on a copy of the weights in panels costs less time than it saves.
-const LONG: usize = 8;
+const LONG: usize = 16;
 
 /// All completions of the queue, each with the number of its request.
 pub(in crate::transformer) fn draw<E: Readable>(

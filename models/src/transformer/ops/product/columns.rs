@@ -39,10 +39,10 @@ impl<'a, E> Columns<'a, E> {
         (Self { width, ..self }, right)
     }
 
-    /// A shorter borrow of some columns.
-    pub(crate) fn part(&mut self, from: usize, width: usize) -> Columns<'_, E> {
-        assert!(from <= self.width && width <= self.width - from, "columns {from} to {from} + {width}");
-        Columns { first: self.first.wrapping_add(from), width, ..*self }
+    /// A shorter borrow of some rows.
+    pub(crate) fn some(&mut self, from: usize, rows: usize) -> Columns<'_, E> {
+        assert!(from <= self.rows && rows <= self.rows - from, "rows {from} to {from} + {rows}");
+        Columns { first: self.first.wrapping_add(from * self.stride), rows, ..*self }
     }
 
     /// One row of these columns.
@@ -50,9 +50,9 @@ impl<'a, E> Columns<'a, E> {
     pub(crate) fn row(&mut self, row: usize) -> &mut [E] {
         assert!(row < self.rows);
         // SAFETY: `new` saw that `rows` rows of `width` numbers, `stride` apart, lie within a slice that is borrowed
-        // mutably for `'a`; `split_at` and `part` only make the columns fewer. Other `Columns` of the same slice come
-        // from `split_at`, which gives away disjoint columns of no more than `stride`, so their rows do not overlap;
-        // or from `part`, which borrows this one. The result borrows `self` mutably.
+        // mutably for `'a`; `split_at` only makes the columns fewer, and `some` the rows. Other `Columns` of the same
+        // slice come from `split_at`, which gives away disjoint columns of no more than `stride`, so their rows do not
+        // overlap; or from `some`, which borrows this one. The result borrows `self` mutably.
         unsafe { std::slice::from_raw_parts_mut(self.first.wrapping_add(row * self.stride), self.width) }
     }
 }
@@ -72,7 +72,7 @@ mod tests {
             middle.row(row).fill(2);
             assert!(none.row(row).is_empty());
         }
-        middle.part(1, 1).row(2)[0] = 3;
+        middle.some(2, 1).row(0)[1] = 3;
         assert_eq!(numbers, [1, 1, 2, 2, 2, 0, 0, 1, 1, 2, 2, 2, 0, 0, 1, 1, 2, 3, 2]);
     }
 

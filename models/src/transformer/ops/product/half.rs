@@ -108,9 +108,10 @@ impl<S: Narrow> Weights<'_, S> {
             |near, (mut out, strip)| {
                 fill(near, strip, self.inputs);
                 let mut squares = [[0.0; SIDE * SIDE]; 4];
-                for (i, outputs) in near.chunks_exact(2 * rows.long).take(out.width().div_ceil(2 * SIDE)).enumerate() {
-                    for first in (0..count.div_ceil(SIDE)).step_by(2) {
-                        let second = (first + 1).min(count.div_ceil(SIDE) - 1);
+                let pairs = near.chunks_exact(2 * rows.long).take(out.width().div_ceil(2 * SIDE));
+                for first in (0..count.div_ceil(SIDE)).step_by(2) {
+                    let second = (first + 1).min(count.div_ceil(SIDE) - 1);
+                    for (i, outputs) in pairs.clone().enumerate() {
                         let outputs = [&outputs[..rows.long], &outputs[rows.long..]];
                         unit.squares(&mut squares, outputs, [rows.get(first), rows.get(second)]);
                         for (j, square) in squares.iter().enumerate().take(2 * (second - first + 1)) {

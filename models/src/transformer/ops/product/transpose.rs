@@ -90,14 +90,17 @@ unsafe fn square_bf16(to: *mut f32, stride: usize, from: *const u16, inputs: usi
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn columns(from: *const u8, stride: usize) -> [__m512i; 4] {
-    let [a, b, c, d]: [__m512i; 4] = std::array::from_fn(|i| {
+    let mut fours = [_mm512_setzero_si512(); 4];
+    for (i, x) in fours.iter_mut().enumerate() {
         // SAFETY: the caller's promise.
-        let four = |row: usize| unsafe { _mm_loadu_si128(from.add((i + row) * stride).cast()) };
-        let x = _mm512_castsi128_si512(four(0));
-        let x = _mm512_inserti32x4::<1>(x, four(4));
-        let x = _mm512_inserti32x4::<2>(x, four(8));
-        _mm512_inserti32x4::<3>(x, four(12))
-    });
+        unsafe {
+            *x = _mm512_castsi128_si512(_mm_loadu_si128(from.add(i * stride).cast()));
+            *x = _mm512_inserti32x4::<1>(*x, _mm_loadu_si128(from.add((i + 4) * stride).cast()));
+            *x = _mm512_inserti32x4::<2>(*x, _mm_loadu_si128(from.add((i + 8) * stride).cast()));
+            *x = _mm512_inserti32x4::<3>(*x, _mm_loadu_si128(from.add((i + 12) * stride).cast()));
+        }
+    }
+    let [a, b, c, d] = fours;
     let (ab, cd) = (_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d));
     let (ab_high, cd_high) = (_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d));
     [

@@ -18,6 +18,15 @@ pub(crate) type Bf16 = [u8; 2];
 /// Inputs that are transposed at a time: with them in the L1 cache there is place for what comes and goes.
 const DEEP: usize = 64;
 
+/// Rows up to which reading the weights takes the time: one strip after another.
+const FEW: usize = 64;
+
+/// Strips that are computed together for more rows, so that a part of each row is read for all of them.
+const GROUP: usize = 4;
+
+/// Rows that are computed at a time: more of them lie on more pages than the processor knows the addresses of.
+const ROWS: usize = 256;
+
 /// Outputs of a strip: as many as the kernel takes at once.
 pub(super) const WIDE: usize = 64;
 
@@ -140,9 +149,26 @@ impl<'a, S: Copy + Send + Sync> Weights<'a, S> {
     where
         S: Stored<E>,
     {
-        let near = || E::buffers().take(DEEP * WIDE);
-        self.tasks(out).into_par_iter().for_each_init(near, |near, (columns, strip)| {
-            strip.apply(columns, start, left, self.inputs, near);
+        let rows = out.len() / self.columns;
+        let mut tasks = self.tasks(out);
+        let (group, near) = (if rows > FEW { GROUP } else { 1 }, || E::buffers().take(DEEP * WIDE));
+        tasks.par_chunks_mut(group).for_each_init(near, |near, tasks| {
+            let mut ahead = match &*tasks {
+                [(_, strip)] if group == 1 => Ahead::all(strip.next, calls(rows, self.inputs, S::along())),
+                _ => Ahead::NONE,
+            };
+            for row in (0..rows).step_by(ROWS) {
+                for first in (0..self.inputs).step_by(DEEP) {
+                    let terms = DEEP.min(self.inputs - first);
+                    let start = if first == 0 { start } else { Onto::Out };
+                    let left = Left { numbers: &left.numbers[row * left.row + first * left.step..], ..left };
+                    for (columns, strip) in &mut *tasks {
+                        strip.transpose(&mut near[..terms * WIDE], first, self.inputs, &mut ahead);
+                        let out = columns.some(row, ROWS.min(rows - row));
+                        product_to(out, start, left, Right::rows(near, WIDE), terms, &mut ahead);
+                    }
+                }
+            }
         });
     }
 
@@ -159,24 +185,12 @@ impl<'a, S: Copy + Send + Sync> Weights<'a, S> {
     }
 }
 
-impl<S: Copy> Strip<'_, S> {
-    fn apply<E: Real>(&self, mut out: Columns<'_, E>, start: Onto, left: Left<'_, E>, inputs: usize, near: &mut [E])
-    where
-        S: Stored<E>,
-    {
-        let squares = (WIDE / SIDE) * (inputs / <S as Stored<E>>::along().max(1));
-        let calls = squares + inputs.div_ceil(BETWEEN) * out.rows().div_ceil(TILE_ROWS);
-        let mut ahead = Ahead::all(self.next, calls);
-        for first in (0..inputs).step_by(DEEP) {
-            let terms = DEEP.min(inputs - first);
-            self.transpose(&mut near[..terms * WIDE], first, inputs, &mut ahead);
-            let start = if first == 0 { start } else { Onto::Out };
-            let left = Left { numbers: &left.numbers[first * left.step..], ..left };
-            let width = out.width();
-            product_to(out.part(0, width), start, left, Right::rows(near, WIDE), terms, &mut ahead);
-        }
-    }
+/// How often memory is asked for while a strip is computed.
+fn calls(rows: usize, inputs: usize, along: usize) -> usize {
+    WIDE / SIDE * (inputs / along.max(1)) + inputs.div_ceil(BETWEEN) * rows.div_ceil(TILE_ROWS)
+}
 
+impl<S: Copy> Strip<'_, S> {
     /// The inputs from `first` on, to rows of `WIDE` outputs.
     fn transpose<E: Real>(&self, near: &mut [E], first: usize, inputs: usize, ahead: &mut Ahead)
     where
