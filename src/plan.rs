@@ -83,12 +83,6 @@ const ALWAYS: f64 = 64e6;
 /// What is assumed where the system does not say how much memory there is.
 const UNKNOWN: f64 = 1e12;
 
-/// Completions that are drawn at the same time, by each thread where the model is small.
-const DRAWN_AT_ONCE: f64 = 48.0;
-
-/// Logits that exist at the same time.
-const LOGITS: f64 = 33_554_432.0;
-
 impl Plan {
     /// Of a run whose algorithm reads these columns. All arithmetic is in floating point, so that no size overflows.
     ///
@@ -233,7 +227,7 @@ fn warm_up(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Leng
     items.extend(sizes.map(|sizes| Item {
         key: "warm_up.batch",
         what: format!("activations of {} demonstrations in one pass", count(batch)),
-        bytes: batch * lengths.both() * activations(sizes),
+        bytes: sizes.pass_bytes(batch * lengths.both(), batch * lengths.completion),
     }));
     items
 }
@@ -256,11 +250,11 @@ fn evaluation(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: L
     [kept].into_iter().chain(sizes.into_iter().flat_map(|sizes| drawing(sizes, completions, lengths))).collect()
 }
 
-/// What drawing takes: the weights once more, as the kernel reads them, and caches.
+/// What drawing takes: the weights once more, in the order that the kernel reads them in, and keys and values.
 fn drawing(sizes: &TransformerConfig, completions: f64, lengths: Lengths) -> [Item; 2] {
-    let at_once = completions.min(DRAWN_AT_ONCE * threads());
     let parameters = sizes.parameter_count(Head::Vocabulary).map_or(f64::INFINITY, |count| count as f64);
-    let token = 2.0 * 4.0 * sizes.num_hidden_layers as f64 * sizes.kv_width() as f64;
+    let tokens = lengths.both() as usize;
+    let at_once = completions.min(sizes.drawn_at_once(tokens).unwrap_or(1) as f64);
     [
         Item {
             key: "model",
@@ -269,8 +263,12 @@ fn drawing(sizes: &TransformerConfig, completions: f64, lengths: Lengths) -> [It
         },
         Item {
             key: "env.max_tokens",
-            what: format!("keys and values of {at_once} completions of up to {} tokens", count(lengths.both())),
-            bytes: at_once * lengths.both() * token,
+            what: format!(
+                "keys and values of {} completions of up to {} tokens",
+                count(at_once),
+                count(lengths.both())
+            ),
+            bytes: at_once * sizes.cache_bytes(tokens) as f64,
         },
     ]
 }
@@ -291,29 +289,9 @@ fn update(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengt
         Item {
             key,
             what: format!("activations of {} tokens in one pass of {learning} roles", count(tokens)),
-            bytes: learning * tokens * activations(sizes),
-        },
-        Item {
-            key,
-            what: "logits".into(),
-            bytes: 2.0 * 4.0 * (tokens * sizes.vocab_size as f64).min(LOGITS.max(sizes.vocab_size as f64)),
+            bytes: learning * sizes.pass_bytes(tokens, tokens * lengths.completion / lengths.both()),
         },
     ]
-}
-
-/// Bytes of a token's activations: what each half of a layer keeps for the backward pass, and what it takes for a moment.
-fn activations(sizes: &TransformerConfig) -> f64 {
-    let [layers, hidden, inner] =
-        [sizes.num_hidden_layers, sizes.hidden_size, sizes.intermediate_size].map(|size| size as f64);
-    let [query, kv] = [sizes.num_attention_heads * sizes.head_dim(), sizes.kv_width()].map(|size| size as f64);
-    let kept = layers * (2.0 * hidden + 2.0 * query + 2.0 * kv + 2.0 * inner);
-    let for_a_moment = 6.0 * hidden + 4.0 * query + 4.0 * kv + 4.0 * inner;
-    4.0 * (kept + for_a_moment)
-}
-
-/// Threads that draw.
-fn threads() -> f64 {
-    std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64)
 }
 
 /// Bytes that can still be taken: what Linux says is available, and no more than the control group's limit.

@@ -32,6 +32,8 @@ use crate::{check, process};
 pub struct Queue<'a> {
     requests: &'a [Request<'a>],
     how: &'a Sampling,
+    /// Most that are drawn at the same time.
+    at_once: usize,
 }
 
 impl Queue<'_> {
@@ -91,25 +93,45 @@ pub(super) fn drawn(
         return Err(Error::Head { head, signal: Signal::Logp });
     }
     check::requests(requests, how, config.vocab_size)?;
-    check_cache(config, requests, how, width)?;
-    let mut done = draw(&Queue { requests, how })?;
+    let longest = requests.iter().map(|request| request.prompt.len()).max().unwrap_or(0) + how.max_tokens;
+    let at_once = at_once(config, longest, width)?;
+    let mut done = draw(&Queue { requests, how, at_once })?;
     done.sort_by_key(|(index, _)| *index);
     Ok(done.into_iter().map(|(_, completion)| completion).collect())
 }
 
-/// Refuses completions so long that the keys and values of as many as are drawn at once exceed the memory of this
-/// machine.
-fn check_cache(config: &Config, requests: &[Request<'_>], how: &Sampling, width: usize) -> Result<()> {
-    let Some(memory) = process::memory() else { return Ok(()) };
-    let longest = requests.iter().map(|request| request.prompt.len()).max().unwrap_or(0) + how.max_tokens;
-    let once = 2 * config.num_hidden_layers as u128 * config.kv_width() as u128 * longest as u128 * width as u128;
-    let bytes = once * requests.len().min(workers::AT_ONCE) as u128;
-    if bytes <= u128::from(memory) {
-        return Ok(());
+impl Config {
+    /// Completions that are drawn at the same time on the CPU, each with its prompt of up to so many tokens: keys and
+    /// values take at most a quarter of the machine's memory. Results do not depend on it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where those of a single completion do not fit in memory.
+    pub fn drawn_at_once(&self, tokens: usize) -> Result<usize> {
+        at_once(self, tokens, size_of::<f32>())
     }
-    let problem =
-        format!("{} tokens need {bytes} bytes of keys and values, and this machine has {memory}", how.max_tokens);
-    Err(Error::setting("sampling", "max_tokens", problem))
+
+    /// Bytes of keys and values of so many tokens in `f32`.
+    pub fn cache_bytes(&self, tokens: usize) -> u128 {
+        cache_bytes(self, tokens, size_of::<f32>())
+    }
+}
+
+fn cache_bytes(config: &Config, tokens: usize, width: usize) -> u128 {
+    2 * config.num_hidden_layers as u128 * config.kv_width() as u128 * tokens as u128 * width as u128
+}
+
+fn at_once(config: &Config, tokens: usize, width: usize) -> Result<usize> {
+    let threads = rayon::current_num_threads();
+    let most = workers::AT_ONCE * threads;
+    let Some(memory) = process::memory() else { return Ok(most) };
+    let one = cache_bytes(config, tokens, width).max(1);
+    if one > u128::from(memory) {
+        let problem = format!(
+            "{tokens} tokens with the prompt need {one} bytes of keys and values, and this machine has {memory}"
+        );
+        return Err(Error::setting("sampling", "max_tokens", problem));
+    }
+    Ok((u128::from(memory) / 4 / one).clamp(1, most as u128) as usize)
 }
 
 #[cfg(test)]

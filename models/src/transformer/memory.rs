@@ -4,6 +4,7 @@ use dfdx::prelude::{Cpu, Device};
 
 use super::hardware::Hardware;
 use super::ops::{Fused, Ops, Stock};
+use super::readout::LOGITS;
 use super::{Config, Transformer};
 use crate::data::Head;
 use crate::error::{Error, Result};
@@ -45,6 +46,29 @@ fn needs(config: &Config, logits_at_once: usize, lengths: &[usize]) -> usize {
     let feed_forward = rows * (12 * hidden + 12 * config.intermediate_size);
     let logits = (rows * config.vocab_size).min(logits_at_once.max(config.vocab_size));
     stream + attention.max(feed_forward).max(8 * logits)
+}
+
+impl Config {
+    /// About how many bytes a forward and backward pass in `f32` takes on the CPU, besides weights and gradients: what
+    /// each half of a layer keeps for the backward pass, what one takes for a moment, and the logits of the `read` tokens
+    /// that the head reads. In floating point, so that no size overflows.
+    pub fn pass_bytes(&self, tokens: f64, read: f64) -> f64 {
+        let [layers, hidden, wide, heads, vocabulary] = [
+            self.num_hidden_layers,
+            self.hidden_size,
+            self.intermediate_size,
+            self.num_attention_heads,
+            self.vocab_size,
+        ]
+        .map(|size| size as f64);
+        let [query, kv] = [self.query_width(), self.kv_width()].map(|size| size as f64);
+        let kept = layers * (2.0 * hidden + 2.0 * query + 2.0 * kv + heads + 2.0 * wide);
+        let for_a_moment = 6.0 * hidden + 4.0 * query + 4.0 * kv + 4.0 * wide;
+        let logits = (read * vocabulary).min(LOGITS as f64 + vocabulary);
+        // The weights of the largest matmul, once more in the order they are read in.
+        let copy = (vocabulary * hidden).max(2.0 * hidden * wide);
+        4.0 * (tokens * (kept + for_a_moment) + 2.0 * logits + copy)
+    }
 }
 
 /// Refuses a model whose weights alone exceed the memory of this machine: they pass through it on every device.

@@ -74,15 +74,19 @@ fn a_completion_is_the_same_alone_and_in_any_company() {
     let requests = requests(&prompts);
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let draw = |threads, team| {
-        let queue = Queue { requests: &requests, how: &how };
+        let queue = Queue { requests: &requests, how: &how, at_once: 2 * AT_ONCE };
         in_order(pool(threads).install(|| draw_by(&ReadOnly::of(&model), &queue, team).unwrap()))
     };
     let all = draw(1, Team::Alone);
     for (threads, team) in [(3, Team::Alone), (1, Team::Together), (3, Team::Together)] {
         assert_eq!(draw(threads, team), all, "{threads} threads, {team:?}");
     }
+    for at_once in [1, 7] {
+        let few = Queue { requests: &requests, how: &how, at_once };
+        assert_eq!(in_order(draw_by(&ReadOnly::of(&model), &few, Team::Together).unwrap()), all, "{at_once} at once");
+    }
     for i in [0, 1, 4, AT_ONCE, requests.len() - 1] {
-        let one = Queue { requests: &requests[i..=i], how: &how };
+        let one = Queue { requests: &requests[i..=i], how: &how, at_once: 1 };
         assert_eq!(in_order(draw_by(&ReadOnly::of(&model), &one, Team::Alone).unwrap()), all[i..=i], "completion {i}");
     }
     let lengths: Vec<usize> = all.iter().map(|completion| completion.tokens.len()).collect();
@@ -94,7 +98,7 @@ fn what_is_drawn_has_the_log_probability_that_is_read() {
     every_family(|family, head_dim| {
         let (model, (prompts, how)) = (model_of::<Fused>(family, head_dim), prompts());
         let requests = requests(&prompts);
-        let queue = Queue { requests: &requests, how: &how };
+        let queue = Queue { requests: &requests, how: &how, at_once: 2 * AT_ONCE };
         let drawn = in_order(draw_by(&ReadOnly::of(&model), &queue, Team::Together).unwrap());
         let sequences = prompts.iter().zip(&drawn).map(|(prompt, c)| Sequence { prompt, completion: &c.tokens });
         let want = Want { signals: vec![Signal::Logp], temperature: 1.0 };
@@ -111,7 +115,7 @@ fn waves_draw_what_workers_draw() {
     every_family(|family, head_dim| {
         let (prompts, how) = prompts();
         let requests = requests(&prompts);
-        let queue = Queue { requests: &requests, how: &how };
+        let queue = Queue { requests: &requests, how: &how, at_once: 2 * AT_ONCE };
         let workers =
             in_order(draw_by(&ReadOnly::of(&model_of::<Fused>(family, head_dim)), &queue, Team::Alone).unwrap());
         for places in if family == Family::Qwen2 { vec![1, 10, 200] } else { vec![100] } {
@@ -125,4 +129,17 @@ fn waves_draw_what_workers_draw() {
             assert_eq!(workers.len(), waves.len());
         }
     });
+}
+
+#[test]
+fn fewer_are_drawn_at_once_where_their_caches_are_large() {
+    let Some(memory) = crate::process::memory() else { return };
+    let config = Config { num_hidden_layers: 32, num_key_value_heads: 2, ..model::<Fused>().config };
+    let most = config.drawn_at_once(1).unwrap();
+    assert!(most >= AT_ONCE);
+    let tokens = (u128::from(memory) / config.cache_bytes(1)) as usize;
+    assert!((1..most).contains(&config.drawn_at_once(tokens / 9).unwrap()));
+    assert_eq!(config.drawn_at_once(tokens).unwrap(), 1);
+    let message = config.drawn_at_once(2 * tokens).unwrap_err().to_string();
+    assert!(message.starts_with("sampling.max_tokens"), "{message}");
 }

@@ -17,7 +17,7 @@ use crate::sampling::Drawing;
 use crate::transformer::ops::Readable;
 use crate::transformer::read_only::{Numbers, ReadOnly};
 
-/// Completions that one worker draws at the same time.
+/// Most completions that one worker draws at the same time.
 pub(super) const AT_ONCE: usize = 48;
 
 /// Size of weights, in bytes, up to which each thread draws its own completions: they fit in the cache of a core.
@@ -56,7 +56,8 @@ pub(super) fn draw_by<E: Readable>(
         Team::Alone => rayon::current_num_threads(),
         Team::Together => 1,
     };
-    let drawn: Result<Vec<_>> = (0..workers).into_par_iter().map(|_| queue.work(&forward)).collect();
+    let at_once = (queue.queue.at_once / workers).clamp(1, AT_ONCE);
+    let drawn: Result<Vec<_>> = (0..workers).into_par_iter().map(|_| queue.work(&forward, at_once)).collect();
     Ok(drawn?.into_iter().flatten().collect())
 }
 
@@ -99,12 +100,12 @@ impl<'a, E: Readable> Shared<'a, E> {
         Self { queue, next: AtomicUsize::new(0), groups: waiting.into_iter().map(group).collect() }
     }
 
-    /// Draws completions until the queue is empty; each with the number of its request.
-    fn work(&self, forward: &Forward<'_, E>) -> Result<Vec<(usize, Completion)>> {
-        let (mut unfinished, mut free, mut done) = (Vec::with_capacity(AT_ONCE), Vec::new(), Vec::new());
+    /// Draws completions until the queue is empty, at most so many at the same time; each with the number of its request.
+    fn work(&self, forward: &Forward<'_, E>, at_once: usize) -> Result<Vec<(usize, Completion)>> {
+        let (mut unfinished, mut free, mut done) = (Vec::with_capacity(at_once), Vec::new(), Vec::new());
         let mut activations = Activations::default();
         loop {
-            while unfinished.len() < AT_ONCE {
+            while unfinished.len() < at_once {
                 let Some((mut one, start)) = self.begin(&mut free, forward, &mut activations) else { break };
                 match one.drawing.advance(&start.logits, self.queue.how)? {
                     Some(ending) => done.push((one.index, one.drawing.end(ending))),
