@@ -13,8 +13,9 @@ use std::time::Instant;
 
 use oreal::algos::Level;
 use oreal::envs::Problem;
-use oreal::models::{Device, END, InProcess, Model, Sampling, Signal, Signals, Token};
+use oreal::models::{Device, InProcess, Model, Sampling, Signal, Signals, Token};
 use oreal::rollout::sequences;
+use oreal::text::END;
 use oreal::{Config, Experiment, Run, train};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};

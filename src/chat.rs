@@ -46,6 +46,11 @@ pub struct Request {
     pub messages: Vec<Message>,
     /// 0 takes the most likely token.
     pub temperature: f64,
+    /// Smallest set of most likely tokens with at least this probability. Sent where it is given.
+    pub top_p: Option<f64>,
+    /// So many most likely tokens. Sent where it is given; it is no part of OpenAI's format, but servers such as vLLM and
+    /// SGLang heed it.
+    pub top_k: Option<usize>,
     /// Most tokens of the reply.
     pub max_tokens: usize,
     /// Sent where it is given; not every server heeds it.
@@ -57,6 +62,10 @@ pub struct Request {
 pub struct Reply {
     /// Its text; may be empty.
     pub text: String,
+    /// What it thought before, where the server tells it apart (`reasoning_content` or `reasoning`).
+    pub reasoning: Option<String>,
+    /// Tokens of the reply, thoughts included, where the server says.
+    pub tokens: Option<usize>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -67,6 +76,17 @@ pub struct Reply {
 pub struct Failure {
     /// What happened and what to do, without the key.
     pub problem: String,
+    /// What it says about other requests.
+    pub reach: Reach,
+}
+
+/// Which requests a failure is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// This one.
+    Request,
+    /// Every one of the round: the endpoint is down.
+    Endpoint,
 }
 
 /// Requests that belong together: once the endpoint is found to be down, the rest of them fails at once.

@@ -1,6 +1,11 @@
 //! The command line: its words, and what each calls.
 
+mod eval;
 mod grade;
+mod plan;
+mod sft;
+mod tokenizer;
+mod word_problems;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +21,7 @@ use crate::claims;
 use crate::compare::{ALGORITHMS, Variant, compare, experiments};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Progress};
 use crate::folder::reserve_numbered;
 use crate::record::{Report, pretty};
 use crate::show;
@@ -60,8 +65,20 @@ enum Command {
     Compare(Compare),
     /// Run one experiment from a file
     Train(Train),
+    /// Print what a run needs of memory, and whether it fits
+    Plan(plan::PlanCommand),
+    /// Fine-tune a model on worked solutions, on its own right answers, or on plain texts
+    Sft(sft::Sft),
+    /// Evaluate a model on a file of problems, or compare two evaluations
+    Eval(Box<eval::Eval>),
+    /// Draw and grade completions of a file of problems, to fine-tune on those that are right
+    Sample(Box<eval::Sample>),
     /// Grade answers to mathematical questions: is each equal to its gold answer?
     Grade(grade::Grade),
+    /// Train a tokenizer on texts
+    Tokenizer(tokenizer::Tokenizer),
+    /// Generate word problems with worked steps, as files to learn from
+    WordProblems(word_problems::WordProblems),
     /// List algorithms and environments
     List,
     /// Print an algorithm's formula, settings, columns, roles and coupling
@@ -154,7 +171,13 @@ impl Cli {
         match self.command.unwrap_or(Command::Compare(Compare::default())) {
             Command::Compare(compare) => compare.run(catalogue),
             Command::Train(train) => train.run(catalogue),
+            Command::Plan(plan) => plan.run(catalogue),
+            Command::Sft(sft) => sft.run(),
+            Command::Eval(eval) => eval.run(),
+            Command::Sample(sample) => sample.run(),
             Command::Grade(grade) => grade.run().map(|()| String::new()),
+            Command::Tokenizer(tokenizer) => tokenizer.run(),
+            Command::WordProblems(problems) => problems.run(),
             Command::List => Ok(show::list(catalogue)),
             Command::Show(show) => show.run(catalogue),
             Command::Claims(claims) => claims.run(),
@@ -218,8 +241,10 @@ impl Train {
         let folder = reserve_numbered(&self.options.out, &name)?;
         let experiment = experiment.record_in(folder.path());
         let mut bars = Bars::new(self.options.quiet);
-        let start = experiment.warm_up(&mut |progress| bars.show("warm-up", &progress))?;
-        let report = experiment.train(&start, &mut |progress| bars.show("training", &progress))?;
+        let report = experiment.run_reserved(&mut |progress| match progress {
+            Progress::WarmUp { .. } => bars.show("warm-up", &progress),
+            Progress::Step { .. } => bars.show("training", &progress),
+        })?;
         bars.finish();
         Ok(format!("{}\nrecorded in {}\n", summary(&[report], &env), folder.path().display()))
     }

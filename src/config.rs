@@ -1,5 +1,6 @@
 //! An experiment's settings, as a TOML file says them. Every key has a default; an unknown key is an error.
 
+mod model;
 mod read;
 mod validate;
 
@@ -7,13 +8,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use oreal_algos::{Added, Algorithm, Role};
-use oreal_models::{Device, Engine, Optimiser, Sampling, Schedule, Token};
+use oreal_models::{Device, Optimiser, Sampling, Schedule, Token};
 use oreal_toy_envs::Env;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Catalogue, Chosen};
 use crate::columns::DataColumn;
 use crate::error::Result;
+pub use model::{ModelSettings, TextSettings};
 pub(crate) use validate::{algorithm as check_algorithm, env as check_env};
 
 /// Everything a run depends on.
@@ -40,7 +42,9 @@ pub struct Settings {
     /// Where a transformer is.
     pub device: Device,
     /// The models of all roles.
-    pub model: Architecture,
+    pub model: ModelSettings,
+    /// Between text and tokens.
+    pub text: TextSettings,
     /// Imitation before training.
     pub warm_up: WarmUp,
     /// Size of the training.
@@ -59,35 +63,6 @@ pub struct Settings {
     pub evaluation: Evaluation,
     /// What is written besides metrics.
     pub record: Record,
-}
-
-/// What every role is made of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Architecture {
-    /// One row of logits per prefix, in f64: exact, and without generalisation.
-    Table {},
-    /// Qwen2's architecture at this size (in the words of its `config.json`), in f32.
-    Transformer {
-        /// Layers.
-        #[serde(default = "defaults::layers")]
-        num_hidden_layers: usize,
-        /// Width of the residual stream.
-        #[serde(default = "defaults::hidden_size")]
-        hidden_size: usize,
-        /// Attention heads.
-        #[serde(default = "defaults::heads")]
-        num_attention_heads: usize,
-        /// Heads of keys and values; each is shared by a group of query heads.
-        #[serde(default = "defaults::kv_heads")]
-        num_key_value_heads: usize,
-        /// Width of the feed-forward block.
-        #[serde(default = "defaults::intermediate_size")]
-        intermediate_size: usize,
-        /// The code that computes it; the device's own choice where not given.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        engine: Option<Engine>,
-    },
 }
 
 /// Imitation of an imperfect teacher, before any reward.
@@ -117,6 +92,9 @@ pub struct Train {
     /// Most trajectories in one forward and backward pass; fewer where a GPU has no memory for so many. No result depends
     /// on it, but for the last digits.
     pub micro_batch: usize,
+    /// Most tokens of such a pass, prompts included; a trajectory that has more stands alone. No result depends on it, but for the
+    /// last digits.
+    pub micro_tokens: usize,
 }
 
 /// How completions are drawn while training.
@@ -145,7 +123,7 @@ pub struct Rates {
 }
 
 /// What a role other than the policy starts from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoleSettings {
     /// Its weights at the start of training.
@@ -153,7 +131,7 @@ pub struct RoleSettings {
 }
 
 /// Where the weights of a role come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Weights {
     /// A copy of the policy before training, with a head of its own where it reports a scalar.
@@ -161,6 +139,9 @@ pub enum Weights {
     Policy,
     /// Random weights of the same size.
     Fresh,
+    /// A checkpoint of its own with the policy's tokens: a folder, or a name of the hub. Its scalar head is at zero where the
+    /// checkpoint has none.
+    Checkpoint(String),
 }
 
 /// Pass rate on held-out problems, before and after training.
@@ -182,6 +163,11 @@ pub struct Record {
     pub transcripts_every: usize,
 }
 
+/// The text of a configuration file, which is not read where it is too long for one.
+pub(crate) fn file_text(path: &Path) -> Result<String> {
+    read::text(path)
+}
+
 impl Catalogue {
     /// Reads a file, with `section.key=value` settings put over it.
     pub fn config_from_file(&self, path: &Path, overrides: &[String]) -> Result<Config> {
@@ -192,6 +178,11 @@ impl Catalogue {
     pub fn config_from_toml(&self, text: &str, place: &str, overrides: &[String]) -> Result<Config> {
         read::config(text, place, overrides, self)
     }
+}
+
+/// Reads a file of sections with defaults, with `section.key=value` settings put over it.
+pub(crate) fn sections_from_file<T: read::Sections>(path: &Path, overrides: &[String]) -> Result<T> {
+    read::sections_of(&read::text(path)?, &path.display().to_string(), overrides)
 }
 
 impl Config {
@@ -214,6 +205,16 @@ impl Config {
     /// As a file that gives the same configuration.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Weights {
+    /// Folder or name of the checkpoint.
+    pub(crate) fn checkpoint(&self) -> Option<&str> {
+        match self {
+            Weights::Checkpoint(path) => Some(path),
+            Weights::Policy | Weights::Fresh => None,
+        }
     }
 }
 
@@ -243,19 +244,6 @@ impl Default for Config {
     }
 }
 
-impl Default for Architecture {
-    fn default() -> Self {
-        Architecture::Transformer {
-            num_hidden_layers: defaults::layers(),
-            hidden_size: defaults::hidden_size(),
-            num_attention_heads: defaults::heads(),
-            num_key_value_heads: defaults::kv_heads(),
-            intermediate_size: defaults::intermediate_size(),
-            engine: None,
-        }
-    }
-}
-
 impl Default for WarmUp {
     fn default() -> Self {
         WarmUp { steps: 1200, batch: 128, error_rate: 0.5, rate: 3e-3 }
@@ -264,7 +252,7 @@ impl Default for WarmUp {
 
 impl Default for Train {
     fn default() -> Self {
-        Train { steps: 180, prompts: 48, rollouts: 16, micro_batch: 256 }
+        Train { steps: 180, prompts: 48, rollouts: 16, micro_batch: 256, micro_tokens: 16_384 }
     }
 }
 
@@ -291,23 +279,5 @@ impl Default for Evaluation {
 impl Default for Record {
     fn default() -> Self {
         Record { transcripts_every: 10 }
-    }
-}
-
-mod defaults {
-    pub(super) fn layers() -> usize {
-        2
-    }
-    pub(super) fn hidden_size() -> usize {
-        64
-    }
-    pub(super) fn heads() -> usize {
-        4
-    }
-    pub(super) fn kv_heads() -> usize {
-        2
-    }
-    pub(super) fn intermediate_size() -> usize {
-        128
     }
 }

@@ -63,7 +63,8 @@ fn effective(counts: &[(usize, usize)], rate: f64) -> f64 {
     (rate * (1.0 - rate) / variance * adjusted).min(completions)
 }
 
-fn clopper_pearson(rate: f64, n: f64) -> (f64, f64) {
+/// The interval of Clopper and Pearson (1934) for a rate among `n` independent draws; `n` need not be whole.
+pub(crate) fn clopper_pearson(rate: f64, n: f64) -> (f64, f64) {
     let k = rate * n;
     let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).map(|beta| beta.inverse_cdf(p));
     (quantile(k, n - k + 1.0, 0.025).unwrap_or(0.0), quantile(k + 1.0, n - k, 0.975).unwrap_or(1.0))

@@ -1,7 +1,7 @@
 //! An experiment from Rust: the same words as in a file, with any environment and any algorithm.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use oreal_algos::{Algorithm, Column, Experience, Layout, Rft, Role, Source};
@@ -14,10 +14,10 @@ use crate::config::{self, Config, Settings, Weights};
 use crate::error::{Error, Result};
 use crate::evaluate::{PassRate, evaluate};
 use crate::folder::{self, Reserved};
+use crate::model;
 use crate::plan::Plan;
-use crate::policy;
 use crate::record::{Recorder, Report, StepRecord};
-use crate::renderer::{Characters, Renderer};
+use crate::renderer::{self, Renderer};
 use crate::roles::{Roles, head};
 use crate::rollout::Trajectory;
 use crate::run::{self, Run};
@@ -32,6 +32,8 @@ pub struct Experiment {
     pub(crate) algorithm: Arc<dyn Algorithm>,
     pub(crate) settings: Settings,
     renderer: Option<Arc<dyn Renderer>>,
+    /// The renderer that the settings say, once it was asked for.
+    opened: OnceLock<Arc<dyn Renderer>>,
     columns: Vec<DataColumn>,
     sampler: Arc<dyn Fn() -> Box<dyn Sampler> + Send + Sync>,
     folder: Option<PathBuf>,
@@ -45,6 +47,8 @@ pub struct WarmedUp {
     pub renderer: Arc<dyn Renderer>,
     /// The policy. Training works on a copy.
     pub policy: Box<dyn Model>,
+    /// The checkpoint whose weights the policy has, where it has not moved since.
+    pub checkpoint: Option<String>,
     /// Its pass rate on held-out problems.
     pub pass_rate: PassRate,
     /// Of warm-up and evaluation.
@@ -82,6 +86,7 @@ impl Experiment {
             algorithm,
             settings: Settings::default(),
             renderer: None,
+            opened: OnceLock::new(),
             columns: Vec::new(),
             sampler: Arc::new(|| Box::new(InProcess::default())),
             folder: None,
@@ -108,6 +113,7 @@ impl Experiment {
     /// Changes settings: `.with(|s| s.train.steps = 20)` is `train.steps = 20` in a file.
     pub fn with(mut self, change: impl FnOnce(&mut Settings)) -> Experiment {
         change(&mut self.settings);
+        self.opened = OnceLock::new();
         self
     }
 
@@ -161,8 +167,16 @@ impl Experiment {
             return Err(Error::setting("warm_up.steps", problem));
         }
         let renderer = self.new_renderer()?;
-        policy::check(&self.settings, renderer.vocabulary())?;
+        model::check(&self.settings, renderer.vocabulary())?;
         Plan::new(&self.settings, &*self.env, &*renderer, &reads)?.check()
+    }
+
+    /// What the run needs of memory.
+    pub fn plan(&self) -> Result<Plan> {
+        self.settings.validate()?;
+        let (renderer, reads) = (self.new_renderer()?, run::reads(&*self.effective()));
+        model::check(&self.settings, renderer.vocabulary())?;
+        Plan::new(&self.settings, &*self.env, &*renderer, &reads)
     }
 
     /// What a user should know before the run starts: what the environment says, settings that cannot act, and an
@@ -183,8 +197,16 @@ impl Experiment {
     pub fn run_watched(&self, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
         self.check()?;
         let _reserved = self.reserve()?;
+        self.run_reserved(watch)
+    }
+
+    /// As [`Experiment::run_watched`], where the folder is reserved already.
+    pub fn run_reserved(&self, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
         let start = self.warm_up(watch)?;
-        self.train(&start, watch)
+        let (run, before) = (self.prepare(&start)?, start.pass_rate);
+        // Its weights would otherwise stay in memory beside those that are trained.
+        drop(start);
+        self.train_run(run, before, watch)
     }
 
     /// Makes the folder of the record, where there is one, so that no other run can take it. It is removed again if it is
@@ -199,11 +221,13 @@ impl Experiment {
         self.check()?;
         let clock = Instant::now();
         let renderer = self.new_renderer()?;
-        let policy = policy::new(&self.settings, renderer.vocabulary(), oreal_models::Head::Vocabulary, Role::POLICY)?;
+        let policy = model::policy(&self.settings, renderer.vocabulary())?;
         let policy = self.imitate(policy, &*renderer, watch)?;
         let rollout = run::rollout(&self.settings, &*self.env, &*renderer);
         let pass_rate = evaluate(&rollout, &*policy, &mut InProcess::default(), &self.settings.evaluation)?;
-        Ok(WarmedUp { renderer, policy, pass_rate, seconds: clock.elapsed().as_secs_f64() })
+        let checkpoint = self.settings.model.checkpoint().filter(|_| self.settings.warm_up.steps == 0);
+        let checkpoint = checkpoint.map(str::to_owned);
+        Ok(WarmedUp { renderer, policy, checkpoint, pass_rate, seconds: clock.elapsed().as_secs_f64() })
     }
 
     /// A run with models of its own, ready for [`train`].
@@ -212,14 +236,21 @@ impl Experiment {
         let policy = start.policy.fork(oreal_models::Head::Vocabulary, &settings.optimiser);
         let reads = run::reads(&*algorithm);
         let vocabulary = start.renderer.vocabulary();
-        let weights = |role: Role| settings.roles.get(role.name()).map_or(Weights::Policy, |role| role.start);
+        let weights = |role: Role| settings.roles.get(role.name()).map_or(&Weights::Policy, |role| &role.start);
+        let signals = algorithm.objective().reads();
+        let learns = |role: Role| signals.iter().any(|column| column.is_signal() && column.role() == Some(role));
         let make = |role: Role, policy: &dyn Model| match weights(role) {
-            Weights::Policy => policy.fork(head(role), &settings.optimiser).map_err(Error::model(role.name())),
-            Weights::Fresh => policy::new(&settings, vocabulary, head(role), role),
+            Weights::Policy => match &start.checkpoint {
+                Some(path) if !learns(role) => model::to_read(&settings, path, head(role), role),
+                _ => policy.fork(head(role), &settings.optimiser).map_err(Error::model(role.name())),
+            },
+            Weights::Fresh => model::fresh(&settings, vocabulary, head(role), role),
+            Weights::Checkpoint(path) if !learns(role) => model::to_read(&settings, path, head(role), role),
+            Weights::Checkpoint(path) => model::load(&settings, path, head(role), role),
         };
         let policy = policy.map_err(Error::model("policy"))?;
         let mut roles = Roles::new(policy, &reads, settings.sampling.temperature, &make)?;
-        if weights(Role::REFERENCE) == Weights::Policy {
+        if *weights(Role::REFERENCE) == Weights::Policy {
             roles = roles.reference_is_policy();
         }
         let (env, renderer, columns) = (self.env.clone(), start.renderer.clone(), self.columns.clone());
@@ -230,9 +261,13 @@ impl Experiment {
     /// Trains from a warmed-up policy, which stays as it is.
     pub fn train(&self, start: &WarmedUp, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
         self.check()?;
+        self.train_run(self.prepare(start)?, start.pass_rate, watch)
+    }
+
+    /// Trains a run whose policy had this pass rate.
+    fn train_run(&self, mut run: Run, before: PassRate, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
         let clock = Instant::now();
         let total = self.settings.train.steps;
-        let mut run = self.prepare(start)?;
         let mut recorder = Recorder::new(self.folder.as_deref(), self.config().as_ref(), &self.notices(), &run)?;
         let mut pass_rates = Vec::with_capacity(total.min(1 << 20));
         train(&mut run, &mut |done| {
@@ -250,7 +285,7 @@ impl Experiment {
             env: self.env.name().to_owned(),
             seed: self.settings.seed,
             steps: total,
-            before: start.pass_rate,
+            before,
             after,
             training: training_pass_rate(&pass_rates),
             seconds: clock.elapsed().as_secs_f64(),
@@ -268,16 +303,11 @@ impl Experiment {
     }
 
     pub(crate) fn new_renderer(&self) -> Result<Arc<dyn Renderer>> {
-        if let Some(renderer) = &self.renderer {
+        if let Some(renderer) = self.renderer.as_ref().or_else(|| self.opened.get()) {
             return Ok(renderer.clone());
         }
-        let missing = || {
-            let problem = "has no alphabet to make tokens of, so `oreal train` and `oreal compare` cannot run it: from Rust, give \
-                           the experiment a renderer (Experiment::renderer), for conversations one with a chat template";
-            Error::part(self.env.name(), problem)
-        };
-        let world = self.env.world().ok_or_else(missing)?;
-        Ok(Arc::new(Characters::new(&world.alphabet())?))
+        let opened = renderer::of(&self.settings.model, &self.settings.text, Some(&*self.env))?;
+        Ok(self.opened.get_or_init(|| opened).clone())
     }
 
     /// Cloning of the environment's demonstrations, wrong ones included.

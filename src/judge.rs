@@ -175,7 +175,7 @@ impl Judge {
         let JudgeSettings { votes, temperature, max_tokens, .. } = self.settings;
         // A server that heeds seeds then gives votes that differ, and the same ones in another run.
         let seed = (votes > 1).then_some(vote.into());
-        Request { messages, temperature, max_tokens, seed }
+        Request { messages, temperature, top_p: None, top_k: None, max_tokens, seed }
     }
 
     fn verdict(&self, round: &Round<'_>, request: Request) -> Result<Letter, String> {

@@ -7,10 +7,12 @@
 //! the pass rate. A [`Catalogue`] is what a configuration file can name, a user's own algorithms and environments among it.
 //! [`problems`] is the environment of mathematical questions from a file, and [`rows`] reads such files.
 //!
+//! [`eval`] evaluates a model on a file of problems, on this machine or behind an endpoint, and compares two evaluations.
+//!
 //! Where a model judges answers, a [`judge`] asks it through a [`chat`] endpoint.
 //!
 //! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`math`] (is this answer right?),
-//! [`models`]; so is [`rand`], whose generators an environment takes.
+//! [`models`], [`text`] (tokenizers and chat templates); so is [`rand`], whose generators an environment takes.
 
 #![warn(missing_docs)]
 
@@ -20,9 +22,10 @@ mod catalogue;
 pub mod config;
 
 mod epoch;
-mod plan;
-mod policy;
+mod model;
+pub mod plan;
 mod run;
+pub mod sft;
 mod streams;
 mod train;
 
@@ -36,12 +39,14 @@ pub mod problems;
 pub mod rows;
 mod rule;
 
+pub mod eval;
 pub mod evaluate;
 mod folder;
 pub mod record;
 mod table;
 
 pub mod chat;
+pub mod hub;
 pub mod judge;
 
 pub mod claims;
@@ -70,6 +75,7 @@ pub use train::{Done, Learnt, Lost, Seconds, step, train};
 pub use oreal_algos as algos;
 pub use oreal_math as math;
 pub use oreal_models as models;
+pub use oreal_text as text;
 pub use oreal_toy_envs as envs;
 pub use rand;
 

@@ -1,4 +1,9 @@
 //! What a run needs of memory, from its sizes, before anything is allocated.
+//!
+//! Weights and moments stay for the whole run. Rollouts add caches of keys and values; an update adds gradients and activations.
+//! The fullest moment is what must fit.
+
+mod size;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,29 +11,64 @@ use std::fs;
 use oreal_algos::{Column, Role};
 use oreal_models::{Device, Head, TransformerConfig};
 use oreal_toy_envs::{Env, Split};
+use serde::Serialize;
 
-use crate::config::{Architecture, Settings};
+use crate::config::{Settings, Weights};
 use crate::error::{Error, Result};
-use crate::policy;
+use crate::model;
 use crate::renderer::Renderer;
+use crate::roles::head;
 use crate::streams::{Purpose, stream};
+pub use size::{bytes_of, count, size};
 
-/// What a run takes of the host's memory, and what there is.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    /// Models first: what they need depends on nothing else.
-    items: Vec<Item>,
-    /// Bytes; `None` where the system does not say.
-    available: Option<f64>,
+/// What a run takes of memory, and what there is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// Where the models are.
+    pub device: Device,
+    /// Empty for tables, whose size depends on what is drawn.
+    pub roles: Vec<RolePlan>,
+    /// What the stages of a run take besides, each at its own time.
+    pub stages: Vec<Stage>,
+    /// Bytes that are free; `None` where that is not known, as on a GPU.
+    pub available: Option<f64>,
+    /// The setting to lower where the weights are too large.
+    model: &'static str,
+}
+
+/// Bytes that a role takes for the whole run.
+#[derive(Clone, Debug, Serialize)]
+pub struct RolePlan {
+    /// Which role.
+    pub role: String,
+    /// Number of weights.
+    pub parameters: f64,
+    /// Of the weights.
+    pub weights: f64,
+    /// Of the two moments, where it learns.
+    pub moments: f64,
+    /// Of the gradient during an update, where it learns.
+    pub gradient: f64,
+}
+
+/// A stage of a run, with what it takes besides weights and moments.
+#[derive(Clone, Debug, Serialize)]
+pub struct Stage {
+    /// `rollouts`, `update`, ..
+    pub name: &'static str,
+    /// What it takes, each with the setting to lower.
+    pub items: Vec<Item>,
 }
 
 /// Bytes that one setting asks for.
-#[derive(Clone, Debug)]
-struct Item {
+#[derive(Clone, Debug, Serialize)]
+pub struct Item {
     /// The setting to lower.
-    key: &'static str,
-    what: String,
-    bytes: f64,
+    pub key: &'static str,
+    /// What they are of.
+    pub what: String,
+    /// How many.
+    pub bytes: f64,
 }
 
 /// Bytes of a token of a trajectory: its id, its columns in f64, their cotangents, and copies on the way.
@@ -40,103 +80,240 @@ const COMPLETION: f64 = 600.0;
 /// The least a plan may take, so that no small run is refused on a machine that does not say what it has.
 const ALWAYS: f64 = 64e6;
 
-impl Plan {
-    /// Of a run whose algorithm reads these columns. All arithmetic is in floating point, so that no size
-    /// overflows.
-    pub(crate) fn new(
-        settings: &Settings,
-        env: &dyn Env,
-        renderer: &dyn Renderer,
-        reads: &BTreeSet<Column>,
-    ) -> Result<Plan> {
-        let problem = env.problem(Split::Train, 0, &mut stream(settings.seed, Purpose::Problems, 0));
-        let prompt = renderer.prompt(&problem.prompt)?.len() as f64;
-        let completion = env.max_tokens() as f64;
-        let rollouts = settings.train.prompts as f64 * settings.train.rollouts as f64;
-        let drawn = |count: f64| count * (COMPLETION + TOKEN * completion);
-        let host = settings.device == Device::Cpu;
-        let mut items = Vec::new();
-        if let Some(sizes) = policy::sizes(settings, renderer.vocabulary()).filter(|_| host) {
-            items.push(weights(&sizes, reads));
-            let tokens = prompt + completion;
-            let differentiated = (settings.train.micro_batch as f64).min(rollouts);
-            items.push(Item {
-                key: "train.micro_batch",
-                what: format!("activations of {differentiated:e} trajectories in one pass"),
-                bytes: differentiated * tokens * activations(&settings.model, renderer.vocabulary()),
-            });
-            let batch = settings.warm_up.batch as f64 * f64::from(settings.warm_up.steps > 0);
-            items.push(Item {
-                key: "warm_up.batch",
-                what: format!("activations of {batch:e} demonstrations in one pass"),
-                bytes: batch * tokens * activations(&settings.model, renderer.vocabulary()),
-            });
-        }
-        items.extend([
-            Item {
-                key: if settings.train.rollouts > settings.train.prompts { "train.rollouts" } else { "train.prompts" },
-                what: format!("{rollouts:e} rollouts of up to {completion} tokens a step"),
-                bytes: drawn(rollouts),
-            },
-            Item {
-                key: "evaluation.completions",
-                what: format!("{:e} completions of an evaluation", settings.evaluation.completions as f64),
-                bytes: drawn(settings.evaluation.completions as f64),
-            },
-            Item {
-                key: "warm_up.batch",
-                what: format!("{:e} demonstrations a step", settings.warm_up.batch as f64),
-                bytes: drawn(settings.warm_up.batch as f64),
-            },
-        ]);
-        Ok(Plan { items, available: available() })
-    }
-
-    /// Refuses what does not fit, by the key of the first part that does not fit by itself, or of the largest.
-    pub(crate) fn check(&self) -> Result<()> {
-        let total: f64 = self.items.iter().map(|item| item.bytes).sum();
-        let limit = self.available.unwrap_or(UNKNOWN).max(ALWAYS);
-        let alone = self.items.iter().find(|item| item.bytes > limit);
-        let largest = alone.or_else(|| self.items.iter().max_by(|a, b| a.bytes.total_cmp(&b.bytes)));
-        let Some(largest) = largest else { return Ok(()) };
-        if total <= limit {
-            return Ok(());
-        }
-        let problem = format!(
-            "{} need about {} of memory and the whole run {}, where {} are available: lower it",
-            largest.what,
-            size(largest.bytes),
-            size(total),
-            size(limit)
-        );
-        Err(Error::setting(largest.key, problem))
-    }
-}
-
 /// What is assumed where the system does not say how much memory there is.
 const UNKNOWN: f64 = 1e12;
 
-/// Weights of every role, and gradient and two moments of those that learn, in f32.
-fn weights(sizes: &TransformerConfig, reads: &BTreeSet<Column>) -> Item {
-    let parameters = sizes.parameter_count(Head::Vocabulary).map_or(f64::INFINITY, |count| count as f64);
+/// Completions that are drawn at the same time, by each thread where the model is small.
+const DRAWN_AT_ONCE: f64 = 48.0;
+
+/// Logits that exist at the same time.
+const LOGITS: f64 = 33_554_432.0;
+
+impl Plan {
+    /// Of a run whose algorithm reads these columns. All arithmetic is in floating point, so that no size overflows.
+    ///
+    /// # Errors
+    /// A prompt that cannot be rendered, a checkpoint whose sizes cannot be read.
+    pub fn new(settings: &Settings, env: &dyn Env, renderer: &dyn Renderer, reads: &BTreeSet<Column>) -> Result<Plan> {
+        let problem = env.problem(Split::Train, 0, &mut stream(settings.seed, Purpose::Problems, 0));
+        let prompt = renderer.prompt(&problem.prompt)?.len() as f64;
+        let lengths = Lengths { prompt, completion: env.max_tokens() as f64 };
+        let sizes = model::sizes(settings, renderer.vocabulary())?;
+        let roles = sizes.as_ref().map_or_else(Vec::new, |sizes| roles(sizes, settings, reads));
+        let stages = vec![
+            Stage { name: "warm-up", items: warm_up(settings, sizes.as_ref(), lengths) },
+            Stage { name: "rollouts", items: rollouts(settings, sizes.as_ref(), lengths) },
+            Stage { name: "update", items: update(settings, sizes.as_ref(), lengths, &roles) },
+            Stage { name: "evaluation", items: evaluation(settings, sizes.as_ref(), lengths) },
+        ];
+        let available = if settings.device == Device::Cpu { available() } else { None };
+        let model = sizes.as_ref().map_or("model", |sizes| model_key(settings, sizes));
+        Ok(Plan { device: settings.device, roles, stages, available, model })
+    }
+
+    /// Bytes of weights and moments.
+    pub fn resident(&self) -> f64 {
+        self.roles.iter().map(|role| role.weights + role.moments).sum()
+    }
+
+    /// The stage that takes most.
+    pub fn fullest(&self) -> Option<&Stage> {
+        self.stages.iter().max_by(|a, b| a.bytes().total_cmp(&b.bytes()))
+    }
+
+    /// Bytes at the fullest moment.
+    pub fn total(&self) -> f64 {
+        self.resident() + self.fullest().map_or(0.0, Stage::bytes)
+    }
+
+    /// Bytes that may be taken.
+    fn limit(&self) -> f64 {
+        self.available.unwrap_or(UNKNOWN).max(ALWAYS)
+    }
+
+    /// Whether it fits.
+    pub fn fits(&self) -> bool {
+        self.total() <= self.limit()
+    }
+
+    /// Refuses what does not fit on the CPU, by the key of the part that takes most. What a GPU has is seen when it is used.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the setting to lower.
+    pub fn check(&self) -> Result<()> {
+        if self.device != Device::Cpu || self.fits() {
+            return Ok(());
+        }
+        let (resident, limit) = (self.resident(), self.limit());
+        let largest = self.fullest().and_then(|stage| stage.items.iter().max_by(|a, b| a.bytes.total_cmp(&b.bytes)));
+        let (key, what, bytes) = match largest {
+            Some(item) if item.bytes > resident => (item.key, item.what.clone(), item.bytes),
+            _ => (self.model, format!("weights and moments of {} roles", self.roles.len()), resident),
+        };
+        let problem = format!(
+            "{what} need about {} of memory and the whole run {}, where {} are available: lower it, and see `oreal plan`",
+            size(bytes),
+            size(self.total()),
+            size(limit)
+        );
+        Err(Error::setting(key, problem))
+    }
+}
+
+impl Stage {
+    /// Bytes of all its items.
+    pub fn bytes(&self) -> f64 {
+        self.items.iter().map(|item| item.bytes).sum()
+    }
+}
+
+/// Tokens of the first prompt, and of the longest completion.
+#[derive(Clone, Copy, Debug)]
+struct Lengths {
+    prompt: f64,
+    completion: f64,
+}
+
+impl Lengths {
+    fn both(self) -> f64 {
+        self.prompt + self.completion
+    }
+}
+
+/// The setting that the number of weights follows from most.
+fn model_key(settings: &Settings, sizes: &TransformerConfig) -> &'static str {
+    match settings.model.checkpoint() {
+        Some(_) => "model.path",
+        None if sizes.num_hidden_layers > sizes.hidden_size => "model.num_hidden_layers",
+        None => "model.hidden_size",
+    }
+}
+
+/// Every role that the columns ask for.
+fn roles(sizes: &TransformerConfig, settings: &Settings, reads: &BTreeSet<Column>) -> Vec<RolePlan> {
     let roles: BTreeSet<Role> = reads.iter().filter_map(|column| column.role()).chain([Role::POLICY]).collect();
     let learning = reads.iter().filter(|column| column.is_signal()).filter_map(|column| column.role());
     let learning: BTreeSet<Role> = learning.chain([Role::POLICY]).collect();
-    let copies = (roles.len() + 3 * learning.len()) as f64;
-    // The warmed-up policy stays beside the one that is trained.
-    let bytes = 4.0 * parameters * (copies + 1.0);
-    let key = if sizes.num_hidden_layers > sizes.hidden_size { "model.num_hidden_layers" } else { "model.hidden_size" };
-    let what = format!("models of {parameters:e} parameters in {} roles", roles.len());
-    Item { key, what, bytes }
+    let plan = |role: Role| {
+        let parameters = sizes.parameter_count(head(role)).map_or(f64::INFINITY, |count| count as f64);
+        let learns = f64::from(learning.contains(&role));
+        RolePlan {
+            role: role.name().to_owned(),
+            parameters,
+            weights: parameters * bytes_of_weight(settings, role, learning.contains(&role)),
+            moments: 8.0 * parameters * learns,
+            gradient: 4.0 * parameters * learns,
+        }
+    };
+    roles.into_iter().map(plan).collect()
 }
 
-/// Bytes of a token's activations and their derivatives.
-fn activations(model: &Architecture, vocabulary: usize) -> f64 {
-    let Architecture::Transformer { num_hidden_layers, hidden_size, intermediate_size, .. } = *model else {
-        return 0.0;
+/// Bytes of a weight of a role in memory: 2 where it stays in the bf16 of a checkpoint's files, which is assumed of a role that
+/// does not learn; else 4.
+fn bytes_of_weight(settings: &Settings, role: Role, learns: bool) -> f64 {
+    let start = settings.roles.get(role.name()).map_or(&Weights::Policy, |role| &role.start);
+    let in_files = match start {
+        Weights::Policy => settings.model.checkpoint().is_some() && settings.warm_up.steps == 0,
+        Weights::Checkpoint(_) => true,
+        Weights::Fresh => false,
     };
-    let [layers, hidden, inner] = [num_hidden_layers, hidden_size, intermediate_size].map(|size| size as f64);
-    4.0 * (layers * (8.0 * hidden + 3.0 * inner) + 2.0 * vocabulary as f64)
+    if in_files && !learns && settings.device == Device::Cpu { 2.0 } else { 4.0 }
+}
+
+fn warm_up(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengths) -> Vec<Item> {
+    if settings.warm_up.steps == 0 {
+        return Vec::new();
+    }
+    let batch = settings.warm_up.batch as f64;
+    let mut items = vec![Item {
+        key: "warm_up.batch",
+        what: format!("{} demonstrations a step", count(batch)),
+        bytes: batch * (COMPLETION + TOKEN * lengths.completion),
+    }];
+    items.extend(sizes.map(|sizes| Item {
+        key: "warm_up.batch",
+        what: format!("activations of {} demonstrations in one pass", count(batch)),
+        bytes: batch * lengths.both() * activations(sizes),
+    }));
+    items
+}
+
+fn rollouts(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengths) -> Vec<Item> {
+    let rollouts = settings.train.prompts as f64 * settings.train.rollouts as f64;
+    let key = if settings.train.rollouts > settings.train.prompts { "train.rollouts" } else { "train.prompts" };
+    let what = format!("{} rollouts of up to {} tokens a step", count(rollouts), count(lengths.completion));
+    let kept = Item { key, what, bytes: rollouts * (COMPLETION + TOKEN * lengths.completion) };
+    [kept].into_iter().chain(sizes.into_iter().flat_map(|sizes| drawing(sizes, rollouts, lengths))).collect()
+}
+
+fn evaluation(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengths) -> Vec<Item> {
+    let completions = settings.evaluation.completions as f64;
+    let kept = Item {
+        key: "evaluation.completions",
+        what: format!("{} completions of an evaluation", count(completions)),
+        bytes: completions * (COMPLETION + TOKEN * lengths.completion),
+    };
+    [kept].into_iter().chain(sizes.into_iter().flat_map(|sizes| drawing(sizes, completions, lengths))).collect()
+}
+
+/// What drawing takes: the weights once more, as the kernel reads them, and caches.
+fn drawing(sizes: &TransformerConfig, completions: f64, lengths: Lengths) -> [Item; 2] {
+    let at_once = completions.min(DRAWN_AT_ONCE * threads());
+    let parameters = sizes.parameter_count(Head::Vocabulary).map_or(f64::INFINITY, |count| count as f64);
+    let token = 2.0 * 4.0 * sizes.num_hidden_layers as f64 * sizes.kv_width() as f64;
+    [
+        Item {
+            key: "model",
+            what: "the policy's weights in the order they are read in".into(),
+            bytes: 4.0 * parameters,
+        },
+        Item {
+            key: "env.max_tokens",
+            what: format!("keys and values of {at_once} completions of up to {} tokens", count(lengths.both())),
+            bytes: at_once * lengths.both() * token,
+        },
+    ]
+}
+
+fn update(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengths, roles: &[RolePlan]) -> Vec<Item> {
+    let Some(sizes) = sizes else { return Vec::new() };
+    let rollouts = settings.train.prompts as f64 * settings.train.rollouts as f64;
+    let at_once = (settings.train.micro_batch as f64).min(rollouts) * lengths.both();
+    let tokens = at_once.min((settings.train.micro_tokens as f64).max(lengths.both()));
+    let learning = roles.iter().filter(|role| role.gradient > 0.0).count() as f64;
+    let gradient: f64 = roles.iter().map(|role| role.gradient).sum();
+    // A further pass has a gradient of its own before it is added.
+    let parts = f64::from(rollouts * lengths.both() > tokens);
+    let largest = roles.iter().map(|role| role.gradient).fold(0.0, f64::max);
+    let key = if tokens < at_once { "train.micro_tokens" } else { "train.micro_batch" };
+    vec![
+        Item { key: "model", what: format!("gradients of {learning} roles"), bytes: gradient + parts * largest },
+        Item {
+            key,
+            what: format!("activations of {} tokens in one pass of {learning} roles", count(tokens)),
+            bytes: learning * tokens * activations(sizes),
+        },
+        Item {
+            key,
+            what: "logits".into(),
+            bytes: 2.0 * 4.0 * (tokens * sizes.vocab_size as f64).min(LOGITS.max(sizes.vocab_size as f64)),
+        },
+    ]
+}
+
+/// Bytes of a token's activations: what each half of a layer keeps for the backward pass, and what it takes for a moment.
+fn activations(sizes: &TransformerConfig) -> f64 {
+    let [layers, hidden, inner] =
+        [sizes.num_hidden_layers, sizes.hidden_size, sizes.intermediate_size].map(|size| size as f64);
+    let [query, kv] = [sizes.num_attention_heads * sizes.head_dim(), sizes.kv_width()].map(|size| size as f64);
+    let kept = layers * (2.0 * hidden + 2.0 * query + 2.0 * kv + 2.0 * inner);
+    let for_a_moment = 6.0 * hidden + 4.0 * query + 4.0 * kv + 4.0 * inner;
+    4.0 * (kept + for_a_moment)
+}
+
+/// Threads that draw.
+fn threads() -> f64 {
+    std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64)
 }
 
 /// Bytes that can still be taken: what Linux says is available, and no more than the control group's limit.
@@ -148,74 +325,5 @@ fn available() -> Option<f64> {
     Some((1024.0 * kibibytes).min(group.unwrap_or(f64::INFINITY)))
 }
 
-fn size(bytes: f64) -> String {
-    let units = ["bytes", "KB", "MB", "GB", "TB", "PB", "EB"];
-    let step = (0..units.len() - 1).find(|&step| bytes < 1000_f64.powi(step as i32 + 1)).unwrap_or(units.len() - 1);
-    format!("{:.3} {}", bytes / 1000_f64.powi(step as i32), units[step])
-}
-
 #[cfg(test)]
-mod tests {
-    use oreal_algos::{Oreal, Rft};
-    use oreal_toy_envs::Addition;
-
-    use super::*;
-    use crate::experiment::Experiment;
-    use crate::run::reads;
-
-    fn plan(experiment: &Experiment) -> Plan {
-        let renderer = experiment.new_renderer().unwrap();
-        let reads = reads(&*experiment.effective());
-        Plan::new(&experiment.settings, &*experiment.env, &*renderer, &reads).unwrap()
-    }
-
-    fn total(change: fn(&mut Settings)) -> f64 {
-        let experiment = Experiment::new(Addition::default(), Oreal::default()).with(change);
-        plan(&experiment).items.iter().map(|item| item.bytes).sum()
-    }
-
-    #[test]
-    fn every_size_counts() {
-        let least = total(|_| {});
-        let changes: [fn(&mut Settings); 6] = [
-            |s| s.train.prompts += 1,
-            |s| s.train.rollouts += 1,
-            |s| s.train.micro_batch += 1,
-            |s| s.warm_up.batch += 1,
-            |s| s.evaluation.completions += 1,
-            |s| {
-                if let Architecture::Transformer { num_hidden_layers, .. } = &mut s.model {
-                    *num_hidden_layers += 1;
-                }
-            },
-        ];
-        for (i, change) in changes.into_iter().enumerate() {
-            assert!(total(change) > least, "change {i}");
-        }
-        let rft = Experiment::new(Addition::default(), Rft::default());
-        let of_models = |experiment: &Experiment| plan(experiment).items[0].bytes;
-        let oreal = Experiment::new(Addition::default(), Oreal::default());
-        // Policy, reward model, reference and the warmed-up policy against policy and warmed-up policy.
-        assert!((of_models(&oreal) / of_models(&rft) - 10.0 / 5.0).abs() < 1e-12);
-        let sizes = policy::sizes(&rft.settings, rft.new_renderer().unwrap().vocabulary()).unwrap();
-        // Weights, gradient and two moments of the policy, and the weights of the warmed-up one, 4 bytes each.
-        assert_eq!(of_models(&rft), 20.0 * sizes.parameter_count(Head::Vocabulary).unwrap() as f64);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_told_by_the_first_size_that_does_not() {
-        let experiment = Experiment::new(Addition::default(), Rft::default());
-        let mut plan = plan(&experiment);
-        plan.available = Some(1e12);
-        plan.check().unwrap();
-        plan.items[1].bytes = 2e12;
-        plan.items[2].bytes = 3e12;
-        let message = plan.check().unwrap_err().to_string();
-        assert!(
-            message.contains(plan.items[1].key) && message.contains("2.000 TB") && message.contains("5.00"),
-            "{message}"
-        );
-        plan.items.iter_mut().for_each(|item| item.bytes = 0.9e12);
-        assert!(plan.check().is_err(), "each fits, but not all together");
-    }
-}
+mod tests;

@@ -5,8 +5,9 @@
 //! - `set`: which questions are used, in which split, and under which id.
 //! - `left_out`: those that are not used, and why.
 //! - `second_opinion`: a judge for answers that the rules leave open.
+//! - `test_set`: all problems of a file, to be evaluated on.
 //!
-//! Prompts are conversations, so a run needs a renderer with a chat template ([`crate::Experiment::renderer`]).
+//! Prompts are conversations, so a run needs a model with a chat template: a checkpoint, or a tokenizer that has one.
 //! docs/problem_sets.md has all of it.
 
 mod left_out;
@@ -14,6 +15,7 @@ mod read;
 mod second_opinion;
 mod set;
 mod settings;
+mod test_set;
 
 use std::sync::{Arc, OnceLock};
 
@@ -29,7 +31,9 @@ use second_opinion::SecondOpinion;
 use set::{Set, Task};
 
 pub use left_out::{Cause, LeftOut};
+pub(crate) use set::conversation;
 pub use settings::{Balance, HeldOut, HeldOutFile, ProblemSettings, Source};
+pub use test_set::{TestProblem, TestSet};
 
 /// Mathematical questions with gold answers, from a file.
 ///

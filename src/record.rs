@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use oreal_algos::{Column, Experience, Level, Loss, Role};
+use oreal_models::Model;
 use oreal_toy_envs::Verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
 use crate::folder::taken;
+use crate::renderer::Renderer;
 use crate::rollout::{Group, Trajectory};
 use crate::run::{Run, reads};
 use crate::train::{Done, Seconds};
@@ -183,14 +185,22 @@ impl Recorder {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        run.renderer.save(&folder.path)?;
         for (role, model) in run.roles.iter().filter(|(role, _)| *role != Role::REFERENCE) {
-            let path = folder.path.join(role.name());
-            fs::create_dir_all(&path).map_err(|problem| Error::file(&path, problem))?;
-            model.save(&path.join("model.safetensors")).map_err(Error::model(role.name()))?;
+            save_model(&folder.path.join(role.name()), role, model, &*run.renderer)?;
         }
         write(&folder.path.join("report.json"), &pretty(report)?)
     }
+}
+
+/// A policy as a checkpoint: weights, sizes, and what its text needs.
+pub(crate) fn save_policy(folder: &Path, policy: &dyn Model, renderer: &dyn Renderer) -> Result<()> {
+    save_model(folder, Role::POLICY, policy, renderer)
+}
+
+fn save_model(folder: &Path, role: Role, model: &dyn Model, renderer: &dyn Renderer) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|problem| Error::file(folder, problem))?;
+    renderer.save(folder)?;
+    model.save(folder).map_err(Error::model(role.name()))
 }
 
 fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -> Value {
@@ -267,7 +277,7 @@ pub(crate) fn pretty(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(value).map_err(|problem| Error::part("record", problem))
 }
 
-fn line(file: &mut File, path: &Path, value: &impl Serialize) -> Result<()> {
+pub(crate) fn line(file: &mut File, path: &Path, value: &impl Serialize) -> Result<()> {
     let mut bytes = serde_json::to_vec(value).map_err(|problem| Error::file(path, problem))?;
     bytes.push(b'\n');
     file.write_all(&bytes).map_err(|problem| Error::file(path, problem))

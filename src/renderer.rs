@@ -1,12 +1,19 @@
 //! Between the text of a task and the tokens of a model.
 
+mod conversation;
+
 use std::fmt::Debug;
 use std::path::Path;
+use std::sync::Arc;
 
-use oreal_models::{Token, Tokenizer};
-use oreal_toy_envs::Prompt;
+use oreal_text::{END_TOKEN, Token, Tokenizer};
+use oreal_toy_envs::{Env, Prompt};
 
+use crate::config::{ModelSettings, TextSettings};
 use crate::error::{Error, Result};
+use crate::hub::{self, Part};
+use crate::model::sizes_of;
+pub use conversation::Conversation;
 
 /// Turns prompts into tokens, and tokens into text.
 pub trait Renderer: Debug + Send + Sync {
@@ -29,6 +36,27 @@ pub trait Renderer: Debug + Send + Sync {
     fn save(&self, folder: &Path) -> Result<()>;
 }
 
+/// The renderer that the settings say: that of a tokenizer, a checkpoint's, or a token for each character of a world's alphabet.
+///
+/// # Errors
+/// Files that cannot be read; an environment that is no world where there is no tokenizer.
+pub(crate) fn of(model: &ModelSettings, text: &TextSettings, env: Option<&dyn Env>) -> Result<Arc<dyn Renderer>> {
+    let rows = model.checkpoint().map(|path| Ok::<_, Error>(sizes_of(path)?.vocab_size)).transpose()?;
+    let folder = Some(text.tokenizer.as_str()).filter(|name| !name.is_empty()).or(model.checkpoint());
+    if let Some(folder) = folder {
+        let folder = hub::folder(folder, Part::Description)?;
+        return Ok(Arc::new(Conversation::read(&folder, text, rows)?));
+    }
+    let missing = || {
+        let name = env.map_or("text.tokenizer", Env::name);
+        let problem = "there is no alphabet to make tokens of: name a tokenizer (text.tokenizer), or a checkpoint \
+                       (model.kind = \"checkpoint\"); or from Rust, give the experiment a renderer (Experiment::renderer)";
+        Error::part(name, problem)
+    };
+    let world = env.and_then(Env::world).ok_or_else(missing)?;
+    Ok(Arc::new(Characters::new(&world.alphabet())?))
+}
+
 /// A token for each character of an alphabet, and one that ends completions. For prompts that are text.
 #[derive(Clone, Debug)]
 pub struct Characters(Tokenizer);
@@ -36,7 +64,7 @@ pub struct Characters(Tokenizer);
 impl Characters {
     /// Of this alphabet; a character that comes twice is one token.
     pub fn new(alphabet: &str) -> Result<Characters> {
-        Tokenizer::characters(alphabet).map(Characters).map_err(Error::model("tokenizer"))
+        Tokenizer::characters(alphabet).map(Characters).map_err(|problem| Error::part("tokenizer", problem))
     }
 
     /// The tokenizer that it is made of.
@@ -45,7 +73,7 @@ impl Characters {
     }
 
     fn encode(&self, text: &str) -> Result<Vec<Token>> {
-        self.0.encode(text).map_err(Error::model("tokenizer"))
+        self.0.encode(text).map_err(|problem| Error::part("tokenizer", problem))
     }
 }
 
@@ -61,16 +89,16 @@ impl Renderer for Characters {
 
     fn completion(&self, text: &str) -> Result<Vec<Token>> {
         let mut tokens = self.encode(text)?;
-        tokens.push(self.0.end());
+        tokens.push(END_TOKEN);
         Ok(tokens)
     }
 
     fn text(&self, completion: &[Token]) -> Result<String> {
-        self.0.decode(completion).map_err(Error::model("tokenizer"))
+        self.0.decode(completion).map_err(|problem| Error::part("tokenizer", problem))
     }
 
     fn stop(&self) -> Vec<Token> {
-        vec![self.0.end()]
+        vec![END_TOKEN]
     }
 
     fn vocabulary(&self) -> usize {
@@ -78,6 +106,6 @@ impl Renderer for Characters {
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        self.0.save(&folder.join("tokenizer.json")).map_err(Error::model("tokenizer"))
+        self.0.save(&folder.join("tokenizer.json")).map_err(|problem| Error::part("tokenizer", problem))
     }
 }

@@ -30,6 +30,19 @@ pub enum DecimalsName {
     Rounded,
 }
 
+impl RuleName {
+    /// What is usually said after a question, so that the answer is found.
+    pub(crate) fn instruction(self) -> &'static str {
+        match self {
+            RuleName::Any | RuleName::Boxed => {
+                "Please reason step by step, and put your final answer within \\boxed{}."
+            }
+            RuleName::Hashes => "Please reason step by step, and put your final answer after #### on the last line.",
+            RuleName::Choice => "Please reason step by step, and put the letter of your choice within \\boxed{}.",
+        }
+    }
+}
+
 impl From<RuleName> for Rule {
     fn from(name: RuleName) -> Rule {
         match name {

@@ -22,6 +22,12 @@ pub enum Purpose {
     RoleWeights,
     /// The problems of an evaluation.
     Evaluation,
+    /// Generated word problems.
+    WordProblems,
+    /// The order of demonstrations in fine-tuning.
+    Examples,
+    /// Resamples of a bootstrap.
+    Bootstrap,
 }
 
 impl Purpose {

@@ -157,7 +157,8 @@ fn update(
     record: &mut [(Role, f64, f64)],
 ) -> Result<Updated> {
     let learns = |role| learners.iter().any(|(learner, _)| *learner == role);
-    let update = Update::new(&*run.objective, &WATCHED, run.settings.train.micro_batch);
+    let how = &run.settings.train;
+    let update = Update::new(&*run.objective, &WATCHED, how.micro_batch).at_most(how.micro_tokens);
     let updated = update.accumulate(&mut run.roles, &learns, batch, sequences)?;
     let norms = run.roles.step(learners)?;
     record.iter_mut().zip(norms).for_each(|(record, norm)| record.1 += norm);

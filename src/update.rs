@@ -36,6 +36,8 @@ pub struct Update<'a> {
     pub watched: &'a [Column],
     /// Most trajectories in one forward and backward pass; fewer where a device has no memory for so many.
     pub micro_batch: usize,
+    /// Most tokens of one such pass, prompts included.
+    pub micro_tokens: usize,
     /// How a batch that does not fit is differentiated.
     pub traversal: Traversal,
 }
@@ -47,7 +49,12 @@ impl<'a> Update<'a> {
             Level::Batch => Traversal::TwoPass,
             _ => Traversal::Streaming,
         };
-        Update { objective, watched, micro_batch, traversal }
+        Update { objective, watched, micro_batch, micro_tokens: usize::MAX, traversal }
+    }
+
+    /// With passes of at most so many tokens, prompts included; a unit that has more stands alone.
+    pub fn at_most(self, micro_tokens: usize) -> Self {
+        Update { micro_tokens, ..self }
     }
 
     /// Accumulates the gradient of every role that learns. After an error no role has any gradient left.
@@ -105,7 +112,11 @@ impl<'a> Update<'a> {
         sequences: &[Sequence<'_>],
     ) -> Result<Vec<Range<usize>>> {
         let fits = roles.fits(&self.signals(), learns)?;
-        let fits = |part: Range<usize>| part.len() <= self.micro_batch && fits(&sequences[part]);
+        let tokens = |part: &[Sequence<'_>]| part.iter().map(|s| s.prompt.len() + s.completion.len()).sum::<usize>();
+        let fits = |part: Range<usize>| {
+            let (count, part) = (part.len(), &sequences[part]);
+            count <= self.micro_batch && tokens(part) <= self.micro_tokens && fits(part)
+        };
         Ok(parts(layout, self.objective.coupling(), &fits))
     }
 

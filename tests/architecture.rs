@@ -5,26 +5,15 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-const LEAVES: [(&str, &[&str]); 4] = [
+const LEAVES: [(&str, &[&str]); 5] = [
     ("algos", &["rand", "serde"]),
     ("toy_envs", &["rand", "serde"]),
     ("math", &["num-bigint", "num-integer", "num-rational", "num-traits"]),
     (
         "models",
-        &[
-            "cudarc",
-            "dfdx",
-            "memmap2",
-            "pulp",
-            "rand",
-            "rayon",
-            "safetensors",
-            "serde",
-            "serde_json",
-            "thiserror",
-            "tokenizers",
-        ],
+        &["cudarc", "dfdx", "memmap2", "pulp", "rand", "rayon", "safetensors", "serde", "serde_json", "thiserror"],
     ),
+    ("text", &["jiff", "minijinja", "minijinja-contrib", "serde", "serde_json", "thiserror", "tokenizers"]),
 ];
 
 fn root() -> PathBuf {
@@ -38,7 +27,7 @@ fn read(path: &Path) -> String {
 /// Every Rust source file of the root and the leaves.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["src", "algos/src", "toy_envs/src", "math/src", "models/src"]
+    let mut folders: Vec<PathBuf> = ["src", "algos/src", "toy_envs/src", "math/src", "models/src", "text/src"]
         .iter()
         .map(|folder| root().join(folder))
         .collect();

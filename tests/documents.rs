@@ -60,7 +60,21 @@ fn the_example_file_holds_every_setting_with_its_default() {
 #[test]
 fn the_readme_names_the_commands_there_are() {
     let readme = read("README.md");
-    for command in ["compare", "train", "grade", "list", "show", "claims", "completions"] {
+    for command in [
+        "compare",
+        "train",
+        "plan",
+        "sft",
+        "sample",
+        "eval",
+        "grade",
+        "tokenizer",
+        "word-problems",
+        "list",
+        "show",
+        "claims",
+        "completions",
+    ] {
         assert!(readme.contains(&format!("oreal {command}")), "README.md does not show `oreal {command}`");
     }
     let ci = read(".ci/run");
@@ -107,6 +121,51 @@ fn the_commands_in_the_readme_work() {
             let shown = after(&readme, "```text\nGRADIENT");
             for line in shown.lines().filter(|line| *line != "..") {
                 assert!(printed.contains(line), "README.md shows\n{line}\nbut it is\n{printed}");
+            }
+        }
+    }
+}
+
+/// What the program says of a command whose files are not here; it may not ask the hub.
+fn refused(arguments: &[&str]) -> String {
+    let cache = tempfile::tempdir().unwrap();
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_oreal"));
+    let output = program.args(arguments).env("HF_HUB_OFFLINE", "1").env("HF_HUB_CACHE", cache.path()).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
+    message
+}
+
+#[test]
+fn the_commands_in_the_page_of_checkpoints_are_understood() {
+    let page = read("docs/checkpoints.md");
+    let commands: Vec<&str> = page.lines().filter(|line| line.starts_with("oreal ")).collect();
+    assert!(commands.len() >= 5, "docs/checkpoints.md shows commands");
+    for command in commands {
+        let arguments: Vec<&str> = command.split(' ').skip(1).map(|argument| argument.trim_matches('\'')).collect();
+        // Arguments that are not understood have another exit code.
+        refused(&arguments);
+    }
+}
+
+#[test]
+fn shipped_configurations_are_understood() {
+    for folder in ["examples/runs", "examples/eval", "examples/whole_life"] {
+        let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+        let files = entries.map(|entry| entry.unwrap().path());
+        let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+        assert!(files.len() >= 3, "{folder}");
+        for file in files {
+            let name = file.display().to_string();
+            let command = match file.file_stem().unwrap().to_str().unwrap() {
+                "pretrain" | "sft" => "sft",
+                _ if folder == "examples/eval" => "eval",
+                _ => "train",
+            };
+            let message = refused(&[command, &name]);
+            // What is missing is a file or a model, never a key.
+            for wrong in ["unknown", "must be", "expected"] {
+                assert!(!message.contains(wrong), "{name}: {message}");
             }
         }
     }

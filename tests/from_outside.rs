@@ -7,7 +7,7 @@ use oreal::algos::{
     Algorithm, Batch, BuiltIn, Column, Columns, Data, Experience, Expr, Frozen, Head, Level, Live, Loss, Objective,
     Output, Rloo, Role, Select, Term, Token as OneToken, Trajectory, estimators, minimise,
 };
-use oreal::config::Architecture;
+use oreal::config::ModelSettings;
 use oreal::envs::{Answer, Ending, Env, Problem, Split, Verdict, World};
 use oreal::models::{Completion, Failure, Model, Request, Sampler, Sampling};
 use oreal::{Catalogue, Config, Experiment, Progress, Settings, StepRecord};
@@ -109,7 +109,7 @@ fn records(experiment: &Experiment) -> Vec<StepRecord> {
 #[test]
 fn what_comes_from_outside_trains() {
     let experiment = Experiment::new(Echo, Mine).with(|s| {
-        s.model = Architecture::Table {};
+        s.model = ModelSettings::Table {};
         s.warm_up.steps = 0;
         (s.train.steps, s.train.prompts, s.train.rollouts, s.train.micro_batch) = (60, 8, 8, 5);
         s.rates.roles.insert("policy".into(), 0.1);
@@ -154,7 +154,7 @@ impl Env for NoJudge {
 fn a_step_without_evidence_changes_nothing_and_says_so() {
     for (name, preset, algorithm) in BuiltIn::all() {
         let experiment = Experiment::of(Arc::new(NoJudge), Box::<dyn Algorithm>::from(algorithm).into()).with(|s| {
-            s.model = Architecture::Table {};
+            s.model = ModelSettings::Table {};
             (s.warm_up.steps, s.train.steps, s.train.prompts, s.train.rollouts) = (0, 2, 2, 2);
         });
         let records = records(&experiment);
@@ -171,7 +171,7 @@ fn what_could_not_be_graded_is_apart_in_an_evaluation() {
 }
 
 fn tiny(s: &mut Settings) {
-    s.model = Architecture::Table {};
+    s.model = ModelSettings::Table {};
     (s.warm_up.steps, s.train.steps, s.train.prompts, s.train.rollouts) = (0, 3, 4, 4);
     s.evaluation.completions = 10;
 }

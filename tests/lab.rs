@@ -11,6 +11,7 @@ use oreal::models::{Completion, Ending, Optimiser, Sequence, Table};
 use oreal::renderer::{Characters, Renderer};
 use oreal::roles::Roles;
 use oreal::rollout::{Group, Trajectory, experience, sequences};
+use oreal::text::END_TOKEN;
 use oreal::update::Update;
 
 fn assert_close(a: &[f64], b: &[f64], what: &str) {
@@ -148,7 +149,7 @@ fn a_question_of_an_environment_has_every_completion_that_can_be_drawn() {
         let token = tokenizer.encode(&arm.to_string()).unwrap()[0];
         logits[token as usize] = mass.ln();
         let mut stop = vec![-1e4; tokenizer.len()];
-        stop[tokenizer.end() as usize] = 0.0;
+        stop[END_TOKEN as usize] = 0.0;
         policy.set_logits(&prompt, &[token], &stop);
     }
     policy.set_logits(&prompt, &[], &logits);

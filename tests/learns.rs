@@ -1,12 +1,12 @@
 //! Every algorithm solves the smallest environment.
 
 use oreal::algos::BuiltIn;
-use oreal::config::Architecture;
+use oreal::config::ModelSettings;
 use oreal::envs::{Bandit, BuiltIn as EnvList, Env};
 use oreal::{Config, Experiment, Progress};
 
 /// Mean pass rate of the first and of the last five steps of training on two questions, from a weak start.
-fn learning(algorithm: BuiltIn, model: Architecture, rate: f64) -> (f64, f64) {
+fn learning(algorithm: BuiltIn, model: ModelSettings, rate: f64) -> (f64, f64) {
     let bandit = Bandit::new(vec![0.2, 0.5], 1).unwrap();
     assert_eq!(bandit.name(), "bandit");
     let config = Config { env: EnvList::from(bandit).into(), algorithm: algorithm.into(), ..Config::default() };
@@ -31,14 +31,14 @@ fn learning(algorithm: BuiltIn, model: Architecture, rate: f64) -> (f64, f64) {
 #[test]
 fn every_algorithm_solves_the_bandit_on_a_table() {
     for (name, preset, algorithm) in BuiltIn::all() {
-        let (first, last) = learning(algorithm, Architecture::Table {}, 0.15);
+        let (first, last) = learning(algorithm, ModelSettings::Table {}, 0.15);
         assert!(first < 0.8 && last > 0.95, "{name}/{preset}: pass rate from {first:.2} to {last:.2}");
     }
 }
 
 #[test]
 fn every_algorithm_solves_the_bandit_on_a_transformer() {
-    let small = Architecture::Transformer {
+    let small = ModelSettings::Transformer {
         num_hidden_layers: 1,
         hidden_size: 16,
         num_attention_heads: 2,

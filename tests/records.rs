@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use oreal::config::Architecture;
+use oreal::config::ModelSettings;
 use oreal::{Config, Experiment};
 use serde_json::Value;
 
 fn experiment() -> Experiment {
     let env: oreal::envs::BuiltIn = oreal::envs::Bandit::new(vec![0.5], 1).unwrap().into();
     Experiment::from_config(Config { env: env.into(), ..Config::default() }).with(|s| {
-        s.model = Architecture::Table {};
+        s.model = ModelSettings::Table {};
         (s.warm_up.steps, s.warm_up.batch, s.warm_up.rate) = (30, 32, 0.15);
         (s.train.steps, s.train.prompts, s.train.rollouts) = (12, 3, 4);
         (s.evaluation.completions, s.record.transcripts_every) = (5, 5);

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use oreal::algos::{Algorithm, credit_of};
-use oreal::config::Architecture;
+use oreal::config::ModelSettings;
 use oreal::envs::Addition;
 use oreal::envs::addition::Order;
 use oreal::{Catalogue, Experiment, Progress, Settings, StepRecord, show};
@@ -196,7 +196,7 @@ fn digits() -> Addition {
 
 /// A table that imitates the teacher for a while, and then learns.
 fn small(s: &mut Settings) {
-    s.model = Architecture::Table {};
+    s.model = ModelSettings::Table {};
     (s.warm_up.steps, s.warm_up.rate, s.warm_up.error_rate) = (40, 0.3, 0.5);
     (s.train.steps, s.train.prompts, s.train.rollouts) = (30, 50, 8);
     (s.rates.floor, s.evaluation.completions) = (1.0, 10);

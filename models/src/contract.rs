@@ -74,7 +74,7 @@ pub trait Model: Send {
         0
     }
 
-    /// Writes the weights (safetensors), whole or not at all.
+    /// Writes the weights (safetensors) into a folder, or to a file that `path` names; each file whole or not at all.
     fn save(&self, path: &Path) -> Result<()>;
 
     /// As [`Model::save`], in a chosen type and in files of a chosen size. A model whose file has one form only, such as

@@ -136,22 +136,6 @@ pub enum Error {
         /// What its driver says.
         problem: String,
     },
-    /// A character that the tokenizer has no token for.
-    #[error("character {character:?} at byte {position} is not in the vocabulary {vocabulary}")]
-    Character {
-        /// The character.
-        character: char,
-        /// Byte offset in the text.
-        position: usize,
-        /// The characters there are.
-        vocabulary: String,
-    },
-    /// The tokenizer library refused.
-    #[error("tokenizer: {problem}")]
-    Tokenizer {
-        /// What it says.
-        problem: String,
-    },
 }
 
 /// Result of a model operation.

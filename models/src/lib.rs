@@ -3,7 +3,8 @@
 //!
 //! In reading order: the contract ([`Model`], [`Pass`], [`Sampler`]), the mathematics of its two halves ([`head`],
 //! [`sampling`]), the exact [`Table`], the [`Transformer`] with the [`architecture`] it has, the [`Engine`] that computes
-//! it and the [`Device`] it is on ([`Runtime`]), and what learns and speaks ([`Optimiser`], [`Schedule`], [`Tokenizer`]).
+//! it and the [`Device`] it is on ([`Runtime`]), and what learns ([`Optimiser`], [`Schedule`]). Models know numbers of tokens,
+//! not text.
 
 #![warn(missing_docs)]
 
@@ -20,7 +21,6 @@ mod table;
 pub mod transformer;
 
 mod optim;
-mod tokenizer;
 
 mod buffers;
 mod check;
@@ -48,5 +48,4 @@ pub use real::Real;
 pub use runtime::{Engine, Runtime};
 pub use state::ModelState;
 pub use table::{State, Table, TableRow};
-pub use tokenizer::{END, Tokenizer};
 pub use transformer::{Frozen, Transformer};

@@ -1,6 +1,10 @@
 //! The precision of matmuls.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
 
 /// The numbers that a model which does not learn multiplies: written as `f32` or `bf16`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,4 +17,16 @@ pub enum Products {
     /// It needs AMX or AVX512-BF16, which round differently in the last bits of a sum. Weights that are bf16 in their
     /// file are multiplied as they are; the error comes from rounding the activations.
     Bf16,
+}
+
+impl FromStr for Products {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "f32" => Ok(Self::F32),
+            "bf16" => Ok(Self::Bf16),
+            _ => Err(Error::setting("model", "products", format!("{text:?} is not a precision: f32, bf16"))),
+        }
+    }
 }

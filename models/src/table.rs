@@ -276,7 +276,8 @@ impl Model for Table {
     }
 
     fn save(&self, path: &Path) -> Result<()> {
-        file::write(path, &stored::bytes(self)?)
+        let file = if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() };
+        file::write(&file, &stored::bytes(self)?)
     }
 
     fn state(&self) -> Result<ModelState> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use oreal_models::Ending;
 use oreal_toy_envs::Message;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use ureq::http::{Response, header};
 use ureq::{Agent, Body};
 
@@ -54,6 +55,10 @@ struct Question<'a> {
     model: &'a str,
     messages: &'a [Message],
     temperature: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<usize>,
     max_tokens: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
@@ -62,6 +67,13 @@ struct Question<'a> {
 #[derive(Deserialize)]
 struct Answer {
     choices: Vec<Choice>,
+    /// Read apart: a server that miscounts still answers.
+    usage: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    completion_tokens: usize,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +85,8 @@ struct Choice {
 #[derive(Deserialize)]
 struct Said {
     content: Option<String>,
+    reasoning_content: Option<String>,
+    reasoning: Option<String>,
 }
 
 impl Http {
@@ -99,9 +113,8 @@ impl Http {
 
     /// Sends one request and reads its answer.
     pub(super) fn post(&self, request: &Request) -> Result<Reply, Fault> {
-        let Request { messages, temperature, max_tokens, seed } = request;
-        let question =
-            Question { model: &self.model, messages, temperature: *temperature, max_tokens: *max_tokens, seed: *seed };
+        let Request { ref messages, temperature, top_p, top_k, max_tokens, seed } = *request;
+        let question = Question { model: &self.model, messages, temperature, top_p, top_k, max_tokens, seed };
         let body = serde_json::to_vec(&question).map_err(|problem| Fault::of(Scope::Request, problem.to_string()))?;
         let mut post = self.agent.post(&self.address).header(header::CONTENT_TYPE, "application/json");
         if let Some(key) = &self.key {
@@ -129,7 +142,14 @@ impl Http {
             Some("length") => Ending::Truncated,
             _ => Ending::Stopped,
         };
-        Ok(Reply { text: self.hide(choice.message.content.unwrap_or_default()), ending })
+        let Said { content, reasoning_content, reasoning } = choice.message;
+        let tokens = answer.usage.and_then(|usage| serde_json::from_str::<Usage>(usage.get()).ok());
+        Ok(Reply {
+            text: self.hide(content.unwrap_or_default()),
+            reasoning: reasoning_content.or(reasoning).filter(|text| !text.is_empty()).map(|text| self.hide(text)),
+            tokens: tokens.map(|usage| usage.completion_tokens),
+            ending,
+        })
     }
 
     /// The fault behind an error of the library: mostly the network's, which may pass.

@@ -3,8 +3,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Failure;
 use super::http::{Fault, Scope};
+use super::{Failure, Reach};
 
 /// So many requests in a row that fail, each with all its retries, and the endpoint is down.
 const FAILURES_IN_A_ROW: usize = 8;
@@ -28,7 +28,10 @@ impl Outage {
     /// Fails where the endpoint is down.
     pub(super) fn check(&self) -> Result<(), Failure> {
         match &self.found().down {
-            Some(why) => Err(Failure { problem: format!("not asked, because the endpoint is down: {why}") }),
+            Some(why) => {
+                let problem = format!("not asked, because the endpoint is down: {why}");
+                Err(Failure { problem, reach: Reach::Endpoint })
+            }
             None => Ok(()),
         }
     }
@@ -46,7 +49,8 @@ impl Outage {
             found.down.get_or_insert_with(|| fault.problem.clone());
             self.down.notify_all();
         }
-        Failure { problem: fault.problem }
+        let reach = if found.down.is_some() { Reach::Endpoint } else { Reach::Request };
+        Failure { problem: fault.problem, reach }
     }
 
     /// Waits; not longer than until the endpoint is found to be down.

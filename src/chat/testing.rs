@@ -118,7 +118,8 @@ fn read(connection: &mut TcpStream) -> Option<String> {
         let text = String::from_utf8_lossy(&request);
         let Some((headers, body)) = text.split_once("\r\n\r\n") else { continue };
         let headers = headers.to_lowercase();
-        let length: usize = headers.split("content-length: ").nth(1)?.lines().next()?.trim().parse().ok()?;
+        let length = headers.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+        let length: usize = length.map_or(Some(0), |length| length.trim().parse().ok())?;
         if body.len() >= length {
             return Some(text.into_owned());
         }

@@ -15,7 +15,7 @@ const KEY: &str = "sk-test-4f1c9a7d2b";
 
 fn request(text: &str) -> Request {
     let messages = vec![Message { role: Speaker::User, content: text.into() }];
-    Request { messages, temperature: 0.0, max_tokens: 16, seed: None }
+    Request { messages, temperature: 0.0, top_p: None, top_k: None, max_tokens: 16, seed: None }
 }
 
 /// The reply to one request.
@@ -168,7 +168,10 @@ fn a_server_without_tls_fails_requests_that_want_it() {
 fn a_reply_without_text_is_empty_and_a_long_one_is_truncated() {
     let body = r#"{"choices":[{"message":{"content":null},"finish_reason":"length"}],"usage":{"deep":[[[[]]]]}}"#;
     let server = Server::start(move |_, _, connection| send(connection, &response("200 OK", "", body)));
-    assert_eq!(reply(&server.endpoint()), Ok(Reply { text: String::new(), ending: Ending::Truncated }));
+    assert_eq!(
+        reply(&server.endpoint()),
+        Ok(Reply { text: String::new(), reasoning: None, tokens: None, ending: Ending::Truncated })
+    );
 }
 
 #[test]

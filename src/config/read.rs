@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::{Config, Settings};
+use super::Config;
 use crate::catalogue::{Catalogue, blame, overlaid};
 use crate::error::{Error, Result};
 
@@ -30,13 +31,27 @@ pub(super) fn text(path: &Path) -> Result<String> {
 
 /// Parses, puts the overrides over it, and checks everything.
 pub(super) fn config(text: &str, place: &str, overrides: &[String], catalogue: &Catalogue) -> Result<Config> {
+    made(text, place, overrides, |table| assemble(table, catalogue))
+}
+
+/// The same for a file that has nothing but sections with defaults.
+pub(super) fn sections_of<T: Sections>(text: &str, place: &str, overrides: &[String]) -> Result<T> {
+    made(text, place, overrides, sections)
+}
+
+fn made<T>(text: &str, place: &str, overrides: &[String], make: impl FnOnce(Table) -> Result<T>) -> Result<T> {
     let mut table = parse(text, place)?;
     let mut origin = Origin { file: place, overrides: Vec::new() };
     for setting in overrides {
         origin.overrides.push((put(&mut table, setting)?, setting));
     }
-    assemble(table, catalogue).map_err(|error| origin.told(error))
+    make(table).map_err(|error| origin.told(error))
 }
+
+/// Settings in sections, each of which has a default.
+pub(crate) trait Sections: Default + Serialize + DeserializeOwned {}
+
+impl<T: Default + Serialize + DeserializeOwned> Sections for T {}
 
 /// The [algorithm] section of a file, where it has one.
 pub(super) fn algorithm_section(path: &Path) -> Result<Option<Table>> {
@@ -52,7 +67,7 @@ fn assemble(mut table: Table, catalogue: &Catalogue) -> Result<Config> {
     let config = Config {
         env: catalogue.chosen_env(env)?,
         algorithm: catalogue.chosen_algorithm(algorithm)?,
-        settings: settings(table)?,
+        settings: sections(table)?,
         columns: catalogue.columns().to_vec(),
     };
     config.validate()?;
@@ -73,11 +88,11 @@ fn section(table: &mut Table, key: &str, default: &str) -> Result<Table> {
 }
 
 /// Each section over its defaults.
-fn settings(table: Table) -> Result<Settings> {
-    let defaults = Table::try_from(Settings::default()).map_err(|problem| Error::setting("defaults", problem))?;
+fn sections<T: Sections>(table: Table) -> Result<T> {
+    let defaults = Table::try_from(T::default()).map_err(|problem| Error::setting("defaults", problem))?;
     let mut whole = Table::new();
     for (name, value) in table {
-        let alone = |value: Value| Settings::deserialize(Table::from_iter([(name.clone(), value)]));
+        let alone = |value: Value| T::deserialize(Table::from_iter([(name.clone(), value)]));
         let value = match (value, defaults.get(&name)) {
             (Value::Table(section), Some(Value::Table(default))) => {
                 let start = start(default, &section);
@@ -93,7 +108,7 @@ fn settings(table: Table) -> Result<Settings> {
         alone(value.clone()).map_err(|problem| Error::setting(&name, problem.message().trim_end()))?;
         whole.insert(name, value);
     }
-    Settings::deserialize(whole).map_err(|problem| Error::setting("settings", problem.message().trim_end()))
+    T::deserialize(whole).map_err(|problem| Error::setting("settings", problem.message().trim_end()))
 }
 
 /// The defaults of a section. Where it names another kind than the default one, only that name.

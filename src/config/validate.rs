@@ -4,7 +4,7 @@ use oreal_algos::{Algorithm, IllegalSetting, Role};
 use oreal_models::Device;
 use oreal_toy_envs::{Env, Split};
 
-use super::{Architecture, Config, Settings};
+use super::{Config, ModelSettings, Settings};
 use crate::error::{Error, Result};
 
 /// Temperatures that logits can be divided by in f32.
@@ -23,7 +23,7 @@ impl Settings {
     pub fn validate(&self) -> Result<()> {
         let share = |x: f64| (0.0..=1.0).contains(&x);
         let rate = |x: f64| x >= 0.0 && x.is_finite();
-        let table_elsewhere = self.model == Architecture::Table {} && self.device != Device::Cpu;
+        let table_elsewhere = self.model == ModelSettings::Table {} && self.device != Device::Cpu;
         let (draw, exam) = (&self.sampling, &self.evaluation);
         let range = format!("must be from {} to {}", TEMPERATURES.start(), TEMPERATURES.end());
         let checks = [
@@ -34,6 +34,7 @@ impl Settings {
             ("train.prompts", self.train.prompts > 0, "must be at least 1"),
             ("train.rollouts", self.train.rollouts > 0, "must be at least 1"),
             ("train.micro_batch", self.train.micro_batch > 0, "must be at least 1"),
+            ("train.micro_tokens", self.train.micro_tokens > 0, "must be at least 1"),
             ("sampling.temperature", TEMPERATURES.contains(&draw.temperature), &range),
             ("sampling.top_p", draw.top_p > 0.0 && draw.top_p <= 1.0, "must be more than 0, at most 1"),
             ("rates.floor", share(self.rates.floor), "must be from 0 to 1"),

@@ -65,8 +65,12 @@ fn end(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn reply(text: &str, ending: Ending) -> Reply {
+        Reply { text: text.into(), reasoning: None, tokens: None, ending }
+    }
+
     fn read(text: &str) -> Option<Letter> {
-        letter(&Reply { text: text.into(), ending: Ending::Stopped }).ok()
+        letter(&reply(text, Ending::Stopped)).ok()
     }
 
     #[test]
@@ -120,9 +124,9 @@ mod tests {
             assert_eq!(read(text), None, "{text:?}");
         }
         let essay = format!("{} So A it must be, most would say.", "The candidate writes A. ".repeat(200));
-        let problem = letter(&Reply { text: essay, ending: Ending::Stopped }).unwrap_err();
+        let problem = letter(&reply(&essay, Ending::Stopped)).unwrap_err();
         assert!(problem.ends_with("most would say.\"") && problem.len() < 130, "{problem}");
-        let cut = letter(&Reply { text: "A".into(), ending: Ending::Truncated }).unwrap_err();
+        let cut = letter(&reply("A", Ending::Truncated)).unwrap_err();
         assert!(cut.contains("judge.max_tokens"), "{cut}");
     }
 }

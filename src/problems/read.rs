@@ -100,7 +100,7 @@ fn copies(row: &Row, weight: &Weight<'_>) -> Result<usize> {
 }
 
 /// The gold answer in the text of its field.
-fn taken(text: &str, how: Taken) -> std::result::Result<String, String> {
+pub(super) fn taken(text: &str, how: Taken) -> std::result::Result<String, String> {
     match how {
         Taken::Whole => Ok(text.trim().to_owned()),
         Taken::AfterHashes => {

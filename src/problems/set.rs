@@ -185,13 +185,17 @@ fn none_left(key: &str, settings: &ProblemSettings, left_out: &[LeftOut]) -> Ill
     IllegalSetting { key: key.to_owned(), problem: format!("{what}{reasons}") }
 }
 
-fn prompt(question: &str, settings: &ProblemSettings) -> Prompt {
-    let asked = match settings.instruction() {
+pub(super) fn prompt(question: &str, settings: &ProblemSettings) -> Prompt {
+    conversation(question, &settings.system, settings.instruction())
+}
+
+/// A question as it is put to a model: perhaps a system message, then the question with the instruction on a line of its own.
+pub(crate) fn conversation(question: &str, system: &str, instruction: &str) -> Prompt {
+    let asked = match instruction {
         "" => question.to_owned(),
         instruction => format!("{question}\n{instruction}"),
     };
-    let system = Some(&settings.system).filter(|text| !text.is_empty());
-    let system = system.map(|text| Message { role: Speaker::System, content: text.clone() });
+    let system = (!system.is_empty()).then(|| Message { role: Speaker::System, content: system.to_owned() });
     system.into_iter().chain([Message { role: Speaker::User, content: asked }]).collect::<Vec<_>>().into()
 }
 

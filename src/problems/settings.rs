@@ -1,5 +1,6 @@
 //! What a file says of a problem set.
 
+use clap::ValueEnum;
 use oreal_math::Decimals;
 use oreal_toy_envs::IllegalSetting;
 use serde::{Deserialize, Serialize};
@@ -82,8 +83,9 @@ pub struct HeldOutFile {
 }
 
 /// Where a file comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Source {
     /// MATH and MATH-500 (Hendrycks et al. 2021, Lightman et al. 2023).
     Math,
@@ -153,15 +155,8 @@ impl ProblemSettings {
     }
 
     /// What follows each question.
-    pub(super) fn instruction(&self) -> &str {
-        let usual = match self.rule {
-            RuleName::Any | RuleName::Boxed => {
-                "Please reason step by step, and put your final answer within \\boxed{}."
-            }
-            RuleName::Hashes => "Please reason step by step, and put your final answer after #### on the last line.",
-            RuleName::Choice => "Please reason step by step, and put the letter of your choice within \\boxed{}.",
-        };
-        self.instruction.as_deref().unwrap_or(usual)
+    pub(crate) fn instruction(&self) -> &str {
+        self.instruction.as_deref().unwrap_or_else(|| self.rule.instruction())
     }
 
     /// The fields of the problems to train on.
@@ -245,6 +240,20 @@ impl Source {
             Source::OlympiadBench => ("question", "final_answer", Taken::Whole),
             Source::Gaokao => ("question", "answer", Taken::Whole),
             Source::Oreal => ("question", "gold_answer", Taken::Whole),
+        }
+    }
+
+    /// Field of the question.
+    pub(crate) fn question(self) -> &'static str {
+        self.fields().0
+    }
+
+    /// Field of a worked solution; `None` where a file has none.
+    pub(crate) fn solution(self) -> Option<&'static str> {
+        match self {
+            Source::Math | Source::Aime | Source::Minerva | Source::OlympiadBench => Some("solution"),
+            Source::Gsm8k => Some("answer"),
+            Source::Amc | Source::Gaokao | Source::Oreal => None,
         }
     }
 

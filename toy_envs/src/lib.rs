@@ -5,6 +5,7 @@
 //! - [`mod@verdict`]: an [`Answer`] is a completion of a problem; a [`Verdict`] is what the judge says of it.
 //! - [`mod@env`]: the traits. [`Env`] is what training needs, [`Teacher`] writes demonstrations, [`World`] can be enumerated.
 //! - The environments: [`bandit`], [`addition`], [`modular`], [`chain`], [`countdown`].
+//! - [`word_problems`]: stories with worked steps, for files of problems.
 //! - [`enumerate`]: every problem of a split and every completion of a problem, for exact expectations.
 //! - [`built_in`]: the environments as one setting, chosen by name.
 //!
@@ -41,6 +42,7 @@ pub mod bandit;
 pub mod chain;
 pub mod countdown;
 pub mod modular;
+pub mod word_problems;
 
 pub mod built_in;
 pub mod enumerate;
@@ -60,3 +62,4 @@ pub use modular::Modular;
 pub use problem::{Message, Problem, Prompt, Speaker, Split};
 pub use settings::IllegalSetting;
 pub use verdict::{Answer, Ending, Verdict, judge_each};
+pub use word_problems::{WordProblem, WordProblems};

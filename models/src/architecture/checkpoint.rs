@@ -14,6 +14,7 @@ use safetensors::Dtype;
 use super::{Config, Parameter};
 use crate::data::Head;
 use crate::error::{Error, Result};
+use crate::mapped::Piece;
 use crate::real::Real;
 pub(crate) use json::Entries;
 use numbers::Fault;
@@ -22,7 +23,7 @@ use shards::Shards;
 pub use write::{Precision, Saving};
 pub(crate) use write::{Source, write};
 
-/// A checkpoint whose weights are read one at a time, from files that are mapped into memory.
+/// A checkpoint whose weights are read one at a time: while it is read, memory holds no second copy of all of them.
 #[derive(Debug)]
 pub struct Checkpoint {
     config: Config,
@@ -89,7 +90,7 @@ impl Checkpoint {
         let Some((file, dtype, bytes)) = self.stored(parameter)? else {
             return Ok(vec![E::ZERO; parameter.count()]);
         };
-        match numbers::decode_finite(dtype, bytes) {
+        match numbers::decode_finite(dtype, &bytes) {
             Ok(numbers) => Ok(numbers),
             Err(Fault::NotFinite) => {
                 Err(Error::tensor(file, &parameter.name, "holds NaN, an infinity or a number too large"))
@@ -106,18 +107,18 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As [`Checkpoint::read`].
-    pub(crate) fn half(&self, parameter: &Parameter) -> Result<Option<&[[u8; 2]]>> {
+    pub(crate) fn half(&self, parameter: &Parameter) -> Result<Option<Piece>> {
         match self.stored(parameter)? {
-            Some((file, Dtype::BF16, bytes)) if !numbers::is_finite(Dtype::BF16, bytes) => {
+            Some((file, Dtype::BF16, bytes)) if !numbers::is_finite(Dtype::BF16, &bytes) => {
                 Err(Error::tensor(file, &parameter.name, "holds NaN or an infinity"))
             }
-            Some((_, Dtype::BF16, bytes)) => Ok(Some(bytes.as_chunks().0)),
+            Some((_, Dtype::BF16, bytes)) => Ok(Some(bytes)),
             _ => Ok(None),
         }
     }
 
     /// File, type and bytes of a parameter, of the right shape; `None` for a scalar head that there is not.
-    pub(crate) fn stored(&self, parameter: &Parameter) -> Result<Option<(&Path, Dtype, &[u8])>> {
+    fn stored(&self, parameter: &Parameter) -> Result<Option<(&Path, Dtype, Piece)>> {
         let Parameter { name, shape, .. } = parameter;
         match self.shards.find(name) {
             None if name == "score.weight" => Ok(None),
@@ -126,7 +127,7 @@ impl Checkpoint {
                 let problem = format!("shape {:?} where the sizes say {shape:?}", found.shape);
                 Err(Error::tensor(found.file, name, problem))
             }
-            Some(found) => Ok(Some((found.file, found.dtype, found.bytes))),
+            Some(found) => Ok(Some((found.file, found.dtype, found.bytes()?))),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::check;
 use crate::contract::{Model, Pass};
 use crate::data::{Completion, Head, Request, Sampling, Sequence, Signals, Want};
 use crate::error::{Error, Result};
+use crate::mapped::Piece;
 use crate::optim::Optimiser;
 use crate::products::Products;
 use crate::state::ModelState;
@@ -32,9 +33,27 @@ pub struct Frozen {
     checkpoint: Arc<Checkpoint>,
     head: Head,
     parameters: Arc<Vec<Parameter>>,
-    /// In the order of `parameters`: the numbers of those that are not bf16 in the files.
-    wide: Arc<Vec<Option<Vec<f32>>>>,
+    /// In the order of `parameters`.
+    weights: Arc<Vec<Weight>>,
     unit: Option<Unit>,
+}
+
+/// The numbers of a weight.
+#[derive(Debug)]
+enum Weight {
+    /// bf16, as they lie in their file.
+    Half(Piece),
+    /// Of another type there.
+    Wide(Vec<f32>),
+}
+
+impl Weight {
+    fn numbers(&self) -> Numbers<'_, f32> {
+        match self {
+            Weight::Half(piece) => Numbers::Half(piece.as_chunks().0),
+            Weight::Wide(wide) => Numbers::Wide(Cow::Borrowed(wide)),
+        }
+    }
 }
 
 impl Frozen {
@@ -50,12 +69,12 @@ impl Frozen {
         };
         let checkpoint = Checkpoint::open(path)?;
         let parameters = checkpoint.config().parameters(head);
-        let wide = parameters.par_iter().map(|parameter| match checkpoint.half(parameter)? {
-            Some(_) => Ok(None),
-            None => checkpoint.read(parameter).map(Some),
+        let weights = parameters.par_iter().map(|parameter| match checkpoint.half(parameter)? {
+            Some(piece) => Ok(Weight::Half(piece)),
+            None => checkpoint.read(parameter).map(Weight::Wide),
         });
-        let wide = Arc::new(wide.collect::<Result<_>>()?);
-        Ok(Self { head, parameters: Arc::new(parameters), wide, unit, checkpoint: Arc::new(checkpoint) })
+        let weights = Arc::new(weights.collect::<Result<_>>()?);
+        Ok(Self { head, parameters: Arc::new(parameters), weights, unit, checkpoint: Arc::new(checkpoint) })
     }
 
     /// Its sizes.
@@ -75,7 +94,7 @@ impl Frozen {
     pub fn forked(&self, head: Head, optimiser: &Optimiser) -> Result<Transformer<f32, Fused>> {
         optimiser.validate()?;
         memory::check(self.config(), head, size_of::<f32>())?;
-        let own = self.read_only()?;
+        let own = self.read_only();
         let parameters = self.config().parameters(head);
         let trunk = self.config().trunk_len();
         let values = parameters.iter().enumerate().map(|(i, parameter)| match own.weights.get(i) {
@@ -88,15 +107,9 @@ impl Frozen {
         Ok(fork)
     }
 
-    fn read_only(&self) -> Result<ReadOnly<'_, f32>> {
-        let mut weights = Vec::with_capacity(self.parameters.len());
-        for (parameter, wide) in self.parameters.iter().zip(&*self.wide) {
-            weights.push(match wide {
-                Some(wide) => Numbers::Wide(Cow::Borrowed(wide)),
-                None => Numbers::Half(self.checkpoint.stored(parameter)?.map_or(&[], |stored| stored.2.as_chunks().0)),
-            });
-        }
-        Ok(ReadOnly { config: self.config(), head: self.head, weights, unit: self.unit })
+    fn read_only(&self) -> ReadOnly<'_, f32> {
+        let weights = self.weights.iter().map(Weight::numbers).collect();
+        ReadOnly { config: self.config(), head: self.head, weights, unit: self.unit }
     }
 
     fn kind(&self) -> Result<String> {
@@ -109,7 +122,7 @@ impl Model for Frozen {
     fn read(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Signals> {
         check::batch(batch, want, self.config().vocab_size)?;
         check_signals(self.head, want)?;
-        Ok(signals(&self.read_only()?, batch, want))
+        Ok(signals(&self.read_only(), batch, want))
     }
 
     fn forward(&mut self, _: &[Sequence<'_>], _: &Want) -> Result<(Signals, Box<dyn Pass + '_>)> {
@@ -127,7 +140,7 @@ impl Model for Frozen {
     }
 
     fn draw(&self, requests: &[Request<'_>], how: &Sampling) -> Result<Vec<Completion>> {
-        let model = self.read_only()?;
+        let model = self.read_only();
         drawn((self.config(), self.head), requests, how, size_of::<f32>(), |queue| workers::draw(&model, queue))
     }
 
@@ -140,7 +153,7 @@ impl Model for Frozen {
     }
 
     fn save(&self, path: &Path) -> Result<()> {
-        let is_half = self.wide.iter().all(Option::is_none);
+        let is_half = self.weights.iter().all(|weight| matches!(weight, Weight::Half(_)));
         let precision = if is_half { Precision::Bf16 } else { Precision::Full };
         self.save_as(path, &Saving { precision, ..Saving::default() })
     }
@@ -148,7 +161,7 @@ impl Model for Frozen {
     fn save_as(&self, path: &Path, how: &Saving) -> Result<()> {
         let (config, entries) = (self.config(), Some(self.checkpoint.entries()));
         let source = Source { config, entries, head: self.head, parameters: &self.parameters };
-        let own = self.read_only()?;
+        let own = self.read_only();
         checkpoint::write(path, how, &source, |i| own.weights[i].wide())
     }
 

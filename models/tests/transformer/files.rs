@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::{ALL, Way, agree, batch, config, cotangents, differentiate, every_way, step, want};
-use oreal_models::architecture::Checkpoint;
 use oreal_models::transformer::{Config, Fused};
 use oreal_models::{Family, Head, Model, Optimiser, Result, RopeScaling, Transformer};
 use safetensors::tensor::TensorView;
@@ -370,22 +369,6 @@ fn a_folder_with_other_weight_files_and_no_index_is_refused() {
     load(&other).unwrap();
     fs::remove_file(folder.path().join("model.safetensors")).unwrap();
     assert!(refusal(folder.path()).contains("its weight files are another.safetensors"));
-}
-
-#[test]
-fn files_say_which_head_they_hold() {
-    for (head, architecture) in
-        [(Head::Vocabulary, "Qwen2ForCausalLM"), (Head::Scalar, "Qwen2ForSequenceClassification")]
-    {
-        let folder = tempfile::tempdir().unwrap();
-        model::<Fused>(config(false), head).save(folder.path()).unwrap();
-        let all: serde_json::Value =
-            serde_json::from_slice(&fs::read(folder.path().join("config.json")).unwrap()).unwrap();
-        assert_eq!(all["architectures"], serde_json::json!([architecture]));
-        let labels = all["id2label"].as_object().map(|labels| labels.len());
-        assert_eq!(labels, (head == Head::Scalar).then_some(1), "{all}");
-        assert_eq!(Checkpoint::open(folder.path()).unwrap().head(), head);
-    }
 }
 
 #[test]

@@ -149,3 +149,19 @@ fn config_json_keeps_what_it_said() {
     said["label2id"] = json!({ "LABEL_0": 0 });
     assert_eq!(read(&path), said);
 }
+
+#[test]
+fn files_say_which_head_they_hold() {
+    for (head, architecture) in
+        [(Head::Vocabulary, "Qwen2ForCausalLM"), (Head::Scalar, "Qwen2ForSequenceClassification")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let model = Transformer::<f32>::new(config(false), head, &Optimiser::default(), 3).unwrap();
+        model.save(folder.path()).unwrap();
+        let all = read(&folder.path().join("config.json"));
+        assert_eq!(all["architectures"], json!([architecture]));
+        let labels = all["id2label"].as_object().map(|labels| labels.len());
+        assert_eq!(labels, (head == Head::Scalar).then_some(1), "{all}");
+        assert_eq!(Checkpoint::open(folder.path()).unwrap().head(), head);
+    }
+}

@@ -7,7 +7,7 @@ use oreal_algos::{Algorithm, Reinforce, Role};
 use oreal_models::{Clip, Optimiser};
 use oreal_toy_envs::Chain;
 
-use crate::config::Architecture;
+use crate::config::ModelSettings;
 use crate::error::Result;
 use crate::experiment::{Experiment, WarmedUp};
 
@@ -38,7 +38,7 @@ pub fn experiment(size: &Size, seed: u64, algorithm: Box<dyn Algorithm>) -> Expe
     let steps = size.steps + algorithm.frozen_steps(Role::POLICY);
     Experiment::of(Arc::new(Chain::default()), Arc::from(algorithm)).with(|s| {
         s.seed = seed;
-        s.model = Architecture::Transformer {
+        s.model = ModelSettings::Transformer {
             num_hidden_layers: 2,
             hidden_size: 32,
             num_attention_heads: 2,

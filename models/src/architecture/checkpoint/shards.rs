@@ -5,14 +5,15 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
 use serde::Deserialize;
 
 use crate::architecture::Config;
 use crate::data::Head;
 use crate::error::{Error, Result};
 use crate::file;
-use crate::mapped::Mapped;
+use crate::mapped::{Mapped, Piece};
 
 /// The weight file of a folder that has only one.
 pub(super) const SINGLE: &str = "model.safetensors";
@@ -104,10 +105,30 @@ fn indexed(index: &Path) -> Result<BTreeMap<String, PathBuf>> {
     weight_map.into_iter().map(located).collect()
 }
 
-/// The files, mapped, and where each tensor is in them.
+/// Longest header of a safetensors file: that of the library.
+const MOST_HEADER: usize = 100_000_000;
+
+/// What the header of a file says, and where the tensors begin after it. The header is copied before it is read.
+fn header(mapped: &Mapped) -> Result<(usize, Metadata)> {
+    let broken = |problem: String| Error::file(mapped.path(), format!("not a whole safetensors file: {problem}"));
+    let all = mapped.length();
+    let length = if all < 8 { None } else { mapped.piece(0..8)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)) };
+    let length = length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= MOST_HEADER);
+    let start = length.map(|length| length + 8).filter(|start| *start <= all);
+    let start = start.ok_or_else(|| broken("it does not begin with the length of a header".into()))?;
+    let header = mapped.piece(8..start)?.to_vec();
+    let metadata: Metadata = serde_json::from_slice(&header).map_err(|problem| broken(problem.to_string()))?;
+    if metadata.data_len() != all - start {
+        let (said, there) = (metadata.data_len(), all - start);
+        return Err(broken(format!("its header speaks of {said} bytes of tensors, and it has {there}")));
+    }
+    Ok((start, metadata))
+}
+
+/// The files, and where each tensor is in them.
 #[derive(Debug)]
 pub(super) struct Shards {
-    files: Vec<(PathBuf, Mapped)>,
+    files: Vec<Mapped>,
     tensors: BTreeMap<String, Place>,
 }
 
@@ -125,11 +146,11 @@ pub(super) struct Found<'a> {
     pub(super) file: &'a Path,
     pub(super) dtype: Dtype,
     pub(super) shape: &'a [usize],
-    pub(super) bytes: &'a [u8],
+    place: (&'a Mapped, &'a Range<usize>),
 }
 
 impl Shards {
-    /// Maps the files, none of them longer than a model of these sizes can make it. Each tensor is in one file only,
+    /// Opens the files, none of them longer than a model of these sizes can make it. Each tensor is in one file only,
     /// and in that which the index names.
     pub(super) fn open(files: Files, config: &Config) -> Result<Self> {
         let (mut paths, index): (Vec<PathBuf>, _) = match files {
@@ -145,8 +166,7 @@ impl Shards {
             numbers.and_then(|numbers| numbers.checked_mul(8)).unwrap_or(u64::MAX).saturating_add(file::MOST_TEXT);
         let mut shards = Self { files: Vec::new(), tensors: BTreeMap::new() };
         for path in paths {
-            let mapped = Mapped::open(&path, most)?;
-            shards.add(path, mapped, index.as_ref())?;
+            shards.add(Mapped::open(&path, most)?, index.as_ref())?;
         }
         if let Some(index) = &index
             && let Some((name, path)) = index.iter().find(|(name, _)| !shards.tensors.contains_key(*name))
@@ -156,40 +176,46 @@ impl Shards {
         Ok(shards)
     }
 
-    fn add(&mut self, path: PathBuf, mapped: Mapped, index: Option<&BTreeMap<String, PathBuf>>) -> Result<()> {
-        let broken = |problem| Error::file(&path, format!("not a whole safetensors file: {problem}"));
-        let (header, metadata) = SafeTensors::read_metadata(&mapped).map_err(broken)?;
+    fn add(&mut self, mapped: Mapped, index: Option<&BTreeMap<String, PathBuf>>) -> Result<()> {
+        let path = mapped.path();
+        let (first_byte, metadata) = header(&mapped)?;
         for (name, info) in metadata.tensors() {
             if let Some(other) = self.tensors.get(&name) {
-                let other = self.files[other.file].0.display();
-                return Err(Error::tensor(&path, &name, format!("it is in {other} too")));
+                let other = self.files[other.file].path().display();
+                return Err(Error::tensor(path, &name, format!("it is in {other} too")));
             }
-            if index.is_some_and(|index| index.get(&name) != Some(&path)) {
-                return Err(Error::tensor(&path, &name, format!("{INDEX} does not say that it is in this file")));
+            if index.is_some_and(|index| index.get(&name).map(PathBuf::as_path) != Some(path)) {
+                return Err(Error::tensor(path, &name, format!("{INDEX} does not say that it is in this file")));
             }
-            // The length of the header stands before it, in eight bytes.
-            let (start, (first, end)) = (8 + header, info.data_offsets);
-            let bytes = start + first..start + end;
+            let bytes = first_byte + info.data_offsets.0..first_byte + info.data_offsets.1;
             let place = Place { file: self.files.len(), dtype: info.dtype, shape: info.shape.clone(), bytes };
             self.tensors.insert(name, place);
         }
-        self.files.push((path, mapped));
+        self.files.push(mapped);
         Ok(())
     }
 
     /// A file to name when a tensor is in none.
     pub(super) fn first(&self) -> &Path {
-        self.files.first().map_or(Path::new(""), |(path, _)| path)
+        self.files.first().map_or(Path::new(""), Mapped::path)
     }
 
     /// Every tensor with its file.
     pub(super) fn names(&self) -> impl Iterator<Item = (&str, &Path)> {
-        self.tensors.iter().map(|(name, place)| (name.as_str(), self.files[place.file].0.as_path()))
+        self.tensors.iter().map(|(name, place)| (name.as_str(), self.files[place.file].path()))
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Found<'_>> {
         let Place { file, dtype, shape, bytes } = self.tensors.get(name)?;
-        let (file, mapped) = &self.files[*file];
-        Some(Found { file, dtype: *dtype, shape, bytes: mapped.get(bytes.clone())? })
+        let mapped = &self.files[*file];
+        Some(Found { file: mapped.path(), dtype: *dtype, shape, place: (mapped, bytes) })
+    }
+}
+
+impl Found<'_> {
+    /// Little-endian, row-major; in memory as long as this lives.
+    pub(super) fn bytes(&self) -> Result<Piece> {
+        let (mapped, bytes) = self.place;
+        mapped.piece(bytes.clone())
     }
 }

@@ -144,16 +144,18 @@ fn bytes(parameter: &Parameter, stored: Dtype) -> u64 {
 
 /// Parameters of each file, in order, at most this many bytes but at least one parameter.
 fn shards(parameters: &[Parameter], stored: Dtype, most: u64) -> Vec<Range<usize>> {
-    let (mut shards, mut size) = (vec![0..0], 0u64);
+    let (mut shards, mut size) = (Vec::<Range<usize>>::new(), 0u64);
     for (i, parameter) in parameters.iter().enumerate() {
         let more = bytes(parameter, stored);
-        if i > 0 && size.saturating_add(more) > most {
-            shards.push(i..i);
-            size = 0;
-        }
-        size += more;
-        if let Some(last) = shards.last_mut() {
-            last.end = i + 1;
+        match shards.last_mut() {
+            Some(last) if size.saturating_add(more) <= most => {
+                last.end = i + 1;
+                size += more;
+            }
+            _ => {
+                shards.push(i..i + 1);
+                size = more;
+            }
         }
     }
     shards
