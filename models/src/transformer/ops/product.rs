@@ -226,8 +226,7 @@ impl<E: Real> Product<'_, E> {
             let rows: [&[E]; R] = std::array::from_fn(|r| &left[r * self.left.row..][..terms.len()]);
             for some in (0..terms.len()).step_by(BETWEEN) {
                 self.ahead.ask();
-                for k in some..terms.len().min(some + BETWEEN) {
-                    let right = right(k);
+                for (k, right) in (some..terms.len().min(some + BETWEEN)).map(|k| (k, right(k))) {
                     for r in 0..R {
                         add(simd, &mut sums[r], rows[r][k], right);
                     }

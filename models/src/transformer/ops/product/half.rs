@@ -141,9 +141,14 @@ impl Tiles {
             for (step, tile) in tiles.as_chunks_mut::<STEP>().0.as_chunks_mut::<SIDE>().0.iter_mut().enumerate() {
                 let mut rounded = [[0; STEP]; SIDE];
                 let inputs = step * STEP..inputs.min((step + 1) * STEP);
-                for (row, rounded) in (first..rows).zip(&mut rounded) {
-                    narrow(rounded, &left[row * stride..][inputs.clone()]);
-                }
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for (row, rounded) in (first..rows).zip(&mut rounded) {
+                            narrow(rounded, &left[row * stride..][inputs.clone()]);
+                        }
+                    },
+                );
                 transpose::pairs(tile, &rounded);
             }
         });
@@ -158,32 +163,30 @@ impl Tiles {
 /// The outputs of a strip: for each 16 of them, and each step, 16 outputs of 32 inputs.
 fn fill<S: Narrow>(near: &mut [u16], strip: &Strip<'_, S>, inputs: usize) {
     let long = inputs.div_ceil(STEP) * TILE;
-    let mut ahead = Ahead::all(strip.next, WIDE / SIDE * inputs.div_ceil(STEP));
     let count = strip.rows.len() / inputs;
-    for (i, tiles) in near.chunks_exact_mut(long).enumerate().take(count.div_ceil(2 * SIDE) * 2) {
-        for (step, tile) in tiles.chunks_exact_mut(TILE).enumerate() {
-            ahead.ask();
-            for (output, numbers) in tile.as_chunks_mut::<STEP>().0.iter_mut().enumerate() {
-                let output = i * SIDE + output;
-                if output < count {
-                    let row = &strip.rows[output * inputs..][..inputs][step * STEP..];
-                    narrow(numbers, row);
-                } else {
-                    numbers.fill(0);
+    let mut ahead = Ahead::all(strip.next, WIDE / SIDE * inputs.div_ceil(STEP));
+    vectorised(
+        #[inline(always)]
+        || {
+            for (i, tiles) in near.chunks_exact_mut(long).enumerate().take(count.div_ceil(2 * SIDE) * 2) {
+                let rows = &strip.rows[(i * SIDE * inputs).min(strip.rows.len())..];
+                for (step, tile) in tiles.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
+                    ahead.ask();
+                    let mut rows = rows.chunks_exact(inputs).map(|row| &row[step * STEP..]);
+                    for numbers in tile.as_chunks_mut::<STEP>().0 {
+                        narrow(numbers, rows.next().unwrap_or_default());
+                    }
                 }
             }
-        }
-    }
+        },
+    );
 }
 
 /// The first numbers of a row, and zeros after its end.
 #[inline(always)]
 fn narrow<S: Narrow>(numbers: &mut [u16; STEP], row: &[S]) {
     if let Some(row) = row.first_chunk::<STEP>() {
-        vectorised(
-            #[inline(always)]
-            || numbers.iter_mut().zip(row).for_each(|(number, x)| *number = x.narrow()),
-        );
+        numbers.iter_mut().zip(row).for_each(|(number, x)| *number = x.narrow());
     } else {
         numbers.fill(0);
         numbers.iter_mut().zip(row).for_each(|(number, x)| *number = x.narrow());

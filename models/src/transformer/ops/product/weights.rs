@@ -197,7 +197,7 @@ impl<S: Copy> Strip<'_, S> {
         S: Stored<E>,
     {
         let (terms, count, along) = (near.len() / WIDE, self.rows.len() / inputs, <S as Stored<E>>::along());
-        let fast = if along == 0 { 0 } else { terms / along * along };
+        let fast = terms.checked_div(along).unwrap_or(0) * along;
         for output in (0..padded(count)).step_by(SIDE) {
             let some = SIDE.min(count - output);
             let rows = &self.rows[output * inputs + first..];
