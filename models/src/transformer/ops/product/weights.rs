@@ -224,9 +224,16 @@ mod tests {
     use super::super::super::Panels;
     use super::*;
 
-    /// Whole strips, parts of strips, parts of squares; and one matrix beside another.
-    const SIZES: [(usize, &[usize], usize); 6] =
-        [(1, &[64], 128), (3, &[70, 16], 131), (16, &[130], 300), (29, &[5, 3], 7), (48, &[128], 32), (2, &[33], 260)];
+    /// Whole strips, parts of strips, parts of squares; one matrix beside another; more rows than are computed at a time.
+    const SIZES: [(usize, &[usize], usize); 7] = [
+        (1, &[64], 128),
+        (3, &[70, 16], 131),
+        (16, &[130], 300),
+        (29, &[5, 3], 7),
+        (48, &[128], 32),
+        (2, &[33], 260),
+        (2 * ROWS + 5, &[200, 16, 150], 131),
+    ];
 
     fn same<E: Readable, S: Stored<E>>(of: impl Fn(f32) -> S) {
         for (rows, outputs, inputs) in SIZES {
