@@ -6,6 +6,9 @@ use std::sync::Mutex;
 /// Most unused buffers that are kept.
 const WAITING: usize = 64;
 
+/// Most bytes of unused buffers that are kept: large ones, such as copies of a model's weights, go back to the system.
+const KEPT: usize = if cfg!(test) { 1 << 25 } else { 1 << 29 };
+
 /// Bytes of a cache line: a SIMD vector that straddles two of them takes two accesses.
 const LINE: usize = 64;
 
@@ -121,9 +124,13 @@ impl<E: Pooled> Drop for Buffer<E> {
     fn drop(&mut self) {
         let mut waiting = E::buffers().0.lock().expect("nothing panics while it holds the lock");
         waiting.push(std::mem::take(&mut self.numbers));
-        if waiting.len() > WAITING {
-            waiting.remove(0);
-        }
+        let bytes = |waiting: &[Vec<E>]| waiting.iter().map(|numbers| size_of_val(&**numbers)).sum::<usize>();
+        let all = waiting.len();
+        let fitting = (0..all).find(|&from| all - from <= WAITING && bytes(&waiting[from..]) <= KEPT);
+        let oldest: Vec<Vec<E>> = waiting.drain(..fitting.unwrap_or(all)).collect();
+        // Giving memory back takes time, which the other threads need not wait for.
+        drop(waiting);
+        drop(oldest);
     }
 }
 
@@ -141,5 +148,13 @@ mod tests {
         let (length, size) = (1_234_567, |buffer: Buffer<f64>| buffer.numbers.len());
         let again = |_| size(f64::buffers().take(length)) == size(f64::buffers().take(length - 9));
         assert!((0..20).any(again));
+    }
+
+    #[test]
+    fn what_exceeds_the_limit_is_given_back() {
+        let length = KEPT / size_of::<f64>() + 1;
+        drop(f64::buffers().take(length));
+        let waiting = f64::buffers().0.lock().unwrap();
+        assert!(waiting.iter().map(|numbers| size_of_val(&**numbers)).sum::<usize>() <= KEPT);
     }
 }
