@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use oreal_algos::{Column, Role};
-use oreal_models::{Device, Head, TransformerConfig};
+use oreal_models::{Device, Engine, Head, TransformerConfig};
 use oreal_toy_envs::{Env, Split};
 use serde::Serialize;
 
@@ -183,6 +183,20 @@ fn model_key(settings: &Settings, sizes: &TransformerConfig) -> &'static str {
     }
 }
 
+/// Bytes of a forward and backward pass over so many trajectories.
+fn pass(settings: &Settings, sizes: &TransformerConfig, trajectories: f64, lengths: Lengths) -> f64 {
+    match is_fused(settings) {
+        true => sizes.pass_bytes(trajectories * lengths.both(), trajectories * lengths.completion),
+        // Sizes beyond any machine end as such; the count is bounded by the settings' own.
+        false => sizes.recomputed_pass_bytes((trajectories.ceil() as usize).min(1 << 20), lengths.both() as usize),
+    }
+}
+
+/// Whether the CPU's own kernels compute, not dfdx's operations.
+fn is_fused(settings: &Settings) -> bool {
+    settings.model.engine().unwrap_or_else(|| Engine::best_on(settings.device)) == Engine::Fused
+}
+
 /// Every role that the columns ask for.
 fn roles(sizes: &TransformerConfig, settings: &Settings, reads: &BTreeSet<Column>) -> Vec<RolePlan> {
     let roles: BTreeSet<Role> = reads.iter().filter_map(|column| column.role()).chain([Role::POLICY]).collect();
@@ -227,7 +241,7 @@ fn warm_up(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Leng
     items.extend(sizes.map(|sizes| Item {
         key: "warm_up.batch",
         what: format!("activations of {} demonstrations in one pass", count(batch)),
-        bytes: sizes.pass_bytes(batch * lengths.both(), batch * lengths.completion),
+        bytes: pass(settings, sizes, batch, lengths),
     }));
     items
 }
@@ -237,7 +251,7 @@ fn rollouts(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Len
     let key = if settings.train.rollouts > settings.train.prompts { "train.rollouts" } else { "train.prompts" };
     let what = format!("{} rollouts of up to {} tokens a step", count(rollouts), count(lengths.completion));
     let kept = Item { key, what, bytes: rollouts * (COMPLETION + TOKEN * lengths.completion) };
-    [kept].into_iter().chain(sizes.into_iter().flat_map(|sizes| drawing(sizes, rollouts, lengths))).collect()
+    [kept].into_iter().chain(sizes.into_iter().flat_map(|sizes| drawing(settings, sizes, rollouts, lengths))).collect()
 }
 
 fn evaluation(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengths) -> Vec<Item> {
@@ -247,30 +261,25 @@ fn evaluation(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: L
         what: format!("{} completions of an evaluation", count(completions)),
         bytes: completions * (COMPLETION + TOKEN * lengths.completion),
     };
-    [kept].into_iter().chain(sizes.into_iter().flat_map(|sizes| drawing(sizes, completions, lengths))).collect()
+    [kept]
+        .into_iter()
+        .chain(sizes.into_iter().flat_map(|sizes| drawing(settings, sizes, completions, lengths)))
+        .collect()
 }
 
-/// What drawing takes: the weights once more, in the order that the kernel reads them in, and keys and values.
-fn drawing(sizes: &TransformerConfig, completions: f64, lengths: Lengths) -> [Item; 2] {
+/// What drawing takes: keys and values, and on the CPU the weights once more, in the order that the kernel reads them in.
+fn drawing(settings: &Settings, sizes: &TransformerConfig, completions: f64, lengths: Lengths) -> Vec<Item> {
     let parameters = sizes.parameter_count(Head::Vocabulary).map_or(f64::INFINITY, |count| count as f64);
     let tokens = lengths.both() as usize;
     let at_once = completions.min(sizes.drawn_at_once(tokens).unwrap_or(1) as f64);
-    [
-        Item {
-            key: "model",
-            what: "the policy's weights in the order they are read in".into(),
-            bytes: 4.0 * parameters,
-        },
-        Item {
-            key: "env.max_tokens",
-            what: format!(
-                "keys and values of {} completions of up to {} tokens",
-                count(at_once),
-                count(lengths.both())
-            ),
-            bytes: at_once * sizes.cache_bytes(tokens) as f64,
-        },
-    ]
+    let what = "the policy's weights in the order they are read in".into();
+    let copy = is_fused(settings).then(|| Item { key: "model", what, bytes: 4.0 * parameters });
+    let caches = Item {
+        key: "env.max_tokens",
+        what: format!("keys and values of {} completions of up to {} tokens", count(at_once), count(lengths.both())),
+        bytes: at_once * sizes.cache_bytes(tokens) as f64,
+    };
+    copy.into_iter().chain([caches]).collect()
 }
 
 fn update(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengths, roles: &[RolePlan]) -> Vec<Item> {
@@ -289,7 +298,7 @@ fn update(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengt
         Item {
             key,
             what: format!("activations of {} tokens in one pass of {learning} roles", count(tokens)),
-            bytes: learning * sizes.pass_bytes(tokens, tokens * lengths.completion / lengths.both()),
+            bytes: learning * pass(settings, sizes, tokens / lengths.both(), lengths),
         },
     ]
 }

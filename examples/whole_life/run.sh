@@ -16,8 +16,8 @@ evaluate() {
         --greedy --max-tokens 64 --by level --out "$home/eval-$2"
 }
 
-echo "== word problems with worked steps, and a tokenizer for them"
-"$oreal" word-problems --out "$home/data" --count 12000 --held-out 300 --steps 2 --largest 30
+echo "== word problems with worked steps, half of them a little wrong, and a tokenizer for them"
+"$oreal" word-problems --out "$home/data" --count 12000 --held-out 300 --steps 2 --largest 20 --mistakes 0.5
 "$oreal" tokenizer --texts "$home/data/train.jsonl" --fields problem,solution --size 512 --out "$home/tokenizer"
 
 echo "== pretraining from random weights"

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use oreal_toy_envs::{WordProblem, WordProblems as Stories};
+use oreal_toy_envs::{IllegalSetting, WordProblem, WordProblems as Stories};
 
 use crate::error::{Error, Result};
 use crate::folder::reserve;
@@ -27,6 +27,9 @@ pub(super) struct WordProblems {
     /// Largest number in a problem or a solution, from 10 to 1000
     #[arg(long, default_value_t = 99)]
     largest: u32,
+    /// Share of the solutions to learn from whose last step is a little wrong, as an imperfect teacher writes them
+    #[arg(long, default_value_t = 0.0)]
+    mistakes: f64,
     /// Which problems
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -35,8 +38,9 @@ pub(super) struct WordProblems {
 impl WordProblems {
     /// Writes the files; the same arguments give the same bytes.
     pub(super) fn run(self) -> Result<String> {
-        let stories =
-            Stories::new(self.steps, self.largest).map_err(|p| Error::setting(format!("--{}", p.key), p.problem))?;
+        let illegal = |p: IllegalSetting| Error::setting(format!("--{}", p.key), p.problem);
+        let stories = Stories::new(self.steps, self.largest).and_then(|stories| stories.with_mistakes(self.mistakes));
+        let stories = stories.map_err(illegal)?;
         for (option, count) in [("--count", self.count), ("--held-out", self.held_out)] {
             if !(1..=MOST).contains(&count) {
                 return Err(Error::setting(option, format!("must be from 1 to {MOST}, got {count}")));

@@ -21,10 +21,11 @@ use serde::{Deserialize, Serialize};
 use crate::settings::{IllegalSetting, within};
 
 /// Stories of up to `steps` steps about numbers up to `largest`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WordProblems {
     steps: u32,
     largest: u32,
+    mistakes: f64,
 }
 
 /// A problem, with the names of the fields of MATH.
@@ -32,9 +33,9 @@ pub struct WordProblems {
 pub struct WordProblem {
     /// The question.
     pub problem: String,
-    /// A line for each step; the last has the answer in a box.
+    /// A line for each step; the last has the answer in a box. It may be wrong: see [`WordProblems::with_mistakes`].
     pub solution: String,
-    /// The answer, as a numeral.
+    /// The right answer, as a numeral.
     pub answer: String,
     /// Number of steps.
     pub level: u32,
@@ -51,7 +52,19 @@ impl WordProblems {
         Ok(Self {
             steps: within("steps", 1..=8, steps.into())?,
             largest: within("largest", 10..=1000, largest.into())?,
+            mistakes: 0.0,
         })
+    }
+
+    /// With a share of solutions whose last step is a little wrong, and the box with it: those of an imperfect teacher.
+    ///
+    /// # Errors
+    /// [`IllegalSetting`] for a share that is not from 0 to 1.
+    pub fn with_mistakes(self, mistakes: f64) -> Result<Self, IllegalSetting> {
+        match (0.0..=1.0).contains(&mistakes) {
+            true => Ok(Self { mistakes, ..self }),
+            false => Err(IllegalSetting::new("mistakes", "from 0 to 1", mistakes)),
+        }
     }
 
     /// A problem; no number in it, nor the answer, exceeds the largest.
@@ -62,7 +75,8 @@ impl WordProblems {
         for _ in 0..steps {
             subject = story.go_on(self.largest, rng);
         }
-        story.tell(steps, subject)
+        let slip = (rng.random::<f64>() < self.mistakes).then(|| rng.random_range(1..=3));
+        story.tell(steps, subject, slip)
     }
 
     /// Different problems, at most `count`: fewer where so many different ones are not found.
@@ -83,7 +97,7 @@ impl WordProblems {
 
 impl Default for WordProblems {
     fn default() -> Self {
-        Self { steps: 3, largest: 99 }
+        Self { steps: 3, largest: 99, mistakes: 0.0 }
     }
 }
 
@@ -199,10 +213,16 @@ impl Story {
         }
     }
 
-    fn tell(mut self, level: u32, subject: Operation) -> WordProblem {
+    /// With a slip, the last step's result is too large by that.
+    fn tell(mut self, level: u32, subject: Operation, slip: Option<u32>) -> WordProblem {
         let Self { name, things, now, .. } = self;
+        let said = now + slip.unwrap_or(0);
+        if let (Some(_), Some(last)) = (slip, self.lines.last_mut()) {
+            last.truncate(last.rfind(' ').map_or(0, |space| space + 1));
+            last.push_str(&said.to_string());
+        }
         self.sentences.push(format!("How many {things} does {name} have now?"));
-        self.lines.push(format!("The answer is \\boxed{{{now}}}."));
+        self.lines.push(format!("The answer is \\boxed{{{said}}}."));
         WordProblem {
             problem: self.sentences.join(" "),
             solution: self.lines.join("\n"),
@@ -260,6 +280,22 @@ mod tests {
         for (level, subject) in [(1, "addition"), (2, "subtraction"), (3, "multiplication"), (1, "division")] {
             assert!(all.iter().any(|p| p.level == level && p.subject == subject), "{level} {subject}");
         }
+    }
+
+    #[test]
+    fn mistakes_are_as_many_as_asked_and_in_the_last_step() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let all = WordProblems::default().with_mistakes(0.4).unwrap().distinct(2000, &mut rng);
+        let boxed = |problem: &WordProblem| format!("\\boxed{{{}}}.", problem.answer);
+        let wrong: Vec<_> = all.iter().filter(|problem| !problem.solution.ends_with(&boxed(problem))).collect();
+        assert!((700..900).contains(&wrong.len()), "{} of 2000 are wrong", wrong.len());
+        for problem in wrong {
+            let lines: Vec<&str> = problem.solution.lines().collect();
+            let said: u32 = lines[lines.len() - 2].rsplit(' ').next().unwrap().parse().unwrap();
+            assert_eq!(lines[lines.len() - 1], format!("The answer is \\boxed{{{said}}}."));
+            assert!((1..=3).contains(&(said - problem.answer.parse::<u32>().unwrap())), "{}", problem.solution);
+        }
+        assert!(WordProblems::default().with_mistakes(1.5).unwrap_err().to_string().contains("mistakes must be"));
     }
 
     #[test]

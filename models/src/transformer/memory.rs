@@ -71,6 +71,14 @@ impl Config {
     }
 }
 
+impl Config {
+    /// About how many bytes the same takes in stock operations, which recompute half a layer in the backward pass, for so
+    /// many sequences of so many tokens each.
+    pub fn recomputed_pass_bytes(&self, sequences: usize, tokens: usize) -> f64 {
+        4.0 * needs(self, LOGITS, &vec![tokens; sequences]) as f64
+    }
+}
+
 /// Refuses a model whose weights alone exceed the memory of this machine: they pass through it on every device.
 pub(super) fn check(config: &Config, head: Head, width: usize) -> Result<()> {
     let Some(memory) = process::memory() else { return Ok(()) };
