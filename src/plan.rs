@@ -273,7 +273,7 @@ fn drawing(settings: &Settings, sizes: &TransformerConfig, completions: f64, len
     let tokens = lengths.both() as usize;
     let at_once = completions.min(sizes.drawn_at_once(tokens).unwrap_or(1) as f64);
     let what = "the policy's weights in the order they are read in".into();
-    let copy = is_fused(settings).then(|| Item { key: "model", what, bytes: 4.0 * parameters });
+    let copy = is_fused(settings).then_some(Item { key: "model", what, bytes: 4.0 * parameters });
     let caches = Item {
         key: "env.max_tokens",
         what: format!("keys and values of {} completions of up to {} tokens", count(at_once), count(lengths.both())),

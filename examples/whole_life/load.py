@@ -1,7 +1,10 @@
-"""What transformers makes of a folder that `examples/whole_life/run.sh` exported, beside what `oreal eval` drew from it.
+r"""What transformers makes of a folder that `examples/whole_life/run.sh` exported, beside what `oreal eval` drew from it.
 
     pip install torch transformers
-    python examples/whole_life/load.py runs/whole_life/grpo/math-grpo-1/policy runs/whole_life/eval-grpo
+    policy=runs/whole_life/grpo/math-grpo-1/policy
+    target/release/oreal eval --model $policy --data runs/whole_life/data/test.jsonl --source math --instruction "" \
+        --rule boxed --greedy --max-tokens 64 --out runs/whole_life/greedy
+    python examples/whole_life/load.py $policy runs/whole_life/greedy
 
 Greedy completions of the first held-out problems must be equal, token for token up to rounding.
 """

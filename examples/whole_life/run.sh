@@ -13,7 +13,7 @@ here=examples/whole_life
 model() { echo "$1"/*-1/policy; }
 evaluate() {
     "$oreal" eval --model "$1" --data "$home/data/test.jsonl" --source math --instruction "" --rule boxed \
-        --greedy --max-tokens 64 --by level --out "$home/eval-$2"
+        -n 4 --temperature 1 --max-tokens 64 --by level --out "$home/eval-$2"
 }
 
 echo "== word problems with worked steps, half of them a little wrong, and a tokenizer for them"
