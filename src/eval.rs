@@ -24,16 +24,17 @@ use std::path::Path;
 use oreal_toy_envs::Verdict;
 use serde_json::{Value, json};
 
+use crate::digest;
 use crate::error::{Error, Result};
 use crate::problems::{TestProblem, TestSet};
 pub use compare::{Comparison, Difference, GroupDifference, compare, mcnemar};
 pub use generator::{Arrived, Draw, Drawn, Generated, Generator, Local, Receiver, Wanted};
 use grading::Grader;
-use record::{Record, file_digest};
+use record::Record;
 use results::grouped;
 pub use results::{GroupResults, ProblemResults, Results};
 pub use served::Served;
-pub use settings::{EndpointSettings, EvalSettings, Keep};
+pub use settings::{EvalSettings, Keep};
 use statistics::{Attempt, Outcome, Summary};
 use vote::ballot;
 
@@ -73,7 +74,7 @@ impl Benchmark {
         settings.validate()?;
         let set = TestSet::read(&settings.problems(), &settings.by, settings.limit)?;
         let grader = Grader::new(settings.rule, settings.judge.as_ref())?;
-        let digest = file_digest(Path::new(&settings.data))?;
+        let digest = digest::of_file(Path::new(&settings.data))?;
         Ok(Benchmark { settings: settings.clone(), set, grader, digest })
     }
 

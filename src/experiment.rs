@@ -166,9 +166,7 @@ impl Experiment {
             let problem = format!("{} has no teacher to imitate: set it to 0", self.env.name());
             return Err(Error::setting("warm_up.steps", problem));
         }
-        let renderer = self.new_renderer()?;
-        model::check(&self.settings, renderer.vocabulary())?;
-        Plan::new(&self.settings, &*self.env, &*renderer, &reads)?.check()
+        self.plan()?.check()
     }
 
     /// What the run needs of memory.

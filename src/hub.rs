@@ -4,8 +4,10 @@
 //! that Python's `huggingface_hub` uses (`HF_HUB_CACHE`, `HF_HOME`). Only files that are missing there are downloaded, and only those
 //! that are needed. With `HF_HUB_OFFLINE=1` nothing is downloaded. `HF_ENDPOINT` and `HF_TOKEN` are respected.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo, RepoType};
@@ -14,7 +16,7 @@ use indicatif::ProgressBar;
 use crate::error::{Error, Result};
 
 /// Which files of a checkpoint are needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// Sizes, tokenizer and chat template: a few megabytes.
     Description,
@@ -32,7 +34,16 @@ pub fn folder(name: &str, part: Part) -> Result<PathBuf> {
     if path.is_dir() {
         return Ok(path.to_owned());
     }
-    Hub::from_env().folder(name, part)
+    // Settings are checked several times before a run; the hub is asked once.
+    static FOUND: Mutex<BTreeMap<(String, Part), PathBuf>> = Mutex::new(BTreeMap::new());
+    let found = || FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = found().get(&(name.to_owned(), part)).cloned();
+    if let Some(folder) = known {
+        return Ok(folder);
+    }
+    let folder = Hub::from_env().folder(name, part)?;
+    found().insert((name.to_owned(), part), folder.clone());
+    Ok(folder)
 }
 
 /// The hub, and the cache of it on this machine.
@@ -155,7 +166,7 @@ fn repo(name: &str) -> Result<Repo> {
 fn shards(index: &Path) -> Result<Vec<String>> {
     #[derive(serde::Deserialize)]
     struct Index {
-        weight_map: std::collections::BTreeMap<String, String>,
+        weight_map: BTreeMap<String, String>,
     }
     let wrong = |problem: String| Error::file(index, problem);
     let text = std::fs::read(index).map_err(|problem| wrong(problem.to_string()))?;

@@ -21,6 +21,7 @@ mod experiment;
 mod catalogue;
 pub mod config;
 
+mod digest;
 mod epoch;
 mod model;
 pub mod plan;

@@ -19,6 +19,7 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
@@ -100,6 +101,16 @@ impl Rows {
             }
         };
         Ok(Rows { file: name.into(), source })
+    }
+
+    /// What `make` makes of each row of a file, on all threads, in order; the first error is the one that is told.
+    ///
+    /// # Errors
+    /// A file or a row that cannot be read, and those of `make`.
+    pub fn each<T: Send>(path: &Path, make: impl Fn(Row) -> Result<T> + Sync) -> Result<Vec<T>> {
+        let rows = Rows::open(path)?.collect::<Result<Vec<_>>>()?;
+        let made: Vec<Result<T>> = rows.into_par_iter().map(|row| row.parse().and_then(&make)).collect();
+        made.into_iter().collect()
     }
 
     /// The file, as errors name it.

@@ -149,7 +149,8 @@ impl FineTuning {
         let Pace { rate, warmup, floor, micro_tokens, .. } = self.settings.sft;
         let total = self.steps.len() as u64;
         let rate = Schedule { peak: rate, warmup, total, floor }.rate(step as u64);
-        let chosen = |position| &self.read.train[place(self.settings.seed, self.read.train.len(), position)];
+        let place = order(self.settings.seed, self.read.train.len());
+        let chosen = |position| &self.read.train[place(position)];
         let examples: Vec<&Example> = self.steps[step].clone().map(chosen).collect();
         let (batch, sequences) = batch(&examples, step)?;
         let update = Update::new(&*self.objective, &[], usize::MAX).at_most(micro_tokens);
@@ -183,18 +184,19 @@ impl FineTuning {
 /// Held-out examples that are read at once.
 const READ_AT_ONCE: usize = 16;
 
-/// Which example comes at a position of the run.
-fn place(seed: u64, examples: usize, position: usize) -> usize {
-    epoch::index(Purpose::Examples.seed(seed), examples as u64, position as u64) as usize
+/// Which of so many examples comes at a position of the run.
+fn order(seed: u64, examples: usize) -> impl Fn(usize) -> usize {
+    let seed = Purpose::Examples.seed(seed);
+    move |position| epoch::index(seed, examples as u64, position as u64) as usize
 }
 
 /// The examples of each step: as many as its tokens hold, at least one.
 fn steps(settings: &SftSettings, examples: &[Example]) -> Vec<Range<usize>> {
     let Pace { epochs, most_steps, tokens, .. } = settings.sft;
     let (mut steps, mut first, mut held) = (Vec::new(), 0, 0);
-    let total = examples.len() * epochs;
+    let (place, total) = (order(settings.seed, examples.len()), examples.len() * epochs);
     for position in 0..total {
-        let length = examples[place(settings.seed, examples.len(), position)].len();
+        let length = examples[place(position)].len();
         if held + length > tokens && position > first {
             steps.push(first..position);
             (first, held) = (position, 0);

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use oreal_algos::IllegalSetting;
+use serde::{Deserialize, Serialize};
 use ureq::http::Uri;
 
-/// A model behind an address, with the settings of its client.
-#[derive(Clone, Debug, PartialEq)]
+/// A model behind an address, with the settings of its client. `url` and `model` have no default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Endpoint {
     /// Base address, such as `http://127.0.0.1:8000/v1`; `/chat/completions` is appended.
     pub url: String,
@@ -55,6 +57,20 @@ impl Endpoint {
         let uri = self.url.parse::<Uri>().unwrap_or_default();
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl Default for Endpoint {
+    fn default() -> Self {
+        Endpoint {
+            url: String::new(),
+            model: String::new(),
+            key_variable: "OPENAI_API_KEY".to_owned(),
+            concurrency: 32,
+            timeout_seconds: 3600.0,
+            retries: 6,
+            backoff_seconds: 1.0,
+        }
     }
 }
 

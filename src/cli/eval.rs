@@ -18,6 +18,25 @@ use options::Overrides;
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
 pub(super) struct Eval {
+    #[command(flatten)]
+    asked: Asked,
+    /// Instead: compare the evaluations in two folders, problem by problem
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["config", "out", "Overrides"])]
+    compare: Option<Vec<PathBuf>>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sample {
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// What is drawn, and where it is written.
+#[derive(Debug, Args)]
+struct Asked {
     /// Settings (TOML): see examples/eval/*.toml. Options are put over them
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -25,12 +44,6 @@ pub(super) struct Eval {
     /// Folder of the record; one with the same settings is continued [default: a new one in runs]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Instead: compare the evaluations in two folders, problem by problem
-    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["config", "out", "Overrides"])]
-    compare: Option<Vec<PathBuf>>,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
     /// No progress bar
     #[arg(long)]
     quiet: bool,
@@ -55,31 +68,19 @@ impl Eval {
             let comparison = compare(a, b)?;
             return if self.json { json(&comparison) } else { Ok(table::comparison(&comparison, [a, b], width())) };
         }
-        let settings = self.overrides.over(self.config.as_deref(), EvalSettings::default())?;
-        evaluate(settings, self.out, "eval", self.json, self.quiet)
+        let Asked { config, overrides, out, quiet } = self.asked;
+        let settings = overrides.over(config.as_deref(), EvalSettings::default())?;
+        evaluate(settings, out, "eval", self.json, quiet)
     }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Sample {
-    /// Settings (TOML), as for `oreal eval`. Options are put over them
-    config: Option<PathBuf>,
-    #[command(flatten)]
-    overrides: Overrides,
-    /// Folder of the record; one with the same settings is continued [default: a new one in runs]
-    #[arg(long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
-    /// No progress bar
-    #[arg(long)]
-    quiet: bool,
 }
 
 impl Sample {
     /// Draws and grades; the text to print. Without a file, four completions of each problem at temperature 1.
     pub(super) fn run(self) -> Result<String> {
+        let Asked { config, overrides, out, quiet } = self.asked;
         let start = EvalSettings { n: 4, temperature: 1.0, ..EvalSettings::default() };
-        let settings = EvalSettings { keep: Keep::Rollouts, ..self.overrides.over(self.config.as_deref(), start)? };
-        evaluate(settings, self.out, "sample", false, self.quiet)
+        let settings = EvalSettings { keep: Keep::Rollouts, ..overrides.over(config.as_deref(), start)? };
+        evaluate(settings, out, "sample", false, quiet)
     }
 }
 

@@ -12,13 +12,13 @@ use oreal_models::{Ending, Token};
 use oreal_toy_envs::{Prompt, Verdict};
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::generator::{Generated, Wanted};
 use super::grading::Graded;
 use super::settings::{EvalSettings, Keep};
 use super::statistics::Attempt;
 use super::vote::ballot;
+use crate::digest;
 use crate::error::{Error, Result};
 use crate::problems::TestProblem;
 use crate::record::{pretty, write};
@@ -102,7 +102,7 @@ impl Record {
             problem: &wanted.problem.id,
             row: wanted.problem.place.number,
             sample: wanted.sample,
-            prompt: short_digest(&wanted.problem.prompt.to_string()),
+            prompt: digest::short(&wanted.problem.prompt.to_string()),
             verdict: name(graded.verdict),
             step: graded.step,
             reason: &graded.reason,
@@ -126,18 +126,6 @@ impl Record {
     }
 }
 
-/// SHA-256 of a file, in hexadecimal digits.
-pub(super) fn file_digest(path: &Path) -> Result<String> {
-    let failed = |problem: io::Error| Error::file(path, problem);
-    let (mut file, mut digest, mut part) = (File::open(path).map_err(failed)?, Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut part).map_err(failed)? {
-            0 => return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            count => digest.update(&part[..count]),
-        }
-    }
-}
-
 /// As in the record.
 fn name(verdict: Verdict) -> &'static str {
     match verdict {
@@ -147,10 +135,6 @@ fn name(verdict: Verdict) -> &'static str {
         Verdict::Truncated => "truncated",
         Verdict::Ungraded => "ungraded",
     }
-}
-
-fn short_digest(text: &str) -> String {
-    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes the settings where there are none; refuses others.

@@ -12,8 +12,7 @@ use oreal_toy_envs::{Message, Prompt, Speaker};
 use serde_json::{Value, json};
 
 use super::generator::{Arrived, Draw, Generated, Generator, Receiver, Wanted, number};
-use super::settings::EndpointSettings;
-use crate::chat::{Chat, Failure, Reach, Reply, Request};
+use crate::chat::{Chat, Endpoint, Failure, Reach, Reply, Request};
 use crate::epoch::mix;
 use crate::error::{Error, Result};
 
@@ -21,15 +20,15 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Served {
     chat: Chat,
-    settings: EndpointSettings,
+    settings: Endpoint,
 }
 
 type Outcome = std::result::Result<Reply, Failure>;
 
 impl Served {
     /// Checks the settings and reads the key. Sends nothing.
-    pub fn new(settings: &EndpointSettings) -> Result<Served> {
-        Ok(Served { chat: Chat::new(&settings.endpoint(), "endpoint")?, settings: settings.clone() })
+    pub fn new(settings: &Endpoint) -> Result<Served> {
+        Ok(Served { chat: Chat::new(settings, "endpoint")?, settings: settings.clone() })
     }
 }
 

@@ -4,7 +4,7 @@ use oreal_models::{Device, Products};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::chat;
+use crate::chat::Endpoint;
 use crate::config::TextSettings;
 use crate::error::{Error, Result};
 use crate::judge::JudgeSettings;
@@ -68,7 +68,7 @@ pub struct EvalSettings {
     pub batch: usize,
     /// A server with the model, instead of a folder.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<EndpointSettings>,
+    pub endpoint: Option<Endpoint>,
     /// A model that judges what the rules leave open; see [`crate::judge`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeSettings>,
@@ -85,26 +85,6 @@ pub enum Keep {
     Text,
     /// Also the prompt's messages, the tokens and their log-probabilities, to learn from.
     Rollouts,
-}
-
-/// A model behind an OpenAI chat endpoint, and how it is asked. `url` and `model` have no default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EndpointSettings {
-    /// Base address, such as `http://127.0.0.1:8000/v1`; `/chat/completions` is appended.
-    pub url: String,
-    /// The model's name there.
-    pub model: String,
-    /// The environment variable with the key. No key is sent where it is not set.
-    pub key_variable: String,
-    /// Requests in flight at once.
-    pub concurrency: usize,
-    /// Longest time for one request, from the connection to the last byte.
-    pub timeout_seconds: f64,
-    /// How often a request is sent again after a passing failure.
-    pub retries: u32,
-    /// Pause before the first retry; it doubles with each further one.
-    pub backoff_seconds: f64,
 }
 
 /// Most completions of a problem.
@@ -188,21 +168,6 @@ impl EvalSettings {
     }
 }
 
-impl EndpointSettings {
-    /// For the client.
-    pub fn endpoint(&self) -> chat::Endpoint {
-        chat::Endpoint {
-            url: self.url.clone(),
-            model: self.model.clone(),
-            key_variable: self.key_variable.clone(),
-            concurrency: self.concurrency,
-            timeout_seconds: self.timeout_seconds,
-            retries: self.retries,
-            backoff_seconds: self.backoff_seconds,
-        }
-    }
-}
-
 impl Default for EvalSettings {
     fn default() -> Self {
         EvalSettings {
@@ -231,20 +196,6 @@ impl Default for EvalSettings {
             endpoint: None,
             judge: None,
             keep: Keep::default(),
-        }
-    }
-}
-
-impl Default for EndpointSettings {
-    fn default() -> Self {
-        EndpointSettings {
-            url: String::new(),
-            model: String::new(),
-            key_variable: "OPENAI_API_KEY".to_owned(),
-            concurrency: 32,
-            timeout_seconds: 3600.0,
-            retries: 6,
-            backoff_seconds: 1.0,
         }
     }
 }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::{JudgeSettings, Opinion, Question, prompt};
+use crate::digest;
 use crate::error::{Error, Result};
 
 /// Everything that an opinion depends on.
@@ -57,7 +57,7 @@ impl<'a> Asked<'a> {
         let prompt: String = prompt::messages(&nothing).into_iter().map(|message| message.content).collect();
         Asked {
             model: &settings.model,
-            prompt: digest(&prompt),
+            prompt: digest::of_text(&prompt),
             question: &question.question,
             gold: &question.gold,
             answer: &question.answer,
@@ -77,7 +77,7 @@ impl<'a> Asked<'a> {
     }
 
     fn file_name(&self) -> String {
-        format!("{}.json", digest(&serde_json::to_string(self).unwrap_or_default()))
+        format!("{}.json", digest::of_text(&serde_json::to_string(self).unwrap_or_default()))
     }
 }
 
@@ -145,9 +145,4 @@ fn read(path: &Path, length: usize) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(length as u64 + 1).read_to_string(&mut text)?;
     Ok(text)
-}
-
-/// SHA-256 of a text, in hexadecimal digits.
-pub(super) fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,7 +3,7 @@
 use oreal_toy_envs::{Message, Speaker};
 
 use super::Question;
-use super::cache::digest;
+use crate::digest;
 
 const INSTRUCTIONS: &str = include_str!("instructions.txt");
 
@@ -23,7 +23,7 @@ pub(super) fn messages(question: &Question) -> Vec<Message> {
 
 /// Sixteen hexadecimal digits that follow from the texts: to write them into a text, one would have to know its hash before.
 fn mark(texts: &[&str]) -> String {
-    let mut mark = digest(&texts.concat());
+    let mut mark = digest::of_text(&texts.concat());
     mark.truncate(16);
     mark
 }

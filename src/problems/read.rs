@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use oreal_math::{Gold, Rule, find};
-use rayon::prelude::*;
 
 use super::left_out::{Cause, LeftOut};
 use super::settings::{Balance, Fields, Taken};
@@ -32,7 +31,7 @@ pub(super) struct Weight<'a> {
 impl Question {
     /// The question up to white space.
     pub(super) fn words(&self) -> String {
-        self.text.split_whitespace().collect::<Vec<_>>().join(" ")
+        words(&self.text)
     }
 }
 
@@ -43,13 +42,10 @@ pub(super) fn questions(
     weight: &Weight<'_>,
     left_out: &mut Vec<LeftOut>,
 ) -> Result<Vec<Question>> {
-    let rows = Rows::open(Path::new(file))?.collect::<Result<Vec<_>>>()?;
-    let read = |row| question(row, fields, weight);
-    let read: Vec<_> = rows.into_par_iter().map(|row| row.parse().and_then(read)).collect();
+    let read = Rows::each(Path::new(file), |row| question(row, fields, weight))?;
     let mut questions = Vec::with_capacity(read.len());
-    // One after the other, so that the first error is the one that is told.
     for question in read {
-        match question? {
+        match question {
             Ok(question) => questions.push(question),
             Err(out) => left_out.push(out),
         }
@@ -60,22 +56,12 @@ pub(super) fn questions(
 type Outcome = std::result::Result<Question, LeftOut>;
 
 fn question(row: Row, fields: &Fields, weight: &Weight<'_>) -> Result<Outcome> {
-    let text = row.text(&fields.question)?.trim().to_owned();
-    if text.is_empty() {
-        return Err(Error::row(&row.place, format!("field `{}`: empty", fields.question)));
-    }
-    // A gold answer may be null, but not without its field.
-    row.json(&fields.gold)?;
+    let (text, answer) = question_and_answer(&row, fields)?;
     let copies = copies(&row, weight)?;
     let out = |cause, detail: String| Ok(Err(LeftOut { place: row.place.clone(), cause, detail }));
     if fields.tolerance.is_some_and(|field| row.has(field)) {
         return out(Cause::Tolerance, String::new());
     }
-    let answer = match row.text(&fields.gold) {
-        Ok(text) => taken(&text, fields.taken),
-        Err(Error::Row { problem, .. }) => Err(problem),
-        Err(other) => return Err(other),
-    };
     let answer = match answer {
         Ok(answer) => answer,
         Err(problem) => return out(Cause::NotUnderstood, problem),
@@ -85,6 +71,27 @@ fn question(row: Row, fields: &Fields, weight: &Weight<'_>) -> Result<Outcome> {
         Some(problem) => out(Cause::NotUnderstood, problem),
         None => Ok(Ok(Question { place: row.place, text, answer, gold, copies })),
     }
+}
+
+/// The question, and the gold answer or why there is none. A row without one of the fields, or with an empty question, is an
+/// error.
+pub(super) fn question_and_answer(row: &Row, fields: &Fields) -> Result<(String, std::result::Result<String, String>)> {
+    let text = row.text(&fields.question)?.trim().to_owned();
+    if text.is_empty() {
+        return Err(Error::row(&row.place, format!("field `{}`: empty", fields.question)));
+    }
+    // A gold answer may be null, but not without its field.
+    row.json(&fields.gold)?;
+    match row.text(&fields.gold) {
+        Ok(answer) => Ok((text, taken(&answer, fields.taken))),
+        Err(Error::Row { problem, .. }) => Ok((text, Err(problem))),
+        Err(other) => Err(other),
+    }
+}
+
+/// A question up to white space.
+pub(super) fn words(question: &str) -> String {
+    question.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// How often a question is trained on. Pass rates are read only where they matter.
@@ -100,7 +107,7 @@ fn copies(row: &Row, weight: &Weight<'_>) -> Result<usize> {
 }
 
 /// The gold answer in the text of its field.
-pub(super) fn taken(text: &str, how: Taken) -> std::result::Result<String, String> {
+fn taken(text: &str, how: Taken) -> std::result::Result<String, String> {
     match how {
         Taken::Whole => Ok(text.trim().to_owned()),
         Taken::AfterHashes => {

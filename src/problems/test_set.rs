@@ -9,13 +9,12 @@ use std::path::Path;
 
 use oreal_math::{Gold, Grade, Verdict};
 use oreal_toy_envs::Prompt;
-use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::left_out::{Cause, LeftOut, notices};
-use super::read::taken;
+use super::read::{question_and_answer, words};
 use super::set::prompt;
 use super::settings::{Fields, ProblemSettings};
+use crate::digest;
 use crate::error::{Error, Result};
 use crate::rows::{Place, Row, Rows};
 use crate::rule::RuleName;
@@ -57,13 +56,10 @@ impl TestSet {
     /// A file that cannot be read or has no problems, a row without question or gold answer, a group field that no row has.
     pub fn read(settings: &ProblemSettings, by: &[String], limit: Option<usize>) -> Result<TestSet> {
         let fields = settings.fields().map_err(|illegal| Error::setting(illegal.key, illegal.problem))?;
-        let rows = Rows::open(Path::new(&settings.file))?.collect::<Result<Vec<_>>>()?;
-        let read = |row: Row| problem(&row, &fields, settings, by);
-        let read: Vec<_> = rows.into_par_iter().map(|row| row.parse().and_then(read)).collect();
+        let read = Rows::each(Path::new(&settings.file), |row| problem(&row, &fields, settings, by))?;
         let mut set = TestSet { problems: Vec::with_capacity(read.len()), left_out: Vec::new() };
-        // One after the other, so that the first error is the one that is told.
         for problem in read {
-            match problem? {
+            match problem {
                 Ok(problem) => set.problems.push(problem),
                 Err(out) => set.left_out.push(out),
             }
@@ -142,24 +138,14 @@ const NO_GROUP: &str = "none";
 type Outcome = std::result::Result<TestProblem, LeftOut>;
 
 fn problem(row: &Row, fields: &Fields, settings: &ProblemSettings, by: &[String]) -> Result<Outcome> {
-    let question = row.text(&fields.question)?.trim().to_owned();
-    if question.is_empty() {
-        return Err(Error::row(&row.place, format!("field `{}`: empty", fields.question)));
-    }
-    // A gold answer may be null, but not without its field.
-    row.json(&fields.gold)?;
-    let answer = match row.text(&fields.gold) {
-        Ok(text) => taken(&text, fields.taken),
-        Err(Error::Row { problem, .. }) => Err(problem),
-        Err(other) => return Err(other),
-    };
+    let (question, answer) = question_and_answer(row, fields)?;
     let answer = match answer {
         Ok(answer) => answer,
         Err(detail) => return Ok(Err(LeftOut { place: row.place.clone(), cause: Cause::NotUnderstood, detail })),
     };
     let group = |field: &String| if row.has(field) { row.text(field) } else { Ok(NO_GROUP.to_owned()) };
     Ok(Ok(TestProblem {
-        id: id(&question, &answer),
+        id: digest::short(&format!("{question}\0{answer}")),
         place: row.place.clone(),
         prompt: prompt(&question, settings),
         groups: by.iter().map(group).collect::<Result<_>>()?,
@@ -168,14 +154,4 @@ fn problem(row: &Row, fields: &Fields, settings: &ProblemSettings, by: &[String]
         question,
         answer,
     }))
-}
-
-fn id(question: &str, answer: &str) -> String {
-    let digest = Sha256::digest(format!("{question}\0{answer}"));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The question up to white space.
-fn words(question: &str) -> String {
-    question.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -50,7 +50,7 @@ pub(super) fn read(settings: &SftSettings, renderer: &dyn Renderer) -> Result<Re
         Examples::Solutions { file, source, question, solution, rule, system, instruction } => {
             let (of_question, of_solution) = fields(*source, question.as_deref(), solution.as_deref())?;
             let instruction = instruction.as_deref().unwrap_or_else(|| rule.instruction());
-            by_row(file, |row| {
+            Rows::each(Path::new(file), |row| {
                 let question = row.text(&of_question)?;
                 let prompt = renderer.prompt(&conversation(question.trim(), system, instruction))?;
                 Ok(Example { prompt, answer: renderer.completion(&row.text(&of_solution)?)? })
@@ -58,7 +58,7 @@ pub(super) fn read(settings: &SftSettings, renderer: &dyn Renderer) -> Result<Re
         }
         Examples::Texts { file, fields } => {
             let start = renderer.stop().into_iter().take(1).collect::<Vec<_>>();
-            by_row(file, |row| {
+            Rows::each(Path::new(file), |row| {
                 let texts = fields.iter().map(|field| row.text(field)).collect::<Result<Vec<_>>>()?;
                 Ok(Example { prompt: start.clone(), answer: renderer.completion(&texts.join("\n"))? })
             })?
@@ -67,7 +67,7 @@ pub(super) fn read(settings: &SftSettings, renderer: &dyn Renderer) -> Result<Re
             let mut kept = Kept { most: *per_problem, of_prompt: HashMap::new(), unused: 0 };
             let mut examples = Vec::new();
             for file in files {
-                let rows = by_row(&rollouts(file).to_string_lossy(), |row| Rollout::of(&row))?;
+                let rows = Rows::each(&rollouts(file), |row| Rollout::of(&row))?;
                 let rows: Vec<Rollout> = rows.into_iter().filter(|rollout| kept.keep(rollout)).collect();
                 let example = |rollout: &Rollout| rollout.example(renderer);
                 examples.append(&mut rows.par_iter().map(example).collect::<Result<Vec<_>>>()?);
@@ -95,13 +95,6 @@ pub(super) fn read(settings: &SftSettings, renderer: &dyn Renderer) -> Result<Re
         return Err(Error::setting("examples", problem));
     }
     Ok(read)
-}
-
-/// What `make` makes of each row, in order; the first error is the one that is told.
-fn by_row<T: Send>(file: &str, make: impl Fn(Row) -> Result<T> + Sync) -> Result<Vec<T>> {
-    let rows = Rows::open(Path::new(file))?.collect::<Result<Vec<_>>>()?;
-    let made: Vec<Result<T>> = rows.into_par_iter().map(|row| row.parse().and_then(&make)).collect();
-    made.into_iter().collect()
 }
 
 /// The fields of question and solution.

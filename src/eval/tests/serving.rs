@@ -11,8 +11,7 @@ use crate::chat::testing::{Server, asked, completion, response, send};
 fn served(server: &Server) -> Served {
     let Endpoint { url, model, key_variable, concurrency, timeout_seconds, retries, backoff_seconds } =
         server.endpoint();
-    Served::new(&EndpointSettings { url, model, key_variable, concurrency, timeout_seconds, retries, backoff_seconds })
-        .unwrap()
+    Served::new(&Endpoint { url, model, key_variable, concurrency, timeout_seconds, retries, backoff_seconds }).unwrap()
 }
 
 /// The question in a request, without the instruction after it.
@@ -88,14 +87,14 @@ fn an_overloaded_server_costs_time_only() {
         }
         _ => send(connection, &completion(&right(&question(request)))),
     });
-    let mut patient = Served::new(&EndpointSettings {
+    let mut patient = Served::new(&Endpoint {
         url: server.url(),
         model: "m".into(),
         key_variable: String::new(),
         concurrency: 3,
         retries: 20,
         backoff_seconds: 0.001,
-        ..EndpointSettings::default()
+        ..Endpoint::default()
     });
     let results = place.run(patient.as_mut().unwrap()).unwrap();
     assert_eq!((results.total.failed, results.total.pass[&1].rate), (0, 1.0));
