@@ -161,6 +161,16 @@ pub struct Evaluation {
 pub struct Record {
     /// Transcripts of one group every so many steps; 0 for none.
     pub transcripts_every: usize,
+    /// A checkpoint to go on from every so many steps, with one before the first step and one after the last; 0 for none, but
+    /// where the run is asked to stop.
+    pub checkpoint_every: usize,
+    /// So many of the newest checkpoints are kept. With 1 there is none to fall back to if the newest is damaged.
+    pub keep_last: usize,
+    /// Also keeps the checkpoint whose steps, those since the checkpoint before it, have the highest mean pass rate in training.
+    /// Each checkpoint then holds the policy as a folder of weights too, to be evaluated.
+    pub keep_best: bool,
+    /// Writes every number of `metrics.jsonl` to an event file of TensorBoard too.
+    pub tensorboard: bool,
 }
 
 /// The text of a configuration file, which is not read where it is too long for one.
@@ -278,6 +288,6 @@ impl Default for Evaluation {
 
 impl Default for Record {
     fn default() -> Self {
-        Record { transcripts_every: 10 }
+        Record { transcripts_every: 10, checkpoint_every: 20, keep_last: 2, keep_best: false, tensorboard: false }
     }
 }

@@ -73,6 +73,14 @@ pub enum Error {
         /// What is wrong with its values.
         problem: String,
     },
+    /// The run was asked to stop, and did: see [`Stop`](crate::Stop).
+    #[error("stopped {after}")]
+    Stopped {
+        /// After which step, and what of it is saved.
+        after: String,
+        /// The run's folder, where it has one.
+        folder: Option<PathBuf>,
+    },
     /// Lengths that do not fit together: of completions, of a column.
     #[error(transparent)]
     Shape(#[from] oreal_algos::ShapeError),
