@@ -3,8 +3,8 @@
 //! ```sh
 //! cargo bench -p oreal-models --bench checkpoint -- [FOLDER] [frozen|bf16|f32]..
 //! ```
-//! The folder is filled when it is empty (1 GB), and kept. Each model is measured by itself: give one to see its peak
-//! memory.
+//! The folder is filled when it is empty (1 GB), and kept. Peak memory is the process's: give one model to see its own.
+//! `checkpoint.py` beside this file runs it by turns with transformers.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -73,21 +73,22 @@ fn read(model: &dyn Model, count: usize, length: usize) -> (f64, Vec<f64>) {
     (start.elapsed().as_secs_f64(), signals.0.remove(&Signal::Logp).unwrap())
 }
 
-/// Gigabytes per second that all threads together read from memory, in 16 streams each.
+/// Gigabytes per second that all threads together read from memory, in 8 streams each.
 fn bandwidth() -> f64 {
     let numbers = vec![1u64; 1 << 27];
-    let best = (0..5).map(|_| {
-        let start = Instant::now();
-        let sum = |part: &[u64]| {
-            let streams: Vec<&[u64]> = part.chunks_exact(part.len() / 16).collect();
-            let mut sums = [0u64; 16];
-            for i in (0..streams[0].len()).step_by(8) {
-                for (sum, stream) in sums.iter_mut().zip(&streams) {
-                    *sum += stream[i..].iter().take(8).sum::<u64>();
-                }
+    let sum = |part: &[u64]| {
+        let streams: Vec<&[u64]> = part.chunks_exact(part.len() / 8).collect();
+        let mut sums = [0u64; 8];
+        for first in (0..streams[0].len()).step_by(64) {
+            for stream in &streams {
+                let lines = stream[first..][..64].as_chunks::<8>().0;
+                lines.iter().for_each(|line| sums.iter_mut().zip(line).for_each(|(sum, x)| *sum += x));
             }
-            sums.iter().sum::<u64>()
-        };
+        }
+        sums.iter().sum::<u64>()
+    };
+    let best = (0..10).map(|_| {
+        let start = Instant::now();
         let total: u64 = numbers.par_chunks(1 << 19).map(sum).sum();
         assert_eq!(total, 1 << 27);
         8.0 * (1 << 27) as f64 / start.elapsed().as_secs_f64() / 1e9
@@ -102,7 +103,13 @@ fn memory(what: &str) -> f64 {
     line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1e3
 }
 
+/// One figure on a line of its own, as checkpoint.py reads it.
+fn say(model: &str, what: &str, value: f64) {
+    println!("{model} | {what} | {value:.3e}");
+}
+
 fn main() {
+    oreal_models::keep_memory();
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let folder = arguments.first().map_or_else(|| std::env::temp_dir().join("oreal-0.5b"), PathBuf::from);
     if !folder.join("config.json").exists() {
@@ -110,30 +117,32 @@ fn main() {
     }
     let names =
         if arguments.len() > 1 { arguments[1..].to_vec() } else { ["frozen", "bf16", "f32"].map(Into::into).into() };
-    println!("memory: {:.1} GB/s", bandwidth());
+    say("memory", "read, GB/s", bandwidth());
     let greedy = |max_tokens| Sampling { temperature: 0.0, max_tokens, ..Sampling::default() };
     let plain = Sampling { max_tokens: 64, ..Sampling::default() };
     let mut exact: Option<Vec<f64>> = None;
     for name in &names {
         let start = Instant::now();
         let model = load(name, &folder);
-        let loaded = start.elapsed().as_secs_f64();
         draw(&*model, 1, &greedy(1));
-        println!("{name}: load {loaded:.2} s, and one token {:.2} s", start.elapsed().as_secs_f64());
+        say(name, "load and one token, s", start.elapsed().as_secs_f64());
         let (seconds, logps) = read(&*model, 8, 128);
-        print!("{name}: read 8 x 128 {seconds:.2} s (peak {:.0} MB)", memory("VmHWM"));
+        say(name, "read 8 x 128, s", seconds);
+        say(name, "peak so far, MB", memory("VmHWM"));
         if let Some(exact) = &exact {
             let off: Vec<f64> = exact.iter().zip(&logps).map(|(a, b)| (a - b).abs()).collect();
-            let (most, sum) = (off.iter().copied().fold(0.0, f64::max), off.iter().sum::<f64>());
-            print!(", log-probabilities off by {:.1e} on average, {most:.1e} at most", sum / off.len() as f64);
+            say(name, "log-probabilities off, mean", off.iter().sum::<f64>() / off.len() as f64);
+            say(name, "log-probabilities off, greatest", off.iter().copied().fold(0.0, f64::max));
         }
-        println!();
         exact.get_or_insert(logps);
         let seconds = draw(&*model, 1, &greedy(64));
         let bytes = if name == "f32" { 4.0 } else { 2.0 } * 0.494;
-        println!("{name}: greedy 64 {seconds:.2} s, {:.1} GB/s", 64.0 * bytes / seconds);
-        println!("{name}: 16 x 64 {:.2} s", draw(&*model, 16, &plain));
-        println!("{name}: 16 x 64, top-p 0.9 {:.2} s", draw(&*model, 16, &Sampling { top_p: 0.9, ..plain.clone() }));
-        println!("{name}: peak {:.0} MB, now {:.0} MB", memory("VmHWM"), memory("RssAnon"));
+        say(name, "greedy 64, s", seconds);
+        say(name, "greedy 64, GB/s", 64.0 * bytes / seconds);
+        say(name, "draw 16 x 64, s", draw(&*model, 16, &plain));
+        let nucleus = Sampling { top_p: 0.9, ..plain.clone() };
+        say(name, "draw 16 x 64 with top-p 0.9, s", draw(&*model, 16, &nucleus));
+        say(name, "peak, MB", memory("VmHWM"));
+        say(name, "without the file, MB", memory("RssAnon"));
     }
 }

@@ -58,7 +58,7 @@ impl Unit {
     /// `outputs` and `rows` holds a tile for each step; `rows` may be the same twice.
     fn squares(self, squares: &mut [[f32; SIDE * SIDE]; 4], outputs: [&[u16]; 2], rows: [&[u16]; 2]) {
         match self {
-            Self::Tiles => amx::squares(squares, outputs, rows),
+            Self::Tiles => amx::squares(squares, outputs.map(amx::Outputs::tiles), rows),
             Self::Dots => {
                 for (i, square) in squares.iter_mut().enumerate() {
                     dot::square(square, outputs[i % 2], rows[i / 2]);
@@ -72,12 +72,21 @@ impl Unit {
 pub trait Narrow: Copy + Send + Sync {
     /// The bits of the nearest bf16, ties to even.
     fn narrow(self) -> u16;
+
+    /// The same numbers, where they are bf16 already.
+    fn narrow_already(_numbers: &[Self]) -> Option<&[Bf16]> {
+        None
+    }
 }
 
 impl Narrow for Bf16 {
     #[inline(always)]
     fn narrow(self) -> u16 {
         u16::from_le_bytes(self)
+    }
+
+    fn narrow_already(numbers: &[Self]) -> Option<&[Bf16]> {
+        Some(numbers)
     }
 }
 
@@ -106,22 +115,31 @@ impl<S: Narrow> Weights<'_, S> {
         self.tasks(out).into_par_iter().with_min_len(2).for_each_init(
             || u16::buffers().take(WIDE * rows.long),
             |near, (mut out, strip)| {
-                fill(near, strip, self.inputs);
-                let mut squares = [[0.0; SIDE * SIDE]; 4];
-                let pairs = near.chunks_exact(2 * rows.long).take(out.width().div_ceil(2 * SIDE));
-                for first in (0..count.div_ceil(SIDE)).step_by(2) {
-                    let second = (first + 1).min(count.div_ceil(SIDE) - 1);
-                    for (i, outputs) in pairs.clone().enumerate() {
-                        let outputs = [&outputs[..rows.long], &outputs[rows.long..]];
-                        unit.squares(&mut squares, outputs, [rows.get(first), rows.get(second)]);
-                        for (j, square) in squares.iter().enumerate().take(2 * (second - first + 1)) {
-                            let at = ((first + j / 2) * SIDE, (2 * i + j % 2) * SIDE);
-                            write(&mut out, at, start, square);
-                        }
-                    }
+                if let Some(matrix) = strip.as_they_lie(unit, self.inputs, count) {
+                    let mut ahead = Ahead::all(strip.next, matrix.len() / (2 * SIDE * self.inputs));
+                    rows.multiply(&mut out, start, |i, squares, rows| {
+                        ahead.ask();
+                        let outputs = [2 * i, 2 * i + 1].map(|i| &matrix[i * SIDE * self.inputs..]);
+                        amx::squares(squares, outputs.map(|x| amx::Outputs::rows(x, self.inputs)), rows);
+                    });
+                } else {
+                    fill(near, strip, self.inputs);
+                    rows.multiply(&mut out, start, |i, squares, rows_of| {
+                        let outputs = [2 * i, 2 * i + 1].map(|i| &near[i * rows.long..][..rows.long]);
+                        unit.squares(squares, outputs, rows_of);
+                    });
                 }
             },
         );
+    }
+}
+
+impl<S: Narrow> Strip<'_, S> {
+    /// The strip, where tiles can be loaded from it and each is used but once, so that a copy would not pay.
+    fn as_they_lie(&self, unit: Unit, inputs: usize, rows: usize) -> Option<&[Bf16]> {
+        let whole = inputs.is_multiple_of(STEP) && (self.rows.len() / inputs).is_multiple_of(2 * SIDE);
+        let once = unit == Unit::Tiles && rows <= 2 * SIDE;
+        if whole && once { S::narrow_already(self.rows) } else { None }
     }
 }
 
@@ -155,8 +173,25 @@ impl Tiles {
         Self { numbers, long }
     }
 
-    fn get(&self, which: usize) -> &[u16] {
-        &self.numbers[which * self.long..][..self.long]
+    /// Adds the products with some outputs to `out`. `squares` is called for each two times 16 outputs and each one or
+    /// two times 16 rows, as [`Unit::squares`].
+    fn multiply<E: Real>(
+        &self,
+        out: &mut Columns<'_, E>,
+        start: Onto,
+        mut squares: impl FnMut(usize, &mut [[f32; SIDE * SIDE]; 4], [&[u16]; 2]),
+    ) {
+        let mut found = [[0.0; SIDE * SIDE]; 4];
+        let count = out.rows().div_ceil(SIDE);
+        for first in (0..count).step_by(2) {
+            let both = [first, (first + 1).min(count - 1)];
+            for i in 0..out.width().div_ceil(2 * SIDE) {
+                squares(i, &mut found, both.map(|which| &self.numbers[which * self.long..][..self.long]));
+                for (j, square) in found.iter().enumerate().take(2 * (both[1] - first + 1)) {
+                    write(out, ((first + j / 2) * SIDE, (2 * i + j % 2) * SIDE), start, square);
+                }
+            }
+        }
     }
 }
 

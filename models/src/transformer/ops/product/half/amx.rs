@@ -1,7 +1,9 @@
 //! The tiles of AMX (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18), by inline
 //! assembly: Rust has no stable intrinsics for them.
 
-use super::{SIDE, TILE};
+use std::marker::PhantomData;
+
+use super::{Bf16, SIDE, STEP, TILE};
 
 /// Whether the processor and the kernel have AMX for bf16, and let this process use it. The kernel is asked once.
 pub(super) fn available() -> bool {
@@ -15,14 +17,44 @@ pub(super) fn available() -> bool {
     false
 }
 
+/// 16 outputs of whole steps, as tiles are loaded from them.
+#[derive(Clone, Copy)]
+pub(super) struct Outputs<'a> {
+    first: *const u8,
+    /// Bytes from one output to the next.
+    apart: usize,
+    /// Bytes from one step to the next.
+    along: usize,
+    steps: usize,
+    numbers: PhantomData<&'a [u8]>,
+}
+
+impl<'a> Outputs<'a> {
+    /// A tile after another.
+    pub(super) fn tiles(tiles: &'a [u16]) -> Self {
+        let (apart, along) = (size_of::<[u16; STEP]>(), size_of::<[u16; TILE]>());
+        assert!(tiles.len().is_multiple_of(TILE));
+        Self { first: tiles.as_ptr().cast(), apart, along, steps: tiles.len() / TILE, numbers: PhantomData }
+    }
+
+    /// The first 16 rows of a matrix of rows of `inputs` numbers.
+    pub(super) fn rows(matrix: &'a [Bf16], inputs: usize) -> Self {
+        assert!(inputs.is_multiple_of(STEP) && matrix.len() >= SIDE * inputs);
+        let (apart, along) = (size_of::<Bf16>() * inputs, size_of::<[Bf16; STEP]>());
+        Self { first: matrix.as_ptr().cast(), apart, along, steps: inputs / STEP, numbers: PhantomData }
+    }
+}
+
 /// As [`Unit::squares`](super::Unit).
-pub(super) fn squares(squares: &mut [[f32; SIDE * SIDE]; 4], outputs: [&[u16]; 2], rows: [&[u16]; 2]) {
-    let steps = outputs[0].len() / TILE;
-    assert!(outputs.into_iter().chain(rows).all(|x| x.len() == steps * TILE) && steps > 0 && available());
+pub(super) fn squares(squares: &mut [[f32; SIDE * SIDE]; 4], outputs: [Outputs<'_>; 2], rows: [&[u16]; 2]) {
+    let [Outputs { apart, along, steps, .. }, other] = outputs;
+    assert!((apart, along, steps) == (other.apart, other.along, other.steps) && steps > 0 && available());
+    assert!(rows.iter().all(|rows| rows.len() == steps * TILE));
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    // SAFETY: the processor has AMX, and this process may use it. Each factor holds `steps` tiles.
+    // SAFETY: the processor has AMX, and this process may use it. `Outputs` saw that there are 16 outputs of `steps`
+    // steps, `rows` that there are as many tiles.
     unsafe {
-        x86::squares(squares, outputs.map(<[u16]>::as_ptr), rows.map(<[u16]>::as_ptr), steps);
+        x86::squares(squares, outputs.map(|outputs| outputs.first), [apart, along], rows.map(<[u16]>::as_ptr), steps);
     }
     #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
     let _ = squares;
@@ -95,19 +127,22 @@ mod x86 {
         answer
     }
 
-    /// Sums are in the registers 0 to 3; 4 and 5 hold outputs, 6 and 7 rows.
+    /// Sums are in the registers 0 to 3; 4 and 5 hold outputs, 6 and 7 rows. Outputs are `apart` bytes from each other,
+    /// and what is loaded of them in a step is `along` bytes from what was loaded before.
     ///
     /// # Safety
-    /// `permitted` was true; there are `steps` tiles of 1024 bytes at each pointer, and at least one.
+    /// `permitted` was true; there are `steps` tiles of 1024 bytes at each pointer of `rows`, and at least one; and at
+    /// each of `outputs`, 16 times `steps` pieces of 64 bytes at these distances.
     pub(super) unsafe fn squares(
         squares: &mut [[f32; SIDE * SIDE]; 4],
-        outputs: [*const u16; 2],
+        outputs: [*const u8; 2],
+        [apart, along]: [usize; 2],
         rows: [*const u16; 2],
         steps: usize,
     ) {
         // SAFETY: the registers are set up, used and released within this one block, so nothing else sees them; the
         // compiler puts nothing into them, and is told that they change. `SHAPES` is a valid configuration. A load
-        // reads 16 rows of 64 bytes, 64 apart: one tile, for `steps` tiles. A store writes 1024 bytes, the size of a
+        // reads 16 times 64 bytes, at the distances that the caller promises. A store writes 1024 bytes, the size of a
         // square. Nothing is pushed.
         unsafe {
             asm!(
@@ -117,16 +152,16 @@ mod x86 {
                 "tilezero tmm2",
                 "tilezero tmm3",
                 "2:",
-                "tileloadd tmm4, [{output0} + {stride}]",
+                "tileloadd tmm4, [{output0} + {apart}]",
                 "tileloadd tmm6, [{row0} + {stride}]",
-                "tileloadd tmm5, [{output1} + {stride}]",
+                "tileloadd tmm5, [{output1} + {apart}]",
                 "tdpbf16ps tmm0, tmm4, tmm6",
                 "tileloadd tmm7, [{row1} + {stride}]",
                 "tdpbf16ps tmm1, tmm5, tmm6",
                 "tdpbf16ps tmm2, tmm4, tmm7",
                 "tdpbf16ps tmm3, tmm5, tmm7",
-                "add {output0}, 1024",
-                "add {output1}, 1024",
+                "add {output0}, {along}",
+                "add {output1}, {along}",
                 "add {row0}, 1024",
                 "add {row1}, 1024",
                 "dec {steps}",
@@ -139,6 +174,8 @@ mod x86 {
                 shapes = in(reg) &raw const SHAPES,
                 stride = in(reg) 64_usize,
                 squares = in(reg) squares.as_mut_ptr(),
+                apart = in(reg) apart,
+                along = in(reg) along,
                 output0 = inout(reg) outputs[0] => _,
                 output1 = inout(reg) outputs[1] => _,
                 row0 = inout(reg) rows[0] => _,
