@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Catalogue, Chosen};
 use crate::columns::DataColumn;
 use crate::error::Result;
+use crate::sentinels::SentinelSettings;
 pub use model::{ModelSettings, TextSettings};
 pub(crate) use validate::{algorithm as check_algorithm, env as check_env};
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub evaluation: Evaluation,
     /// What is written besides metrics.
     pub record: Record,
+    /// How a run watches itself.
+    pub sentinels: SentinelSettings,
 }
 
 /// Imitation of an imperfect teacher, before any reward.
@@ -144,7 +147,7 @@ pub enum Weights {
     Checkpoint(String),
 }
 
-/// Pass rate on held-out problems, before and after training.
+/// Pass rate on held-out problems: before and after training, and in between where asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Evaluation {
@@ -153,6 +156,8 @@ pub struct Evaluation {
     pub completions: usize,
     /// 0 takes the most likely token.
     pub temperature: f64,
+    /// Steps from one evaluation during training to the next; 0 for none.
+    pub every: usize,
 }
 
 /// What is written down besides a line a step.
@@ -282,7 +287,7 @@ impl Default for Rates {
 
 impl Default for Evaluation {
     fn default() -> Self {
-        Evaluation { completions: 500, temperature: 1.0 }
+        Evaluation { completions: 500, temperature: 1.0, every: 0 }
     }
 }
 

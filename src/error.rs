@@ -63,6 +63,9 @@ pub enum Error {
         /// The first part of the formula that is not finite.
         node: String,
     },
+    /// A sentinel found something that cannot be meant.
+    #[error("{0}; `sentinels.on_stop = \"warn\"` goes on nevertheless")]
+    Sentinel(Box<crate::sentinels::Finding>),
     /// A data column has the wrong number of values or one that is not finite.
     #[error("step {step}: column `{column}`: {problem}")]
     Column {

@@ -23,6 +23,7 @@ use crate::renderer::{self, Renderer};
 use crate::roles::{Roles, head};
 use crate::rollout::Trajectory;
 use crate::run::{self, Run};
+use crate::sentinels::Finding;
 use crate::stop::Stop;
 
 pub use resume::SharedStart;
@@ -76,6 +77,8 @@ pub enum Progress<'a> {
         /// What a user should know of it: checkpoints that are damaged.
         notes: &'a [String],
     },
+    /// A sentinel found something.
+    Found(&'a Finding),
     /// A step of training.
     Step {
         /// What is recorded of it.

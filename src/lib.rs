@@ -27,6 +27,7 @@ mod epoch;
 mod model;
 pub mod plan;
 mod run;
+pub mod sentinels;
 pub mod sft;
 mod stop;
 mod streams;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use oreal_algos::{Column, Experience, Level, Loss, Role};
 use oreal_models::Model;
 use oreal_toy_envs::Verdict;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::config::{Config, Record};
@@ -20,15 +20,17 @@ use crate::folder::{Held, write_durably};
 use crate::renderer::Renderer;
 use crate::rollout::{Group, Trajectory};
 use crate::run::{Run, reads};
+use crate::sentinels::{Finding, Probed, RewardModel};
 use crate::tensorboard::{self, Events};
 use crate::train::{Done, Seconds};
 
-pub(crate) use log::{Log, holds, pass_rates};
+pub(crate) use log::{Log, holds, records};
 
 /// A line of `metrics.jsonl`. Rates and means of the batch are over its graded trajectories; those of the loss are over the
 /// step's updates; those of signals are over the tokens of the first update, before any weight has moved, and absent without
 /// an update.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StepRecord {
     /// Counted from 0.
     pub step: usize,
@@ -44,6 +46,8 @@ pub struct StepRecord {
     pub mixed_groups: f64,
     /// Graded trajectories.
     pub trajectories: usize,
+    /// Graded trajectories of the largest group.
+    pub group_size: usize,
     /// Completions that could not be graded: no evidence, never trained on.
     pub ungraded: usize,
     /// Completions that the sampler failed to draw.
@@ -57,6 +61,7 @@ pub struct StepRecord {
     /// The objective's value.
     pub loss: Option<f64>,
     /// Mean of every named node of the formula.
+    #[serde(deserialize_with = "finite")]
     pub terms: BTreeMap<String, f64>,
     /// Gradient norm of each role before clipping, mean over the step's updates.
     pub gradient_norm: BTreeMap<String, f64>,
@@ -68,6 +73,14 @@ pub struct StepRecord {
     pub entropy: Option<f64>,
     /// Mean of the policy's probability over the sampler's at the first update: 1 when both agree.
     pub first_update_ratio: Option<f64>,
+    /// Mean distance of the policy's log-probabilities from the sampler's at the first update, nats a token.
+    pub sampler_apart: Option<f64>,
+    /// How well the reward model tells right from wrong; absent without one.
+    pub reward_model: Option<RewardModel>,
+    /// What a look at the models found, in the steps that have one.
+    pub probed: Option<Probed>,
+    /// Pass rate on held-out problems after the step, where it was evaluated.
+    pub held_out: Option<PassRate>,
     /// Optimiser steps.
     pub updates: usize,
     /// Wall time of each stage.
@@ -89,6 +102,7 @@ impl StepRecord {
             unparsable: share(Verdict::Unparsable),
             mixed_groups: mean(groups.iter().map(|group| f64::from(mixed(group)))),
             trajectories: all.len(),
+            group_size: groups.iter().map(|group| group.trajectories.len()).max().unwrap_or_default(),
             ungraded: lost.ungraded,
             failed: lost.failed,
             version: all.iter().map(|t| t.completion.version).min(),
@@ -104,10 +118,23 @@ impl StepRecord {
                 let columns = pairs(first, Column::LOGP, Column::SAMPLED_LOGP)?;
                 Some(mean(columns.map(|(new, sampled)| (new - sampled).exp())))
             }),
+            sampler_apart: first.and_then(|first| {
+                let columns = pairs(first, Column::LOGP, Column::SAMPLED_LOGP)?;
+                Some(mean(columns.map(|(new, sampled)| (new - sampled).abs())))
+            }),
+            reward_model: first.and_then(RewardModel::of),
+            probed: learnt.probed.clone(),
+            held_out: None,
             updates: learnt.losses.len(),
             seconds: *seconds,
         }
     }
+}
+
+/// The entries that are numbers: JSON has no others.
+fn finite<'de, D: Deserializer<'de>>(terms: D) -> std::result::Result<BTreeMap<String, f64>, D::Error> {
+    let terms: BTreeMap<String, Option<f64>> = BTreeMap::deserialize(terms)?;
+    Ok(terms.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
 
 /// What a run came to.
@@ -131,6 +158,9 @@ pub struct Report {
     pub training: f64,
     /// Of training and evaluation.
     pub seconds: f64,
+    /// What the sentinels found.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// What the environment said after training; see [`oreal_toy_envs::Env::notices_after`].
     pub notices: Vec<String>,
     /// Where it is recorded.
@@ -172,12 +202,15 @@ struct Folder {
     held: Held,
     metrics: Log,
     transcripts: Log,
+    sentinels: Log,
     events: Option<Events>,
 }
 
 /// The file of metrics, a line a step.
 pub(crate) const METRICS: &str = "metrics.jsonl";
 const TRANSCRIPTS: &str = "transcripts.jsonl";
+/// The file of findings.
+pub(crate) const FINDINGS: &str = "sentinels.jsonl";
 
 impl Recorder {
     /// Opens the records of a run, each at the length that it has at the run's step; without lengths, at its beginning.
@@ -187,9 +220,9 @@ impl Recorder {
             return Ok(Recorder { folder: None, transcripts_every });
         };
         let log = |name: &str| Log::open(held.path().join(name), lengths.get(name).copied().unwrap_or_default());
-        let (metrics, transcripts) = (log(METRICS)?, log(TRANSCRIPTS)?);
+        let (metrics, transcripts, sentinels) = (log(METRICS)?, log(TRANSCRIPTS)?, log(FINDINGS)?);
         let events = tensorboard.then(|| Events::new(log(tensorboard::NAME)?)).transpose()?;
-        Ok(Recorder { folder: Some(Folder { held, metrics, transcripts, events }), transcripts_every })
+        Ok(Recorder { folder: Some(Folder { held, metrics, transcripts, sentinels, events }), transcripts_every })
     }
 
     /// Where the run is recorded.
@@ -220,12 +253,17 @@ impl Recorder {
         Ok(())
     }
 
+    /// What a sentinel found.
+    pub(crate) fn found(&mut self, finding: &Finding) -> Result<()> {
+        self.folder.as_mut().map_or(Ok(()), |folder| folder.sentinels.line(finding))
+    }
+
     /// Makes what was written last, and says how long each file is.
     pub(crate) fn lengths(&self) -> Result<BTreeMap<String, u64>> {
         let Some(folder) = &self.folder else {
             return Ok(BTreeMap::new());
         };
-        let logs = [&folder.metrics, &folder.transcripts].into_iter().chain(folder.events.as_ref().map(Events::log));
+        let logs = [&folder.metrics, &folder.transcripts, &folder.sentinels].into_iter().chain(folder.events.as_ref().map(Events::log));
         logs.map(|log| log.sync().map(|()| (log.name(), log.length()))).collect()
     }
 

@@ -105,6 +105,10 @@ impl Bars {
         let (done, total) = match progress {
             Progress::WarmUp { done, total } => (*done, *total),
             Progress::Step { record, total } => (record.step + 1, *total),
+            Progress::Found(finding) => {
+                self.above(&format!("warning: {finding}"));
+                return;
+            }
             Progress::Resumed { step, total, notes } => {
                 notes.iter().for_each(|note| eprintln!("note: {note}"));
                 if !self.quiet {
@@ -130,6 +134,14 @@ impl Bars {
                 bar.set_message(message(record, left, self.width));
             }
             bar.set_position(done as u64);
+        }
+    }
+
+    /// A line on standard error, above the bar where there is one.
+    fn above(&self, line: &str) {
+        match &self.current {
+            Some(current) => current.bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
         }
     }
 

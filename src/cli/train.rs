@@ -66,7 +66,7 @@ impl Train {
         let mut live = Live::new(self.options.quiet, self.options.json);
         let name = |progress: &Progress<'_>| match progress {
             Progress::WarmUp { .. } => "warm-up",
-            Progress::Resumed { .. } | Progress::Step { .. } => "training",
+            Progress::Resumed { .. } | Progress::Found(_) | Progress::Step { .. } => "training",
         };
         let report = run(&experiment, &mut |progress| live.show(None, name(&progress), &progress));
         let report = report.map_err(|problem| advised(problem, "train", folder))?;

@@ -53,6 +53,7 @@ impl Settings {
             return Err(Error::setting(format!("rates.{role}"), "must be 0 or more"));
         }
         self.optimiser.validate()?;
+        self.sentinels.validate()?;
         self.added.validate().map_err(|problem| illegal(problem.within("added")))
     }
 

@@ -12,7 +12,7 @@ use crate::checkpoint::{self, Kept};
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
 use crate::folder::Held;
-use crate::record::{METRICS, Report, manifest, pass_rates, read};
+use crate::record::{METRICS, Report, manifest, read, records};
 use crate::run::Run;
 
 /// A warmed-up policy that several experiments start from, made when the first of them needs it. They may differ in their
@@ -107,14 +107,14 @@ impl Experiment {
         if !checkpoint::steps(&folder)?.is_empty() {
             let mut run = self.prepare(&self.without_warm_up()?)?;
             self.check_manifest(&folder, &run)?;
-            let mut rates = Vec::new();
+            let mut earlier = Vec::new();
             let mut check = |kept: &Kept<PassRate>| {
                 let length = kept.lengths.get(METRICS).copied().unwrap_or_default();
-                rates = pass_rates(&folder.join(METRICS), length, kept.step)?;
-                Ok(())
+                earlier.clear();
+                records(&folder.join(METRICS), length, kept.step, &mut |record| earlier.push(record))
             };
             if let Some(kept) = checkpoint::newest(&folder, &mut run.roles, &mut notes, &mut check)? {
-                let course = Course::taken_up(held, run, kept, rates)?;
+                let course = Course::taken_up(held, run, kept, &earlier)?;
                 watch(Progress::Resumed { step: course.step(), total, notes: &notes });
                 return course.finish(self, watch);
             }

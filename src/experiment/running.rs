@@ -14,6 +14,7 @@ use crate::evaluate::{PassRate, evaluate};
 use crate::folder::{self, Held, Reserved, taken, write_durably};
 use crate::record::{Recorder, Report, StepRecord, manifest, pretty};
 use crate::run::Run;
+use crate::sentinels::{Finding, Sentinels};
 use crate::train::step;
 
 /// A run on its way.
@@ -21,6 +22,8 @@ pub(super) struct Course {
     run: Run,
     recorder: Recorder,
     before: PassRate,
+    sentinels: Sentinels,
+    findings: Vec<Finding>,
     /// Pass rate in training of each step so far.
     pass_rates: Vec<f64>,
     /// Wall time of training before this process took it up.
@@ -100,8 +103,7 @@ impl Experiment {
             let manifest = manifest(self.config().as_ref(), &self.notices(), &run);
             write_durably(&folder.join(MANIFEST), &pretty(&manifest)?)?;
         }
-        let clock = Instant::now();
-        let mut course = Course { run, recorder, before, pass_rates: Vec::new(), earlier: 0.0, clock, saved: None };
+        let mut course = Course::new(run, recorder, before);
         if course.run.settings.record.checkpoint_every > 0 {
             course.save()?;
         }
@@ -115,12 +117,23 @@ pub(super) const CONFIG: &str = "config.toml";
 pub(super) const MANIFEST: &str = "manifest.json";
 
 impl Course {
-    /// A run that goes on from a checkpoint.
-    pub(super) fn taken_up(held: Held, mut run: Run, kept: Kept<PassRate>, pass_rates: Vec<f64>) -> Result<Course> {
+    fn new(run: Run, recorder: Recorder, before: PassRate) -> Course {
+        let sentinels = Sentinels::new(&run.settings.sentinels, run.settings.train.steps, before);
+        let (findings, pass_rates, clock) = (Vec::new(), Vec::new(), Instant::now());
+        Course { run, recorder, before, sentinels, findings, pass_rates, earlier: 0.0, clock, saved: None }
+    }
+
+    /// A run that goes on from a checkpoint, with the records of the steps before it.
+    pub(super) fn taken_up(held: Held, mut run: Run, kept: Kept<PassRate>, steps: &[StepRecord]) -> Result<Course> {
         run.at(kept.step, kept.version)?;
         let recorder = Recorder::open(Some(held), &kept.lengths, &run)?;
         let Kept { before, seconds: earlier, step, .. } = kept;
-        Ok(Course { run, recorder, before, pass_rates, earlier, clock: Instant::now(), saved: Some(step) })
+        let mut course = Course { earlier, saved: Some(step), ..Course::new(run, recorder, before) };
+        for record in steps {
+            course.findings.extend(course.sentinels.see(record));
+            course.pass_rates.push(record.pass_rate);
+        }
+        Ok(course)
     }
 
     /// The step that comes next.
@@ -133,18 +146,42 @@ impl Course {
         let total = self.run.settings.train.steps;
         while self.run.step < total {
             let done = step(&mut self.run)?;
-            let record = StepRecord::new(&done);
+            let record = StepRecord { held_out: self.held_out()?, ..StepRecord::new(&done) };
             self.recorder.step(&record, &done)?;
             self.pass_rates.push(record.pass_rate);
             watch(Progress::Step { record: &record, total });
+            let found = self.sentinels.see(&record);
+            self.tell(found, watch)?;
             self.after_step(what)?;
         }
         let policy = self.run.roles.policy()?;
         let after = evaluate(&self.run.rollout(), policy, &mut InProcess::default(), &self.run.settings.evaluation)?;
         self.recorder.evaluated(total, &after)?;
+        let found = self.sentinels.see_end(after);
+        self.tell(found, watch)?;
         let report = self.report(what, after);
         self.recorder.finish(&report, &self.run)?;
         Ok(report)
+    }
+
+    /// An evaluation, where it is time for one.
+    fn held_out(&self) -> Result<Option<PassRate>> {
+        let (run, how) = (&self.run, &self.run.settings.evaluation);
+        if how.every == 0 || !run.step.is_multiple_of(how.every) {
+            return Ok(None);
+        }
+        evaluate(&run.rollout(), run.roles.policy()?, &mut InProcess::default(), how).map(Some)
+    }
+
+    /// What the sentinels find is recorded and told; an error where it ends the run.
+    fn tell(&mut self, found: Vec<Finding>, watch: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
+        for finding in &found {
+            self.recorder.found(finding)?;
+            watch(Progress::Found(finding));
+        }
+        let verdict = self.sentinels.verdict(&found);
+        self.findings.extend(found);
+        verdict
     }
 
     /// Saves where it is time for it; an error where the run is asked to stop.
@@ -200,6 +237,7 @@ impl Course {
             after,
             training: training_pass_rate(&self.pass_rates),
             seconds: self.seconds(),
+            findings: self.findings.clone(),
             notices: what.env.notices_after(),
             folder: what.folder.clone(),
             config: what.config(),

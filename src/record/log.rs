@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::StepRecord;
 use crate::error::{Error, Result};
 
 /// An open file and its length.
@@ -54,41 +55,34 @@ impl Log {
     }
 }
 
-/// What going on needs of a line of `metrics.jsonl`.
-#[derive(Deserialize)]
-struct Line {
-    step: usize,
-    pass_rate: f64,
-}
-
 /// Longest line of `metrics.jsonl` that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// The pass rate of each of so many steps, which the first `length` bytes of a `metrics.jsonl` hold.
+/// The records of so many steps, which the first `length` bytes of a `metrics.jsonl` hold; `see` is told of each.
 ///
 /// # Errors
 /// A file that is too short, or does not hold just these steps in order.
-pub(crate) fn pass_rates(path: &Path, length: u64, steps: usize) -> Result<Vec<f64>> {
+pub(crate) fn records(path: &Path, length: u64, steps: usize, see: &mut dyn FnMut(StepRecord)) -> Result<()> {
     let wrong = |problem: String| Error::file(path, problem);
     holds(path, length)?;
     let mut file = BufReader::new(File::open(path).map_err(|problem| Error::file(path, problem))?.take(length));
-    let mut rates = Vec::new();
+    let mut number = 0;
     loop {
         let mut line = Vec::new();
         let read = file.by_ref().take(LONGEST).read_until(b'\n', &mut line);
         if read.map_err(|problem| Error::file(path, problem))? == 0 {
             break;
         }
-        let number = rates.len();
-        match serde_json::from_slice(&line) {
-            Ok(Line { step, pass_rate }) if step == number && line.ends_with(b"\n") => rates.push(pass_rate),
+        match serde_json::from_slice::<StepRecord>(&line) {
+            Ok(record) if record.step == number && line.ends_with(b"\n") => see(record),
             _ => return Err(wrong(format!("line {} is not that of step {number}", number + 1))),
         }
+        number += 1;
     }
-    if rates.len() != steps {
-        return Err(wrong(format!("{} steps where the checkpoint was taken after {steps}", rates.len())));
+    if number != steps {
+        return Err(wrong(format!("{number} steps where the checkpoint was taken after {steps}")));
     }
-    Ok(rates)
+    Ok(())
 }
 
 /// Refuses a file that has fewer bytes than a checkpoint knows of.
@@ -105,11 +99,16 @@ pub(crate) fn holds(path: &Path, length: u64) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn pass_rates(path: &Path, length: u64, steps: usize) -> Result<Vec<f64>> {
+        let mut rates = Vec::new();
+        records(path, length, steps, &mut |record| rates.push(record.pass_rate)).map(|()| rates)
+    }
+
     #[test]
     fn a_log_is_cut_back_and_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let of = |step: usize| serde_json::json!({ "step": step, "pass_rate": 0.1 * step as f64 });
+        let of = |step: usize| StepRecord { step, pass_rate: 0.1 * step as f64, ..StepRecord::default() };
         let mut log = Log::open(path.clone(), 0).unwrap();
         (0..3).for_each(|step| log.line(&of(step)).unwrap());
         let (length, whole) = (log.length(), fs::read(&path).unwrap());
@@ -131,12 +130,14 @@ mod tests {
             fs::write(&path, text).unwrap();
             pass_rates(&path, length as u64, steps).unwrap_err().to_string()
         };
-        let line = "{\"step\":0,\"pass_rate\":0.5}\n";
-        assert!(refused(line, line.len() + 1, 1).contains("27 bytes where the checkpoint knows of 28"));
+        let line = &(serde_json::to_string(&StepRecord::default()).unwrap() + "\n");
+        let length = line.len();
+        let expected = format!("{length} bytes where the checkpoint knows of {}", length + 1);
+        assert!(refused(line, length + 1, 1).contains(&expected));
         assert!(refused(line, line.len(), 2).contains("1 steps where the checkpoint was taken after 2"));
         assert!(refused(line, line.len() - 1, 1).contains("line 1 is not that of step 0"));
-        assert!(refused("{\"step\":1,\"pass_rate\":0.5}\n", line.len(), 1).contains("line 1"));
-        assert!(refused("{\"step\":0,\"pass_rate\":nul}\n", line.len(), 1).contains("line 1"));
+        assert!(refused(&line.replace("\"step\":0", "\"step\":1"), length, 1).contains("line 1"));
+        assert!(refused(&line.replace("\"reward\":0.0", "\"reward\":nul"), length, 1).contains("line 1"));
         fs::remove_file(&path).unwrap();
         assert!(pass_rates(&path, 0, 0).is_err() && Log::open(path, 5).is_err());
     }
