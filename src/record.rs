@@ -263,7 +263,9 @@ impl Recorder {
         let Some(folder) = &self.folder else {
             return Ok(BTreeMap::new());
         };
-        let logs = [&folder.metrics, &folder.transcripts, &folder.sentinels].into_iter().chain(folder.events.as_ref().map(Events::log));
+        let logs = [&folder.metrics, &folder.transcripts, &folder.sentinels]
+            .into_iter()
+            .chain(folder.events.as_ref().map(Events::log));
         logs.map(|log| log.sync().map(|()| (log.name(), log.length()))).collect()
     }
 

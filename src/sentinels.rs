@@ -108,9 +108,10 @@ impl SentinelSettings {
         }
         let known: Vec<&str> = SENTINELS.iter().map(|sentinel| sentinel.name).collect();
         match self.off.iter().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => {
-                Err(Error::setting("sentinels.off", format!("{name:?} is none of them; there are {}", known.join(", "))))
-            }
+            Some(name) => Err(Error::setting(
+                "sentinels.off",
+                format!("{name:?} is none of them; there are {}", known.join(", ")),
+            )),
             None => Ok(()),
         }
     }

@@ -137,7 +137,10 @@ fn uniform_groups_are_told_and_that_no_gradient_comes_of_them() {
     let finding = the_finding("no_gradient", found(always(Verdict::Wrong), Rloo::default(), |_| {}));
     assert_eq!(finding.severity, Severity::Stop);
     let (findings, _) = found(always(Verdict::Wrong), Rloo::default(), |s| s.train.rollouts = 1);
-    assert!(findings.iter().all(|finding| finding.name != "uniform_groups"), "nothing is compared within a group of one");
+    assert!(
+        findings.iter().all(|finding| finding.name != "uniform_groups"),
+        "nothing is compared within a group of one"
+    );
 }
 
 #[test]
@@ -150,7 +153,8 @@ fn a_sampler_with_another_support_is_told() {
 #[test]
 fn parameters_without_a_gradient_are_named() {
     // One token is predicted from one position: its attention has nothing to choose from.
-    let judge = |answers: &[Answer<'_>]| each(answers, |answer| answer.completion == "a" && answer.ending == Ending::Truncated);
+    let judge =
+        |answers: &[Answer<'_>]| each(answers, |answer| answer.completion == "a" && answer.ending == Ending::Truncated);
     let env = Letters { max_tokens: 1, judge, ..Letters::default() };
     let transformer = ModelSettings::Transformer {
         num_hidden_layers: 1,
@@ -193,7 +197,8 @@ fn a_policy_far_from_the_reference_is_told() {
         (s.warm_up.steps, s.train.prompts, s.train.rollouts) = (0, 16, 32);
         s.rates.roles.values_mut().for_each(|rate| *rate = 1.0);
     };
-    let finding = the_finding("kl_blow_up", found(env, Grpo { beta: Coefficient::Constant(1e-6), ..Grpo::default() }, steep));
+    let finding =
+        the_finding("kl_blow_up", found(env, Grpo { beta: Coefficient::Constant(1e-6), ..Grpo::default() }, steep));
     assert!(finding.evidence.contains("nats a token"), "{finding}");
 }
 

@@ -1,5 +1,8 @@
 //! How well a reward model tells right from wrong.
 
+use std::cmp::Ordering;
+use std::ops::Range;
+
 use oreal_algos::{Column, Experience, Level};
 use serde::{Deserialize, Serialize};
 
@@ -21,22 +24,23 @@ impl RewardModel {
     pub(crate) fn of(batch: &Experience) -> Option<RewardModel> {
         let scores = [Column::SCORE_AFTER, Column::SCORE].into_iter().find_map(|column| batch.column(column))?;
         let rewards = batch.column(Column::REWARD)?;
-        let mean = |range: std::ops::Range<usize>| scores[range.clone()].iter().sum::<f64>() / range.len().max(1) as f64;
+        let mean = |range: Range<usize>| scores[range.clone()].iter().sum::<f64>() / range.len().max(1) as f64;
         let means = batch.layout().spans(Level::Token, Level::Trajectory).into_iter().map(mean);
-        let (right, wrong): (Vec<(f64, f64)>, Vec<(f64, f64)>) =
-            means.zip(rewards.iter().copied()).partition(|(_, reward)| *reward > 0.5);
-        let saturated = scores.iter().filter(|score| score.abs() > SATURATED).count() as f64 / scores.len().max(1) as f64;
+        let (mut right, mut wrong) = (Vec::new(), Vec::new());
+        means.zip(rewards).for_each(|(mean, reward)| if *reward > 0.5 { right.push(mean) } else { wrong.push(mean) });
+        let saturated =
+            scores.iter().filter(|score| score.abs() > SATURATED).count() as f64 / scores.len().max(1) as f64;
         Some(RewardModel { area: area(&right, &wrong), saturated })
     }
 }
 
-fn area(right: &[(f64, f64)], wrong: &[(f64, f64)]) -> Option<f64> {
+fn area(right: &[f64], wrong: &[f64]) -> Option<f64> {
     let wins = |a: f64, b: f64| match a.total_cmp(&b) {
-        std::cmp::Ordering::Greater => 1.0,
-        std::cmp::Ordering::Equal => 0.5,
-        std::cmp::Ordering::Less => 0.0,
+        Ordering::Greater => 1.0,
+        Ordering::Equal => 0.5,
+        Ordering::Less => 0.0,
     };
-    let sum: f64 = right.iter().flat_map(|(a, _)| wrong.iter().map(move |(b, _)| wins(*a, *b))).sum();
+    let sum: f64 = right.iter().flat_map(|a| wrong.iter().map(move |b| wins(*a, *b))).sum();
     let pairs = right.len() * wrong.len();
     (pairs > 0).then(|| sum / pairs as f64)
 }

@@ -132,7 +132,7 @@ const SOLVED: f64 = 0.8;
 const KL_FAR: f64 = 3.0;
 
 /// Area under the ROC curve, by how much the mean must be above one half.
-const CHANCE: f64 = 0.02;
+const CHANCE: f64 = 0.005;
 
 /// How many times the patience a run must have lasted before it is said that something never happened.
 const LONG: usize = 10;
@@ -143,7 +143,8 @@ fn percent(share: f64) -> String {
 
 fn mostly(history: &History, what: &str, share: fn(&StepRecord) -> f64) -> Sign {
     let mean = history.mean(|record| Some(share(record)))?;
-    let evidence = || format!("over the last {} steps {} of completions were {what}", history.patience(), percent(mean));
+    let evidence =
+        || format!("over the last {} steps {} of completions were {what}", history.patience(), percent(mean));
     history.lasts(|record| record.trajectories > 0 && share(record) > MOST).then(|| (Severity::Warning, evidence()))
 }
 
@@ -209,8 +210,9 @@ fn unmoved(history: &History, _: &SentinelSettings) -> Sign {
     let role = history.probed()?.unmoved.first()?;
     let number = |of: &std::collections::BTreeMap<String, f64>| of.get(role).copied().unwrap_or(f64::NAN);
     let (norm, rate) = (number(&last.gradient_norm), number(&last.rate));
-    let evidence =
-        format!("{role} reports the same numbers, bit for bit, after an update with a gradient norm of {norm:.2e} and a learning rate of {rate:.2e}");
+    let evidence = format!(
+        "{role} reports the same numbers, bit for bit, after an update with a gradient norm of {norm:.2e} and a learning rate of {rate:.2e}"
+    );
     Some((Severity::Stop, evidence))
 }
 
@@ -252,7 +254,10 @@ fn reward_model_at_chance(history: &History, _: &SentinelSettings) -> Sign {
     let learnt = history.last()?.step + 1 >= 3 * history.patience();
     let area = history.mean(|record| record.reward_model?.area)?;
     (learnt && area < 0.5 + CHANCE).then(|| {
-        (Severity::Warning, format!("the area under its ROC curve is {area:.3} over the last {} steps", history.patience()))
+        (
+            Severity::Warning,
+            format!("the area under its ROC curve is {area:.3} over the last {} steps", history.patience()),
+        )
     })
 }
 

@@ -327,7 +327,9 @@ mod tests {
     #[test]
     fn tiles_loaded_where_they_lie_give_the_same_bits_as_copied_ones() {
         let stream = &mut ChaCha8Rng::seed_from_u64(3);
-        for (rows, outputs, inputs) in [(1, 64, 32), (5, 96, 128), (17, 192, 96), (32, 128, 352), (33, 64, 64), (2, 80, 64)] {
+        for (rows, outputs, inputs) in
+            [(1, 64, 32), (5, 96, 128), (17, 192, 96), (32, 128, 352), (33, 64, 64), (2, 80, 64)]
+        {
             let (matrix, left) = (random(stream, outputs * inputs), random(stream, rows * inputs));
             let stored: Vec<Bf16> = matrix.iter().map(|x| x.narrow().to_le_bytes()).collect();
             for unit in [Unit::Tiles, Unit::Dots].into_iter().filter(|unit| unit.is_there()) {
