@@ -293,6 +293,6 @@ impl Default for Evaluation {
 
 impl Default for Record {
     fn default() -> Self {
-        Record { transcripts_every: 10, checkpoint_every: 20, keep_last: 2, keep_best: false, tensorboard: false }
+        Record { transcripts_every: 10, checkpoint_every: 50, keep_last: 2, keep_best: false, tensorboard: false }
     }
 }

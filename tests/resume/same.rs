@@ -24,7 +24,7 @@ pub fn metrics(run: &Path) -> Vec<String> {
     let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     let timeless = |line: &str| {
         let (before, after) = line.split_once("\"seconds\":{").expect("a line has its times");
-        format!("{before}{}", after.split_once('}').unwrap().1)
+        format!("{}{}", before.trim_end_matches(','), after.split_once('}').unwrap().1)
     };
     text.lines().map(timeless).collect()
 }
