@@ -63,6 +63,8 @@ pub struct Chosen<T: ?Sized> {
     pub settings: Table,
     /// What the settings say.
     pub value: Arc<T>,
+    /// Whether a configuration file names the preset: it is not the default one.
+    named: bool,
 }
 
 impl Catalogue {
@@ -206,8 +208,9 @@ fn chosen<T: ?Sized>(entries: &[Entry<T>], mut section: Table, kind: &str) -> Re
         return Err(Error::setting(format!("{kind}.name"), problem));
     }
     let preset = word(&mut section, "preset", kind)?;
+    let default = entry.presets.first();
     let start = match &preset {
-        None => entry.presets.first(),
+        None => default,
         Some(preset) => entry.presets.iter().find(|(known, _)| known == preset),
     };
     let Some((preset, start)) = start.map(|(preset, start)| (Some(preset.clone()), start)) else {
@@ -219,8 +222,9 @@ fn chosen<T: ?Sized>(entries: &[Entry<T>], mut section: Table, kind: &str) -> Re
         ));
     };
     let settings = overlaid(start, &section);
+    let named = default.map(|(name, _)| name) != preset.as_ref();
     match (entry.build)(settings.clone()) {
-        Ok(value) => Ok(Chosen { name, preset, settings, value }),
+        Ok(value) => Ok(Chosen { name, preset, settings, value, named }),
         Err(problem) => Err(blame(kind, start, section, &|table| (entry.build)(table).err(), &problem)),
     }
 }
@@ -309,6 +313,7 @@ impl<T: ?Sized> Clone for Chosen<T> {
             preset: self.preset.clone(),
             settings: self.settings.clone(),
             value: self.value.clone(),
+            named: self.named,
         }
     }
 }
@@ -328,21 +333,24 @@ impl<T: ?Sized> PartialEq for Chosen<T> {
 impl From<oreal_algos::BuiltIn> for Chosen<dyn Algorithm> {
     fn from(built_in: oreal_algos::BuiltIn) -> Self {
         let (name, settings) = (built_in.name().to_owned(), without_name(&built_in));
-        Chosen { name, preset: None, settings, value: Arc::from(Box::<dyn Algorithm>::from(built_in)) }
+        Chosen { name, preset: None, settings, value: Arc::from(Box::<dyn Algorithm>::from(built_in)), named: false }
     }
 }
 
 impl From<oreal_toy_envs::BuiltIn> for Chosen<dyn Env> {
     fn from(built_in: oreal_toy_envs::BuiltIn) -> Self {
         let (name, settings) = (built_in.name().to_owned(), without_name(&built_in));
-        Chosen { name, preset: None, settings, value: Arc::from(Box::<dyn Env>::from(built_in)) }
+        Chosen { name, preset: None, settings, value: Arc::from(Box::<dyn Env>::from(built_in)), named: false }
     }
 }
 
 /// As a section of a configuration file.
 impl<T: ?Sized> Serialize for Chosen<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let name = Table::from_iter([("name".to_owned(), Value::from(self.name.as_str()))]);
+        let mut name = Table::from_iter([("name".to_owned(), Value::from(self.name.as_str()))]);
+        if let Some(preset) = self.preset.as_ref().filter(|_| self.named) {
+            name.insert("preset".to_owned(), Value::from(preset.as_str()));
+        }
         overlaid(&name, &self.settings).serialize(serializer)
     }
 }

@@ -5,9 +5,11 @@ mod grade;
 mod plan;
 mod sft;
 mod tokenizer;
+mod train;
+mod watch;
 mod word_problems;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -18,15 +20,16 @@ use toml::Table;
 
 use crate::catalogue::{Catalogue, section};
 use crate::claims;
-use crate::compare::{ALGORITHMS, Variant, compare, experiments};
+use crate::compare::{ALGORITHMS, Variant, complete, experiments, laid_out, lay_out};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Progress};
+use crate::experiment::Experiment;
 use crate::folder::reserve_numbered;
 use crate::record::{Report, pretty};
 use crate::show;
+use crate::stop::{INTERRUPTED, Stop};
 use crate::table::table;
-use crate::terminal::{Bars, print, style, width};
+use crate::terminal::{Live, print, style, width};
 
 impl Catalogue {
     /// The whole command line for these algorithms and environments, on the arguments of the process; see `--help`. An error
@@ -36,6 +39,10 @@ impl Catalogue {
         oreal_models::allow_tf32();
         match Cli::parse().run(&self).and_then(|text| print(&text)) {
             Ok(()) => ExitCode::SUCCESS,
+            Err(stopped @ Error::Stopped { .. }) => {
+                eprintln!("{stopped}");
+                ExitCode::from(INTERRUPTED)
+            }
             Err(error) => {
                 eprintln!("error: {error}");
                 ExitCode::FAILURE
@@ -64,7 +71,9 @@ enum Command {
     /// Train several algorithms from one warmed-up policy and print a table (the default)
     Compare(Compare),
     /// Run one experiment from a file
-    Train(Train),
+    Train(train::Train),
+    /// Follow a run in its folder until it ends
+    Watch(watch::Watch),
     /// Print what a run needs of memory, and whether it fits
     Plan(plan::PlanCommand),
     /// Fine-tune a model on worked solutions, on its own right answers, or on plain texts
@@ -96,14 +105,9 @@ struct Compare {
     /// Which algorithms, NAME or NAME/PRESET
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     algorithms: Vec<String>,
-    #[command(flatten)]
-    options: Options,
-}
-
-#[derive(Debug, Args)]
-struct Train {
-    /// The experiment (TOML): see examples/*.toml
-    file: PathBuf,
+    /// Go on with the comparison in this folder: finished runs are kept, the others go on or start
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["file", "algorithms", "set", "out"])]
+    resume: Option<PathBuf>,
     #[command(flatten)]
     options: Options,
 }
@@ -149,11 +153,14 @@ struct Options {
     /// No progress bars
     #[arg(long)]
     quiet: bool,
+    /// JSON instead of a table: the record of each step in a line of its own, and the report last
+    #[arg(long)]
+    json: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { set: Vec::new(), device: None, out: "runs".into(), quiet: false }
+        Options { set: Vec::new(), device: None, out: "runs".into(), quiet: false, json: false }
     }
 }
 
@@ -171,6 +178,7 @@ impl Cli {
         match self.command.unwrap_or(Command::Compare(Compare::default())) {
             Command::Compare(compare) => compare.run(catalogue),
             Command::Train(train) => train.run(catalogue),
+            Command::Watch(watch) => watch.run(),
             Command::Plan(plan) => plan.run(catalogue),
             Command::Sft(sft) => sft.run(),
             Command::Eval(eval) => eval.run(),
@@ -192,6 +200,10 @@ impl Cli {
 
 impl Compare {
     fn run(self, catalogue: &Catalogue) -> Result<String> {
+        if let Some(folder) = &self.resume {
+            let experiments = laid_out(catalogue, folder, &self.options.settings())?;
+            return self.complete(experiments, folder);
+        }
         let set = self.options.settings();
         let (of_algorithm, set): (Vec<String>, Vec<String>) =
             set.into_iter().partition(|s| s.starts_with("algorithm."));
@@ -199,7 +211,10 @@ impl Compare {
             Some(file) => catalogue.config_from_file(file, &set)?,
             None => catalogue.config_from_toml(TOY, "settings", &set)?,
         };
-        let names = if self.algorithms.is_empty() { ALGORITHMS.map(str::to_owned).to_vec() } else { self.algorithms };
+        let names = match &self.algorithms[..] {
+            [] => ALGORITHMS.map(str::to_owned).to_vec(),
+            named => named.to_vec(),
+        };
         let said = self.file.as_deref().map(Config::algorithm_section).transpose()?.flatten();
         let label = said.as_ref().map(label_of);
         if let Some(label) = label.as_ref().filter(|label| !names.contains(label)) {
@@ -217,36 +232,26 @@ impl Compare {
             notices(&experiment, &format!("{label}: "));
         }
         let folder = reserve_numbered(&self.options.out, &format!("compare-{}", config.env.name))?;
-        let mut bars = Bars::new(self.options.quiet);
-        let (start, reports) = compare(&config, &variants, folder.path(), &mut |algorithm, progress| {
-            bars.show(algorithm.unwrap_or("warm-up"), &progress);
-        })?;
-        bars.finish();
-        Ok(format!(
-            "{}\nwarm-up took {:.1} s; recorded in {}\n",
-            summary(&reports, &config.env.name),
-            start.seconds,
-            folder.path().display()
-        ))
+        let experiments = experiments(&config, &variants, folder.path())?;
+        lay_out(&experiments, folder.path())?;
+        self.complete(experiments, folder.path())
     }
-}
 
-impl Train {
-    fn run(self, catalogue: &Catalogue) -> Result<String> {
-        let config = catalogue.config_from_file(&self.file, &self.options.settings())?;
-        let (env, name) = (config.env.name.clone(), format!("{}-{}", config.env.name, config.algorithm.name));
-        let experiment = Experiment::from_config(config);
-        notices(&experiment, "");
-        experiment.check()?;
-        let folder = reserve_numbered(&self.options.out, &name)?;
-        let experiment = experiment.record_in(folder.path());
-        let mut bars = Bars::new(self.options.quiet);
-        let report = experiment.run_reserved(&mut |progress| match progress {
-            Progress::WarmUp { .. } => bars.show("warm-up", &progress),
-            Progress::Step { .. } => bars.show("training", &progress),
-        })?;
-        bars.finish();
-        Ok(format!("{}\nrecorded in {}\n", summary(&[report], &env), folder.path().display()))
+    /// Runs what has not finished, until it is asked to stop.
+    fn complete(&self, experiments: Vec<(String, Experiment)>, folder: &Path) -> Result<String> {
+        let stop = Stop::at_signals();
+        let stopped = |(label, experiment): (String, Experiment)| (label, experiment.stopped_by(stop.clone()));
+        let experiments: Vec<_> = experiments.into_iter().map(stopped).collect();
+        let env = experiments.first().map_or("", |(_, experiment)| experiment.env.name()).to_owned();
+        let mut live = Live::new(self.options.quiet, self.options.json);
+        let done = complete(&experiments, folder, &mut |label, progress| live.show(label, "warm-up", &progress));
+        let (start, reports) = done.map_err(|problem| train::advised(problem, "compare", folder))?;
+        live.finish();
+        if self.options.json {
+            return train::line(&reports);
+        }
+        let took = start.seconds().map_or_else(String::new, |seconds| format!("warm-up took {seconds:.1} s; "));
+        Ok(format!("{}\n{took}recorded in {}\n", summary(&reports, &env), folder.display()))
     }
 }
 

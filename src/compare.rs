@@ -1,14 +1,16 @@
 //! The main job: several algorithms from one start, side by side.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use oreal_algos::Algorithm;
+use serde::{Deserialize, Serialize};
 
-use crate::catalogue::Chosen;
+use crate::catalogue::{Catalogue, Chosen};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Progress, WarmedUp};
-use crate::record::{Report, pretty, write};
+use crate::experiment::{Experiment, Progress, SharedStart};
+use crate::folder::{Held, write_durably};
+use crate::record::{Report, pretty, read, write};
 use crate::table::table;
 
 /// The algorithms that are compared unless others are named.
@@ -23,23 +25,77 @@ pub struct Variant {
     pub algorithm: Chosen<dyn Algorithm>,
 }
 
+/// Watches a comparison: which algorithm is at which step; `None` is the warm-up.
+pub type Watch<'a> = &'a mut dyn FnMut(Option<&str>, Progress<'_>);
+
 /// Trains each algorithm from the same warmed-up policy with the same seed, and records each in a folder of its own under
-/// `folder`, with the table beside them. Everything is checked before any work. `watch` is told which algorithm is at which
-/// step; `None` is the warm-up.
+/// `folder`, with the table beside them. Everything is checked before any work.
 pub fn compare(
     config: &Config,
     variants: &[Variant],
     folder: &Path,
-    watch: &mut dyn FnMut(Option<&str>, Progress<'_>),
-) -> Result<(WarmedUp, Vec<Report>)> {
+    watch: Watch<'_>,
+) -> Result<(SharedStart, Vec<Report>)> {
     let experiments = experiments(config, variants, folder)?;
-    let Some((_, first)) = experiments.first() else {
-        return Err(Error::setting("--algorithms", "there is nothing to compare"));
+    lay_out(&experiments, folder)?;
+    complete(&experiments, folder, watch)
+}
+
+/// What a comparison consists of, for one that was stopped.
+#[derive(Serialize, Deserialize)]
+struct Comparison {
+    /// The folders of its runs, in the order of the table.
+    runs: Vec<String>,
+}
+
+const COMPARISON: &str = "comparison.json";
+
+/// Makes the folders of all runs, each with its settings, and last the list of them.
+pub(crate) fn lay_out(experiments: &[(String, Experiment)], folder: &Path) -> Result<()> {
+    experiments.iter().try_for_each(|(_, experiment)| experiment.lay_out())?;
+    let runs = experiments.iter().map(|(label, _)| label.clone()).collect();
+    write_durably(&folder.join(COMPARISON), &pretty(&Comparison { runs })?)
+}
+
+/// The experiments of a comparison that was laid out, with settings put over all of them.
+///
+/// # Errors
+/// A folder that holds no comparison.
+pub(crate) fn laid_out(catalogue: &Catalogue, folder: &Path, over: &[String]) -> Result<Vec<(String, Experiment)>> {
+    let path = folder.join(COMPARISON);
+    let failed = |problem: &dyn std::fmt::Display| {
+        Error::file(&path, format!("{problem}: this is no comparison that can go on; start it again"))
     };
-    let start = first.warm_up(&mut |progress| watch(None, progress))?;
-    let mut reports = Vec::with_capacity(variants.len());
-    for (label, experiment) in &experiments {
-        let report = experiment.train(&start, &mut |progress| watch(Some(label), progress))?;
+    let text = read(&path, 1 << 20).map_err(|problem| failed(&problem))?;
+    let Comparison { runs } = serde_json::from_slice(&text).map_err(|problem| failed(&problem))?;
+    let experiment = |label: String| {
+        let inside = Path::new(&label).components().all(|part| matches!(part, Component::Normal(_)));
+        if label.is_empty() || !inside {
+            return Err(failed(&format_args!("{label:?} is no folder in it")));
+        }
+        let run = folder.join(&label);
+        let config = catalogue.config_from_file(&run.join("config.toml"), over)?;
+        Ok((label, Experiment::from_config(config).record_in(run)))
+    };
+    runs.into_iter().map(experiment).collect()
+}
+
+/// Runs what has not begun, goes on with what has not finished, keeps what has.
+pub(crate) fn complete(
+    experiments: &[(String, Experiment)],
+    folder: &Path,
+    watch: Watch<'_>,
+) -> Result<(SharedStart, Vec<Report>)> {
+    if experiments.is_empty() {
+        return Err(Error::setting("--algorithms", "there is nothing to compare"));
+    }
+    let _held = Held::take(folder)?;
+    let (start, mut reports) = (SharedStart::default(), Vec::with_capacity(experiments.len()));
+    for (label, experiment) in experiments {
+        let report = experiment.complete(&start, &mut |progress| {
+            let label = (!matches!(progress, Progress::WarmUp { .. })).then_some(label.as_str());
+            watch(label, progress);
+        })?;
         reports.push(Report { algorithm: label.clone(), ..report });
     }
     write(&folder.join("report.json"), &pretty(&reports)?)?;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Catalogue, Chosen};
 use crate::columns::DataColumn;
 use crate::error::Result;
+use crate::sentinels::SentinelSettings;
 pub use model::{ModelSettings, TextSettings};
 pub(crate) use validate::{algorithm as check_algorithm, env as check_env};
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub evaluation: Evaluation,
     /// What is written besides metrics.
     pub record: Record,
+    /// How a run watches itself.
+    pub sentinels: SentinelSettings,
 }
 
 /// Imitation of an imperfect teacher, before any reward.
@@ -144,7 +147,7 @@ pub enum Weights {
     Checkpoint(String),
 }
 
-/// Pass rate on held-out problems, before and after training.
+/// Pass rate on held-out problems: before and after training, and in between where asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Evaluation {
@@ -153,6 +156,8 @@ pub struct Evaluation {
     pub completions: usize,
     /// 0 takes the most likely token.
     pub temperature: f64,
+    /// Steps from one evaluation during training to the next; 0 for none.
+    pub every: usize,
 }
 
 /// What is written down besides a line a step.
@@ -161,6 +166,16 @@ pub struct Evaluation {
 pub struct Record {
     /// Transcripts of one group every so many steps; 0 for none.
     pub transcripts_every: usize,
+    /// A checkpoint to go on from every so many steps, with one before the first step and one after the last; 0 for none, but
+    /// where the run is asked to stop.
+    pub checkpoint_every: usize,
+    /// So many of the newest checkpoints are kept. With 1 there is none to fall back to if the newest is damaged.
+    pub keep_last: usize,
+    /// Also keeps the checkpoint whose steps, those since the checkpoint before it, have the highest mean pass rate in training.
+    /// Each checkpoint then holds the policy as a folder of weights too, to be evaluated.
+    pub keep_best: bool,
+    /// Writes every number of `metrics.jsonl` to an event file of TensorBoard too.
+    pub tensorboard: bool,
 }
 
 /// The text of a configuration file, which is not read where it is too long for one.
@@ -272,12 +287,12 @@ impl Default for Rates {
 
 impl Default for Evaluation {
     fn default() -> Self {
-        Evaluation { completions: 500, temperature: 1.0 }
+        Evaluation { completions: 500, temperature: 1.0, every: 0 }
     }
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Record { transcripts_every: 10 }
+        Record { transcripts_every: 10, checkpoint_every: 50, keep_last: 2, keep_best: false, tensorboard: false }
     }
 }

@@ -18,6 +18,11 @@ pub(crate) fn short(text: &str) -> String {
     digits(&Sha256::digest(text)[..8])
 }
 
+/// Of bytes.
+pub(crate) fn of_bytes(bytes: &[u8]) -> String {
+    digits(&Sha256::digest(bytes))
+}
+
 /// Of a file.
 pub(crate) fn of_file(path: &Path) -> Result<String> {
     let failed = |problem: io::Error| Error::file(path, problem);

@@ -63,6 +63,9 @@ pub enum Error {
         /// The first part of the formula that is not finite.
         node: String,
     },
+    /// A sentinel found something that cannot be meant.
+    #[error("{0}; `sentinels.on_stop = \"warn\"` goes on nevertheless")]
+    Sentinel(Box<crate::sentinels::Finding>),
     /// A data column has the wrong number of values or one that is not finite.
     #[error("step {step}: column `{column}`: {problem}")]
     Column {
@@ -72,6 +75,14 @@ pub enum Error {
         column: String,
         /// What is wrong with its values.
         problem: String,
+    },
+    /// The run was asked to stop, and did: see [`Stop`](crate::Stop).
+    #[error("stopped {after}")]
+    Stopped {
+        /// After which step, and what of it is saved.
+        after: String,
+        /// The run's folder, where it has one.
+        folder: Option<PathBuf>,
     },
     /// Lengths that do not fit together: of completions, of a column.
     #[error(transparent)]

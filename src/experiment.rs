@@ -1,29 +1,32 @@
 //! An experiment from Rust: the same words as in a file, with any environment and any algorithm.
 
+mod resume;
+mod running;
+mod warm_up;
+
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
-use oreal_algos::{Algorithm, Column, Experience, Layout, Rft, Role, Source};
-use oreal_models::{InProcess, Model, Sampler, Sequence};
-use oreal_toy_envs::{Env, Problem, Split};
+use oreal_algos::{Algorithm, Column, Role, Source};
+use oreal_models::{InProcess, Model, Sampler};
+use oreal_toy_envs::{Env, Problem};
 
 use crate::catalogue::Chosen;
 use crate::columns::DataColumn;
 use crate::config::{self, Config, Settings, Weights};
 use crate::error::{Error, Result};
-use crate::evaluate::{PassRate, evaluate};
-use crate::folder::{self, Reserved};
+use crate::evaluate::PassRate;
 use crate::model;
 use crate::plan::Plan;
-use crate::record::{Recorder, Report, StepRecord};
+use crate::record::StepRecord;
 use crate::renderer::{self, Renderer};
 use crate::roles::{Roles, head};
 use crate::rollout::Trajectory;
 use crate::run::{self, Run};
-use crate::streams::{Purpose, stream};
-use crate::train::train;
-use crate::update::{Update, lengths};
+use crate::sentinels::Finding;
+use crate::stop::Stop;
+
+pub use resume::SharedStart;
 
 /// An algorithm on an environment, with settings.
 #[derive(Clone)]
@@ -37,6 +40,7 @@ pub struct Experiment {
     columns: Vec<DataColumn>,
     sampler: Arc<dyn Fn() -> Box<dyn Sampler> + Send + Sync>,
     folder: Option<PathBuf>,
+    stop: Stop,
     /// What environment and algorithm are called in a file, where a file could say them.
     chosen: Option<(Chosen<dyn Env>, Chosen<dyn Algorithm>)>,
 }
@@ -64,6 +68,17 @@ pub enum Progress<'a> {
         /// Steps in all.
         total: usize,
     },
+    /// A run that was stopped goes on.
+    Resumed {
+        /// The step that comes next, counted from 0.
+        step: usize,
+        /// Steps in all.
+        total: usize,
+        /// What a user should know of it: checkpoints that are damaged.
+        notes: &'a [String],
+    },
+    /// A sentinel found something.
+    Found(&'a Finding),
     /// A step of training.
     Step {
         /// What is recorded of it.
@@ -90,6 +105,7 @@ impl Experiment {
             columns: Vec::new(),
             sampler: Arc::new(|| Box::new(InProcess::default())),
             folder: None,
+            stop: Stop::default(),
             chosen: None,
         }
     }
@@ -120,6 +136,13 @@ impl Experiment {
     /// Records the run in a new folder at this path; its parents are made as needed.
     pub fn record_in(mut self, folder: impl Into<PathBuf>) -> Experiment {
         self.folder = Some(folder.into());
+        self
+    }
+
+    /// Lets runs be asked to stop: they finish their step, save it where they are recorded, and end with
+    /// [`Error::Stopped`]. [`Experiment::resume`] goes on with them.
+    pub fn stopped_by(mut self, stop: Stop) -> Experiment {
+        self.stop = stop;
         self
     }
 
@@ -186,48 +209,6 @@ impl Experiment {
         self.env.notices().into_iter().chain(inert).chain(unoptimised(env!("OREAL_OPT_LEVEL"))).collect()
     }
 
-    /// Warms a policy up and trains it.
-    pub fn run(&self) -> Result<Report> {
-        self.run_watched(&mut |_| {})
-    }
-
-    /// As [`Experiment::run`]; `watch` is told of every step. The folder is made before any work.
-    pub fn run_watched(&self, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
-        self.check()?;
-        let _reserved = self.reserve()?;
-        self.run_reserved(watch)
-    }
-
-    /// As [`Experiment::run_watched`], where the folder is reserved already.
-    pub fn run_reserved(&self, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
-        let start = self.warm_up(watch)?;
-        let (run, before) = (self.prepare(&start)?, start.pass_rate);
-        // Its weights would otherwise stay in memory beside those that are trained.
-        drop(start);
-        self.train_run(run, before, watch)
-    }
-
-    /// Makes the folder of the record, where there is one, so that no other run can take it. It is removed again if it is
-    /// dropped while empty.
-    pub fn reserve(&self) -> Result<Option<Reserved>> {
-        self.folder.as_deref().map(folder::reserve).transpose()
-    }
-
-    /// The policy that training starts from. It depends on everything but the algorithm, so that several experiments
-    /// can share it.
-    pub fn warm_up(&self, watch: &mut dyn FnMut(Progress<'_>)) -> Result<WarmedUp> {
-        self.check()?;
-        let clock = Instant::now();
-        let renderer = self.new_renderer()?;
-        let policy = model::policy(&self.settings, renderer.vocabulary())?;
-        let policy = self.imitate(policy, &*renderer, watch)?;
-        let rollout = run::rollout(&self.settings, &*self.env, &*renderer);
-        let pass_rate = evaluate(&rollout, &*policy, &mut InProcess::default(), &self.settings.evaluation)?;
-        let checkpoint = self.settings.model.checkpoint().filter(|_| self.settings.warm_up.steps == 0);
-        let checkpoint = checkpoint.map(str::to_owned);
-        Ok(WarmedUp { renderer, policy, checkpoint, pass_rate, seconds: clock.elapsed().as_secs_f64() })
-    }
-
     /// A run with models of its own, ready for [`train`].
     pub fn prepare(&self, start: &WarmedUp) -> Result<Run> {
         let (settings, algorithm) = (self.settings.clone(), self.effective());
@@ -256,45 +237,6 @@ impl Experiment {
         Run::new(settings, env, renderer, algorithm, columns, sampler, roles)
     }
 
-    /// Trains from a warmed-up policy, which stays as it is.
-    pub fn train(&self, start: &WarmedUp, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
-        self.check()?;
-        self.train_run(self.prepare(start)?, start.pass_rate, watch)
-    }
-
-    /// Trains a run whose policy had this pass rate.
-    fn train_run(&self, mut run: Run, before: PassRate, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
-        let clock = Instant::now();
-        let total = self.settings.train.steps;
-        let mut recorder = Recorder::new(self.folder.as_deref(), self.config().as_ref(), &self.notices(), &run)?;
-        let mut pass_rates = Vec::with_capacity(total.min(1 << 20));
-        train(&mut run, &mut |done| {
-            let record = StepRecord::new(done);
-            recorder.step(&record, done)?;
-            pass_rates.push(record.pass_rate);
-            watch(Progress::Step { record: &record, total });
-            Ok(())
-        })?;
-        let policy = run.roles.policy()?;
-        let after = evaluate(&run.rollout(), policy, &mut InProcess::default(), &self.settings.evaluation)?;
-        let report = Report {
-            algorithm: self.algorithm.name().to_owned(),
-            preset: self.chosen.as_ref().and_then(|(_, algorithm)| algorithm.preset.clone()),
-            env: self.env.name().to_owned(),
-            seed: self.settings.seed,
-            steps: total,
-            before,
-            after,
-            training: training_pass_rate(&pass_rates),
-            seconds: clock.elapsed().as_secs_f64(),
-            notices: self.env.notices_after(),
-            folder: self.folder.clone(),
-            config: self.config(),
-        };
-        recorder.finish(&report, &run)?;
-        Ok(report)
-    }
-
     /// The algorithm with the terms of the settings added to it.
     pub(crate) fn effective(&self) -> Arc<dyn Algorithm> {
         Arc::from(self.settings.added.to(Box::new(self.algorithm.clone())))
@@ -307,51 +249,6 @@ impl Experiment {
         let opened = renderer::of(&self.settings.model, &self.settings.text, Some(&*self.env))?;
         Ok(self.opened.get_or_init(|| opened).clone())
     }
-
-    /// Cloning of the environment's demonstrations, wrong ones included.
-    fn imitate(
-        &self,
-        policy: Box<dyn Model>,
-        renderer: &dyn Renderer,
-        watch: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Box<dyn Model>> {
-        let how = &self.settings.warm_up;
-        let objective = Rft::default().objective();
-        let update = Update::new(&*objective, &[], how.batch);
-        let schedule = self.settings.rates.schedule(how.rate, how.steps);
-        let mut roles = Roles::of([(Role::POLICY, policy)].into(), 1.0);
-        for step in 0..how.steps {
-            let demonstrations = self.demonstrations(step, renderer)?;
-            let sequences: Vec<Sequence<'_>> =
-                demonstrations.iter().map(|(prompt, completion)| Sequence { prompt, completion }).collect();
-            let layout = Layout::new(&[lengths(&sequences)])?;
-            let mut batch = Experience::new(layout).at_step(step as u64);
-            let ones = vec![1.0; batch.layout().count(Column::ADVANTAGE.level())];
-            batch.set(Column::ADVANTAGE, ones)?;
-            update.accumulate(&mut roles, &|_| true, &batch, &sequences)?;
-            roles.step(&[(Role::POLICY, schedule.rate(step as u64))])?;
-            watch(Progress::WarmUp { done: step + 1, total: how.steps });
-        }
-        roles.into_policy()
-    }
-
-    /// Prompts and completions of a step of the warm-up: the next problems of the epoch, each demonstrated.
-    fn demonstrations(
-        &self,
-        step: usize,
-        renderer: &dyn Renderer,
-    ) -> Result<Vec<(Vec<oreal_models::Token>, Vec<oreal_models::Token>)>> {
-        let (how, seed) = (&self.settings.warm_up, self.settings.seed);
-        let problems =
-            run::problems(&*self.env, Split::Train, seed, Purpose::WarmUpProblems, step * how.batch, how.batch);
-        let mut rng = stream(seed, Purpose::Demonstrations, step);
-        let teacher = self.env.teacher().ok_or_else(|| Error::part(self.env.name(), "has no teacher"))?;
-        let mut demonstrate = |problem: &Problem| {
-            let text = teacher.demonstration(problem, how.error_rate, &mut rng);
-            Ok((renderer.prompt(&problem.prompt)?, renderer.completion(&text)?))
-        };
-        problems.iter().map(&mut demonstrate).collect()
-    }
 }
 
 impl std::fmt::Debug for Experiment {
@@ -360,12 +257,6 @@ impl std::fmt::Debug for Experiment {
         shown.field("env", &self.env).field("algorithm", &self.algorithm).field("settings", &self.settings);
         shown.finish_non_exhaustive()
     }
-}
-
-/// Mean pass rate of the last tenth of the steps, at least one; 0 without steps.
-fn training_pass_rate(pass_rates: &[f64]) -> f64 {
-    let last = &pass_rates[pass_rates.len() - pass_rates.len().div_ceil(10)..];
-    last.iter().sum::<f64>() / last.len().max(1) as f64
 }
 
 /// A program of a user's own is built unoptimised unless its profile says otherwise.
@@ -383,13 +274,5 @@ mod tests {
     fn an_unoptimised_build_is_said() {
         assert!(unoptimised("0").is_some_and(|notice| notice.contains("opt-level = 3")));
         assert!(unoptimised("2").is_none() && unoptimised("s").is_none());
-    }
-
-    #[test]
-    fn the_training_pass_rate_is_that_of_the_last_steps() {
-        assert_eq!(training_pass_rate(&[]), 0.0);
-        assert_eq!(training_pass_rate(&[0.25]), 0.25);
-        let rising: Vec<f64> = (0..20).map(f64::from).collect();
-        assert_eq!(training_pass_rate(&rising), 18.5);
     }
 }

@@ -1,8 +1,10 @@
 //! Folders of runs: taken before any work, by one run only.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -48,6 +50,80 @@ pub fn reserve_numbered(parent: &Path, name: &str) -> Result<Reserved> {
             Err(problem) => return Err(Error::file(&folder, problem)),
         }
     }
+}
+
+/// A run's folder while this process writes into it. No other process can until it is dropped, or the process ends.
+#[derive(Debug)]
+pub(crate) struct Held {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// The file that is locked.
+const LOCK: &str = "lock";
+
+impl Held {
+    /// Takes a folder, which is made as needed.
+    pub(crate) fn take(path: &Path) -> Result<Held> {
+        fs::create_dir_all(path).map_err(|problem| Error::file(path, problem))?;
+        let place = path.join(LOCK);
+        let failed = |problem: std::io::Error| Error::file(&place, problem);
+        let lock = File::options().create(true).truncate(false).write(true).open(&place).map_err(failed)?;
+        // Whoever asks whether a run is under way holds the lock for a moment.
+        for _ in 0..20 {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Held { path: path.to_owned(), _lock: lock }),
+                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+                Err(TryLockError::Error(problem)) => return Err(failed(problem)),
+            }
+        }
+        Err(Error::file(path, "another process is working on this run: wait until it ends, or end it"))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let others = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != LOCK);
+        if fs::read_dir(&self.path).is_ok_and(|mut entries| !entries.any(others)) {
+            // Nothing was recorded, so that the folder can go as well.
+            let _ = fs::remove_file(self.path.join(LOCK));
+        }
+    }
+}
+
+/// Whether a process is working on a run in this folder.
+pub(crate) fn held(path: &Path) -> bool {
+    let lock = File::open(path.join(LOCK)).map(|file| file.try_lock_shared());
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+}
+
+/// Writes a file that is whole, or not there, whatever ends the process or the machine.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    let partial = path.with_file_name(name);
+    let written = File::create(&partial).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    });
+    if written.is_err() {
+        // The error is the first one.
+        let _ = fs::remove_file(&partial);
+    }
+    written.map_err(|problem| Error::file(path, problem))?;
+    path.parent().map_or(Ok(()), sync)
+}
+
+/// Makes what was made or renamed in a folder last. Only Unix can be asked for it.
+pub(crate) fn sync(folder: &Path) -> Result<()> {
+    let synced = if cfg!(unix) { File::open(folder).and_then(|folder| folder.sync_all()) } else { Ok(()) };
+    synced.map_err(|problem| Error::file(folder, problem))
 }
 
 /// For a folder that another run has written into.

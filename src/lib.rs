@@ -21,12 +21,15 @@ mod experiment;
 mod catalogue;
 pub mod config;
 
+mod checkpoint;
 mod digest;
 mod epoch;
 mod model;
 pub mod plan;
 mod run;
+pub mod sentinels;
 pub mod sft;
+mod stop;
 mod streams;
 mod train;
 
@@ -45,6 +48,7 @@ pub mod evaluate;
 mod folder;
 pub mod record;
 mod table;
+mod tensorboard;
 
 pub mod chat;
 pub mod hub;
@@ -58,6 +62,7 @@ mod compare;
 mod error;
 pub mod show;
 mod terminal;
+mod watch;
 
 pub use catalogue::{Catalogue, Chosen, Entry, section};
 pub use columns::DataColumn;
@@ -65,12 +70,13 @@ pub use compare::{Variant, compare};
 pub use config::{Config, Settings};
 pub use error::{Error, Result};
 pub use evaluate::PassRate;
-pub use experiment::{Experiment, Progress, WarmedUp};
+pub use experiment::{Experiment, Progress, SharedStart, WarmedUp};
 pub use folder::{Reserved, reserve, reserve_numbered};
 pub use problems::Problems;
 pub use record::{Report, StepRecord};
 pub use rule::{DecimalsName, RuleName};
 pub use run::{Run, TrainingState};
+pub use stop::Stop;
 pub use train::{Done, Learnt, Lost, Seconds, step, train};
 
 pub use oreal_algos as algos;

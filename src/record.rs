@@ -1,29 +1,36 @@
 //! What a run leaves behind: `manifest.json`, `config.toml`, `metrics.jsonl`, `transcripts.jsonl`, `report.json`, weights.
 
+mod log;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use oreal_algos::{Column, Experience, Level, Loss, Role};
 use oreal_models::Model;
 use oreal_toy_envs::Verdict;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::Config;
+use crate::config::{Config, Record};
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
-use crate::folder::taken;
+use crate::folder::{Held, write_durably};
 use crate::renderer::Renderer;
 use crate::rollout::{Group, Trajectory};
 use crate::run::{Run, reads};
+use crate::sentinels::{Finding, Probed, RewardModel};
+use crate::tensorboard::{self, Events};
 use crate::train::{Done, Seconds};
+
+pub(crate) use log::{Log, holds, records};
 
 /// A line of `metrics.jsonl`. Rates and means of the batch are over its graded trajectories; those of the loss are over the
 /// step's updates; those of signals are over the tokens of the first update, before any weight has moved, and absent without
 /// an update.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StepRecord {
     /// Counted from 0.
     pub step: usize,
@@ -39,6 +46,8 @@ pub struct StepRecord {
     pub mixed_groups: f64,
     /// Graded trajectories.
     pub trajectories: usize,
+    /// Graded trajectories of the largest group.
+    pub group_size: usize,
     /// Completions that could not be graded: no evidence, never trained on.
     pub ungraded: usize,
     /// Completions that the sampler failed to draw.
@@ -52,6 +61,7 @@ pub struct StepRecord {
     /// The objective's value.
     pub loss: Option<f64>,
     /// Mean of every named node of the formula.
+    #[serde(deserialize_with = "finite")]
     pub terms: BTreeMap<String, f64>,
     /// Gradient norm of each role before clipping, mean over the step's updates.
     pub gradient_norm: BTreeMap<String, f64>,
@@ -63,6 +73,14 @@ pub struct StepRecord {
     pub entropy: Option<f64>,
     /// Mean of the policy's probability over the sampler's at the first update: 1 when both agree.
     pub first_update_ratio: Option<f64>,
+    /// Mean distance of the policy's log-probabilities from the sampler's at the first update, nats a token.
+    pub sampler_apart: Option<f64>,
+    /// How well the reward model tells right from wrong; absent without one.
+    pub reward_model: Option<RewardModel>,
+    /// What a look at the models found, in the steps that have one.
+    pub probed: Option<Probed>,
+    /// Pass rate on held-out problems after the step, where it was evaluated.
+    pub held_out: Option<PassRate>,
     /// Optimiser steps.
     pub updates: usize,
     /// Wall time of each stage.
@@ -84,6 +102,7 @@ impl StepRecord {
             unparsable: share(Verdict::Unparsable),
             mixed_groups: mean(groups.iter().map(|group| f64::from(mixed(group)))),
             trajectories: all.len(),
+            group_size: groups.iter().map(|group| group.trajectories.len()).max().unwrap_or_default(),
             ungraded: lost.ungraded,
             failed: lost.failed,
             version: all.iter().map(|t| t.completion.version).min(),
@@ -99,14 +118,27 @@ impl StepRecord {
                 let columns = pairs(first, Column::LOGP, Column::SAMPLED_LOGP)?;
                 Some(mean(columns.map(|(new, sampled)| (new - sampled).exp())))
             }),
+            sampler_apart: first.and_then(|first| {
+                let columns = pairs(first, Column::LOGP, Column::SAMPLED_LOGP)?;
+                Some(mean(columns.map(|(new, sampled)| (new - sampled).abs())))
+            }),
+            reward_model: first.and_then(RewardModel::of),
+            probed: learnt.probed.clone(),
+            held_out: None,
             updates: learnt.losses.len(),
             seconds: *seconds,
         }
     }
 }
 
+/// The entries that are numbers: JSON has no others.
+fn finite<'de, D: Deserializer<'de>>(terms: D) -> std::result::Result<BTreeMap<String, f64>, D::Error> {
+    let terms: BTreeMap<String, Option<f64>> = BTreeMap::deserialize(terms)?;
+    Ok(terms.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+}
+
 /// What a run came to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Name of the algorithm, or the label it was compared under.
     pub algorithm: String,
@@ -126,12 +158,38 @@ pub struct Report {
     pub training: f64,
     /// Of training and evaluation.
     pub seconds: f64,
+    /// What the sentinels found.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// What the environment said after training; see [`oreal_toy_envs::Env::notices_after`].
     pub notices: Vec<String>,
     /// Where it is recorded.
     pub folder: Option<PathBuf>,
-    /// Every setting, where a file could say them.
+    /// Every setting, where a file could say them. It is not read back: only a [`Catalogue`](crate::Catalogue) knows what its
+    /// names mean.
+    #[serde(skip_deserializing)]
     pub config: Option<Config>,
+}
+
+/// The file that says that a run has finished.
+const REPORT: &str = "report.json";
+
+/// Longest report that is read, in bytes.
+const LONGEST: u64 = 1 << 24;
+
+impl Report {
+    /// Of the run in a folder, as it was when it finished, without its configuration; `None` where it has not finished.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no report.
+    pub fn read(folder: &Path) -> Result<Option<Report>> {
+        let path = folder.join(REPORT);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let report = serde_json::from_slice(&read(&path, LONGEST)?).map_err(|problem| Error::file(&path, problem))?;
+        Ok(Some(Report { folder: Some(folder.to_owned()), ..report }))
+    }
 }
 
 /// Writes a run's folder; does nothing for a run without one.
@@ -141,29 +199,41 @@ pub(crate) struct Recorder {
 }
 
 struct Folder {
-    path: PathBuf,
-    metrics: File,
-    transcripts: File,
+    held: Held,
+    metrics: Log,
+    transcripts: Log,
+    sentinels: Log,
+    events: Option<Events>,
 }
 
+/// The file of metrics, a line a step.
+pub(crate) const METRICS: &str = "metrics.jsonl";
+const TRANSCRIPTS: &str = "transcripts.jsonl";
+/// The file of findings.
+pub(crate) const FINDINGS: &str = "sentinels.jsonl";
+
 impl Recorder {
-    /// Writes what is known before the first step into a folder, which must be new or reserved for this run.
-    pub(crate) fn new(path: Option<&Path>, config: Option<&Config>, notices: &[String], run: &Run) -> Result<Recorder> {
-        let transcripts_every = run.settings.record.transcripts_every;
-        let Some(path) = path else {
+    /// Opens the records of a run, each at the length that it has at the run's step; without lengths, at its beginning.
+    pub(crate) fn open(held: Option<Held>, lengths: &BTreeMap<String, u64>, run: &Run) -> Result<Recorder> {
+        let Record { transcripts_every, tensorboard, .. } = run.settings.record;
+        let Some(held) = held else {
             return Ok(Recorder { folder: None, transcripts_every });
         };
-        fs::create_dir_all(path).map_err(|problem| Error::file(path, problem))?;
-        let create = |name: &str| match File::create_new(path.join(name)) {
-            Err(problem) if problem.kind() == ErrorKind::AlreadyExists => Err(taken(path)),
-            made => made.map_err(|problem| Error::file(&path.join(name), problem)),
-        };
-        let (metrics, transcripts) = (create("metrics.jsonl")?, create("transcripts.jsonl")?);
-        write(&path.join("manifest.json"), &pretty(&manifest(config, notices, run))?)?;
-        if let Some(config) = config {
-            write(&path.join("config.toml"), config.to_toml().as_bytes())?;
-        }
-        Ok(Recorder { folder: Some(Folder { path: path.to_owned(), metrics, transcripts }), transcripts_every })
+        let log = |name: &str| Log::open(held.path().join(name), lengths.get(name).copied().unwrap_or_default());
+        let (metrics, transcripts, sentinels) = (log(METRICS)?, log(TRANSCRIPTS)?, log(FINDINGS)?);
+        let events = tensorboard.then(|| Events::new(log(tensorboard::NAME)?)).transpose()?;
+        Ok(Recorder { folder: Some(Folder { held, metrics, transcripts, sentinels, events }), transcripts_every })
+    }
+
+    /// Where the run is recorded.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.folder.as_ref().map(|folder| folder.held.path())
+    }
+
+    /// A pass rate on held-out problems, after so many steps.
+    pub(crate) fn evaluated(&mut self, step: usize, pass_rate: &PassRate) -> Result<()> {
+        let events = self.folder.as_mut().and_then(|folder| folder.events.as_mut());
+        events.map_or(Ok(()), |events| events.numbers(step, &json!({ "held_out": { "pass_rate": pass_rate.rate } })))
     }
 
     /// One line of metrics, and the step's first group when it is time for one.
@@ -171,24 +241,43 @@ impl Recorder {
         let Some(folder) = &mut self.folder else {
             return Ok(());
         };
-        line(&mut folder.metrics, &folder.path.join("metrics.jsonl"), record)?;
+        folder.metrics.line(record)?;
+        if let Some(events) = &mut folder.events {
+            events.numbers(record.step, &json!(record))?;
+        }
         if self.transcripts_every > 0 && record.step.is_multiple_of(self.transcripts_every) {
             for transcript in transcripts(done) {
-                line(&mut folder.transcripts, &folder.path.join("transcripts.jsonl"), &transcript)?;
+                folder.transcripts.line(&transcript)?;
             }
         }
         Ok(())
     }
 
+    /// What a sentinel found.
+    pub(crate) fn found(&mut self, finding: &Finding) -> Result<()> {
+        self.folder.as_mut().map_or(Ok(()), |folder| folder.sentinels.line(finding))
+    }
+
+    /// Makes what was written last, and says how long each file is.
+    pub(crate) fn lengths(&self) -> Result<BTreeMap<String, u64>> {
+        let Some(folder) = &self.folder else {
+            return Ok(BTreeMap::new());
+        };
+        let logs = [&folder.metrics, &folder.transcripts, &folder.sentinels]
+            .into_iter()
+            .chain(folder.events.as_ref().map(Events::log));
+        logs.map(|log| log.sync().map(|()| (log.name(), log.length()))).collect()
+    }
+
     /// The result, and the weights of everything that learnt.
     pub(crate) fn finish(&mut self, report: &Report, run: &Run) -> Result<()> {
-        let Some(folder) = &self.folder else {
+        let Some(folder) = self.path() else {
             return Ok(());
         };
         for (role, model) in run.roles.iter().filter(|(role, _)| *role != Role::REFERENCE) {
-            save_model(&folder.path.join(role.name()), role, model, &*run.renderer)?;
+            save_model(&folder.join(role.name()), role, model, &*run.renderer)?;
         }
-        write(&folder.path.join("report.json"), &pretty(report)?)
+        write_durably(&folder.join(REPORT), &pretty(report)?)
     }
 }
 
@@ -203,7 +292,8 @@ fn save_model(folder: &Path, role: Role, model: &dyn Model, renderer: &dyn Rende
     model.save(folder).map_err(Error::model(role.name()))
 }
 
-fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -> Value {
+/// What is known of a run before its first step.
+pub(crate) fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -> Value {
     let columns: BTreeSet<&str> = reads(&*run.algorithm).into_iter().map(Column::name).collect();
     let parameters: BTreeMap<&str, usize> =
         run.roles.iter().map(|(role, model)| (role.name(), model.parameters())).collect();
@@ -281,6 +371,20 @@ pub(crate) fn line(file: &mut File, path: &Path, value: &impl Serialize) -> Resu
     let mut bytes = serde_json::to_vec(value).map_err(|problem| Error::file(path, problem))?;
     bytes.push(b'\n');
     file.write_all(&bytes).map_err(|problem| Error::file(path, problem))
+}
+
+/// The bytes of a regular file that is no longer than this.
+pub(crate) fn read(path: &Path, longest: u64) -> Result<Vec<u8>> {
+    let failed = |problem: std::io::Error| Error::file(path, problem);
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Error::file(path, "not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).map_err(failed)?.take(longest.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > longest {
+        return Err(Error::file(path, format!("longer than {longest} bytes, which it cannot be")));
+    }
+    Ok(bytes)
 }
 
 /// Whole or not at all.

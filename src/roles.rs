@@ -1,10 +1,11 @@
 //! The models of a run, by role, behind the columns that an algorithm reads.
 
+use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use oreal_algos::{Column, Columns, Experience, Output, Role, Source};
-use oreal_models::{Head, Model, Pass, Sequence, Signal, Signals, Want};
+use oreal_models::{Head, Model, ModelState, Pass, Sequence, Signal, Signals, Want};
 
 use crate::error::{Error, Result};
 
@@ -75,6 +76,15 @@ impl<M: Model + ?Sized> Roles<M> {
     pub fn get_mut(&mut self, role: Role) -> Result<&mut M> {
         self.reference_is_policy &= role != Role::POLICY && role != Role::REFERENCE;
         self.models.get_mut(&role).map(Box::as_mut).ok_or_else(|| missing(role))
+    }
+
+    /// Gives each role the state that `state` has for it; one is in memory at a time.
+    pub(crate) fn restore<'a>(&mut self, state: &mut dyn FnMut(Role) -> Result<Cow<'a, ModelState>>) -> Result<()> {
+        let roles: Vec<Role> = self.models.keys().copied().collect();
+        for role in roles {
+            self.get_mut(role)?.restore(&*state(role)?).map_err(Error::model(role.name()))?;
+        }
+        Ok(())
     }
 
     /// Every role with its model.

@@ -1,5 +1,6 @@
 //! A run: everything that training needs, owned, so that it can be moved, saved and taken up again.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -100,13 +101,16 @@ impl Run {
 
     /// Goes on from a state of a run with the same settings. Every role must be in it.
     pub fn restore(&mut self, state: &TrainingState) -> Result<()> {
-        let roles: Vec<Role> = self.roles.iter().map(|(role, _)| role).collect();
-        for role in roles {
+        self.roles.restore(&mut |role| {
             let problem = || Error::part("training state", format!("the role {} is not in it", role.name()));
-            let model = state.models.get(role.name()).ok_or_else(problem)?;
-            self.roles.get_mut(role)?.restore(model).map_err(Error::model(role.name()))?;
-        }
-        (self.step, self.version) = (state.step, state.version);
+            Ok(Cow::Borrowed(state.models.get(role.name()).ok_or_else(problem)?))
+        })?;
+        self.at(state.step, state.version)
+    }
+
+    /// Says which step comes next, and how often the policy has moved, where the models are those of that step.
+    pub(crate) fn at(&mut self, step: usize, version: u64) -> Result<()> {
+        (self.step, self.version) = (step, version);
         self.tell_sampler()
     }
 

@@ -65,6 +65,7 @@ pub(crate) mod tests {
             after,
             training: 0.5,
             seconds: 12.3,
+            findings: Vec::new(),
             notices: Vec::new(),
             folder: None,
             config: None,

@@ -13,6 +13,7 @@ use crate::columns;
 use crate::error::Result;
 use crate::rollout::{Group, experience, graded, sequences};
 use crate::run::Run;
+use crate::sentinels::{Probe, Probed};
 use crate::streams::{Purpose, stream};
 use crate::update::{Update, Updated};
 
@@ -65,6 +66,8 @@ pub struct Learnt {
     pub losses: Vec<Loss>,
     /// Of each role that learns: mean gradient norm before clipping, and learning rate.
     pub roles: Vec<(Role, f64, f64)>,
+    /// What a look at the models found, where it was time for one.
+    pub probed: Option<Probed>,
 }
 
 /// Signals that are read for the record, whether the objective reads them or not.
@@ -136,6 +139,7 @@ fn learn(run: &mut Run, batch: &Experience, sequences: &[Sequence<'_>]) -> Resul
     let record = |&(role, rate): &(Role, f64)| (role, 0.0, rate);
     let mut learnt = Learnt { roles: learners.iter().map(record).collect(), ..Default::default() };
     let mut rng = stream(run.settings.seed, Purpose::Minibatch, run.step);
+    let probe = probe(run, &learners, sequences)?;
     for _ in 0..passes.epochs {
         for kept in minibatches(batch.layout(), run.objective.minibatch_unit(), passes.minibatches, &mut rng) {
             let (batch, sequences) = (batch.keep(&kept), marked(sequences, &kept));
@@ -145,7 +149,17 @@ fn learn(run: &mut Run, batch: &Experience, sequences: &[Sequence<'_>]) -> Resul
         }
     }
     learnt.roles.iter_mut().for_each(|(_, norm, _)| *norm /= learnt.losses.len().max(1) as f64);
+    let norm = |role| learnt.roles.iter().find(|(learner, ..)| *learner == role).map_or(0.0, |(_, norm, _)| *norm);
+    learnt.probed = probe.map(|probe| probe.compare(&run.roles, &norm)).transpose()?;
     Ok(learnt)
+}
+
+/// A look at the models before the updates, in every so many steps.
+fn probe(run: &Run, learners: &[(Role, f64)], sequences: &[Sequence<'_>]) -> Result<Option<Probe>> {
+    let every = run.settings.sentinels.probe_every;
+    let due = every > 0 && (run.step + 1).is_multiple_of(every);
+    let signals: Vec<Column> = run.objective.reads().into_iter().filter(|column| column.is_signal()).collect();
+    due.then(|| Probe::read(&run.roles, &signals, learners, sequences)).transpose()
 }
 
 /// One update of every role that learns.

@@ -63,6 +63,7 @@ fn the_readme_names_the_commands_there_are() {
     for command in [
         "compare",
         "train",
+        "watch",
         "plan",
         "sft",
         "sample",
@@ -194,7 +195,7 @@ fn the_page_of_grading_shows_the_verdicts_there_are() {
     assert!(shown >= 15, "docs/grading.md shows {shown}");
 }
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -203,6 +204,7 @@ const PAGES: [&str; 11] = [
     "docs/differences.md",
     "docs/grading.md",
     "docs/problem_sets.md",
+    "docs/runs.md",
     "docs/speed.md",
     "docs/your_algorithm.md",
     "docs/your_environment.md",

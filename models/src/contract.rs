@@ -63,6 +63,12 @@ pub trait Model: Send {
     /// Number of trainable numbers.
     fn parameters(&self) -> usize;
 
+    /// Names of the parameters that have had no gradient in any step so far: the running mean of its square is 0. Empty
+    /// before the first step, and where the optimiser keeps no such mean.
+    fn idle_parameters(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Bytes of memory left on its device; `None` on the CPU, where the system allocator decides.
     fn free(&self) -> Result<Option<usize>> {
         Ok(None)

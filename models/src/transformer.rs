@@ -244,6 +244,10 @@ impl<E: Real, O: Backend<E>> Model for Transformer<E, O> {
         self.parameters.iter().map(Parameter::count).sum()
     }
 
+    fn idle_parameters(&self) -> Result<Vec<String>> {
+        self.idle()
+    }
+
     fn free(&self) -> Result<Option<usize>> {
         self.device.free()
     }

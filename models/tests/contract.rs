@@ -261,6 +261,22 @@ fn forks_are_equal_and_apart() {
 }
 
 #[test]
+fn parameters_without_a_gradient_are_named() {
+    every(|case, head, want| {
+        let mut model = (case.make)(head, &Optimiser::default(), 1).unwrap();
+        assert!(model.idle_parameters().unwrap().is_empty(), "before the first step");
+        let (signals, pass) = model.forward(&BATCH, want).unwrap();
+        pass.backward(&combined(&signals, &signals, |_, _| 0.0)).unwrap();
+        step(&mut *model, 0.02);
+        let idle = model.idle_parameters().unwrap();
+        let named = idle.iter().any(|name| name.contains("q_proj")) && idle.iter().any(|name| name.contains("norm"));
+        assert_eq!(named, case.family.is_some(), "{idle:?}");
+        train(&mut *model, want, 3);
+        assert_eq!(model.idle_parameters().unwrap(), Vec::<String>::new());
+    });
+}
+
+#[test]
 fn files_hold_the_weights() {
     every(|case, head, want| {
         let folder = tempfile::tempdir().unwrap();

@@ -39,6 +39,7 @@ impl Settings {
             ("sampling.top_p", draw.top_p > 0.0 && draw.top_p <= 1.0, "must be more than 0, at most 1"),
             ("rates.floor", share(self.rates.floor), "must be from 0 to 1"),
             ("evaluation.completions", exam.completions > 0, "must be at least 1"),
+            ("record.keep_last", self.record.keep_last > 0, "must be at least 1"),
             (
                 "evaluation.temperature",
                 exam.temperature == 0.0 || TEMPERATURES.contains(&exam.temperature),
@@ -52,6 +53,7 @@ impl Settings {
             return Err(Error::setting(format!("rates.{role}"), "must be 0 or more"));
         }
         self.optimiser.validate()?;
+        self.sentinels.validate()?;
         self.added.validate().map_err(|problem| illegal(problem.within("added")))
     }
 

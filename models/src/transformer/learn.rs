@@ -12,7 +12,7 @@ use crate::check;
 use crate::contract::Pass;
 use crate::data::{Sequence, Signals, Want};
 use crate::error::Result;
-use crate::optim::{self, Dimensions, OptimiserStep};
+use crate::optim::{self, Dimensions, Optimiser, OptimiserStep};
 use crate::real::Real;
 
 /// A forward pass with its tape.
@@ -97,6 +97,21 @@ impl<E: Real, O: Backend<E>> Transformer<E, O> {
         }
         self.steps += 1;
         Ok(())
+    }
+
+    pub(super) fn idle(&self) -> Result<Vec<String>> {
+        if !matches!(self.optimiser, Optimiser::AdamW { .. }) {
+            return Ok(Vec::new());
+        }
+        let mut idle = Vec::new();
+        for (parameter, moments) in self.parameters.iter().zip(&self.moments) {
+            if let Some([_, square]) = moments
+                && O::squares(square)? == 0.0
+            {
+                idle.push(parameter.name.clone());
+            }
+        }
+        Ok(idle)
     }
 
     fn check(&self, batch: &[Sequence<'_>], want: &Want) -> Result<()> {

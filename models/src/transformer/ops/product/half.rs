@@ -325,6 +325,23 @@ mod tests {
     }
 
     #[test]
+    fn tiles_loaded_where_they_lie_give_the_same_bits_as_copied_ones() {
+        let stream = &mut ChaCha8Rng::seed_from_u64(3);
+        for (rows, outputs, inputs) in
+            [(1, 64, 32), (5, 96, 128), (17, 192, 96), (32, 128, 352), (33, 64, 64), (2, 80, 64)]
+        {
+            let (matrix, left) = (random(stream, outputs * inputs), random(stream, rows * inputs));
+            let stored: Vec<Bf16> = matrix.iter().map(|x| x.narrow().to_le_bytes()).collect();
+            for unit in [Unit::Tiles, Unit::Dots].into_iter().filter(|unit| unit.is_there()) {
+                let (mut copied, mut as_stored) = (vec![0.0; rows * outputs], vec![0.0; rows * outputs]);
+                Weights::new(&[&matrix[..]], inputs).apply_in_bf16(unit, &mut copied, Onto::Zero, (&left, inputs));
+                Weights::new(&[&stored[..]], inputs).apply_in_bf16(unit, &mut as_stored, Onto::Zero, (&left, inputs));
+                assert_eq!(as_stored, copied, "{unit:?}: {rows} x {inputs} x {outputs}");
+            }
+        }
+    }
+
+    #[test]
     fn rounding_is_to_nearest_ties_to_even() {
         let next = |x: u16| f32::from_bits(u32::from(x) << 16);
         for (x, expected) in [

@@ -1,0 +1,263 @@
+//! Checkpoints of a run: everything to go on byte for byte, in `checkpoints/step-N/` of its folder, where N is the number of steps
+//! made.
+//!
+//! A checkpoint has a file for each role (weights, moments, optimiser steps), `state.json` (counters, and how long the records
+//! were), and `manifest.json`, which is written last and has the SHA-256 of each. It is written into a folder of another name, synced,
+//! and renamed: whatever ends the process, what has the name of a checkpoint is whole, or is found to be damaged when it is read.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use oreal_models::ModelState;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+
+use crate::digest;
+use crate::error::{Error, Result};
+use crate::folder::sync;
+use crate::record::{holds, pretty, read, save_policy};
+use crate::renderer::Renderer;
+use crate::roles::Roles;
+
+/// What a checkpoint keeps besides models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept<B> {
+    /// The step that comes next.
+    pub step: usize,
+    /// How often the policy had moved.
+    pub version: u64,
+    /// What was measured before the first step.
+    pub before: B,
+    /// Wall time of training so far.
+    pub seconds: f64,
+    /// Mean pass rate in training of the steps since the checkpoint before; `None` where there are none.
+    pub pass_rate: Option<f64>,
+    /// Bytes of each record, by file name.
+    pub lengths: BTreeMap<String, u64>,
+}
+
+/// Every other file of a checkpoint.
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    files: BTreeMap<String, Listed>,
+}
+
+/// A file as it was written.
+#[derive(Serialize, Deserialize)]
+struct Listed {
+    bytes: u64,
+    sha256: String,
+}
+
+const STATE: &str = "state.json";
+const MANIFEST: &str = "manifest.json";
+
+/// Longest manifest and state that are read, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// Writes a checkpoint into a run's folder. With a renderer, the policy is in it as a folder of weights too.
+pub(crate) fn write<B: Serialize>(
+    folder: &Path,
+    roles: &Roles,
+    kept: &Kept<B>,
+    renderer: Option<&dyn Renderer>,
+) -> Result<()> {
+    let all = place(folder);
+    let partial = all.join(format!(".step-{}.partial", kept.step));
+    remove(&partial)?;
+    let written = fill(&partial, roles, kept, renderer).and_then(|()| {
+        let place = all.join(name(kept.step));
+        set_aside(&place, "replaced")?;
+        fs::rename(&partial, &place).map_err(|problem| Error::file(&place, problem))?;
+        sync(&all)
+    });
+    if written.is_err() {
+        // The error is the first one; what is left is removed when the run goes on.
+        let _ = remove(&partial);
+    }
+    written.and_then(|()| tidy(folder))
+}
+
+fn fill<B: Serialize>(partial: &Path, roles: &Roles, kept: &Kept<B>, renderer: Option<&dyn Renderer>) -> Result<()> {
+    fs::create_dir_all(partial).map_err(|problem| Error::file(partial, problem))?;
+    let mut files = BTreeMap::new();
+    for (role, model) in roles.iter() {
+        let state = model.state().and_then(|state| state.to_bytes()).map_err(Error::model(role.name()))?;
+        let name = file_of(role.name());
+        files.insert(name.clone(), put(&partial.join(name), &state)?);
+    }
+    files.insert(STATE.to_owned(), put(&partial.join(STATE), &pretty(kept)?)?);
+    if let Some(renderer) = renderer {
+        save_policy(&partial.join("policy"), roles.policy()?, renderer)?;
+    }
+    put(&partial.join(MANIFEST), &pretty(&Manifest { files })?)?;
+    sync(partial)
+}
+
+/// Writes a file to the disk.
+fn put(path: &Path, bytes: &[u8]) -> Result<Listed> {
+    let written = File::create(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(|problem| Error::file(path, problem))?;
+    Ok(Listed { bytes: bytes.len() as u64, sha256: digest::of_bytes(bytes) })
+}
+
+/// Takes up the newest checkpoint that is whole, and whose records `check` finds whole. Others that are newer are named in `notes`
+/// and set aside. `None` where there is none; the models may have been changed then.
+pub(crate) fn newest<B: DeserializeOwned>(
+    folder: &Path,
+    roles: &mut Roles,
+    notes: &mut Vec<String>,
+    check: &mut dyn FnMut(&Kept<B>) -> Result<()>,
+) -> Result<Option<Kept<B>>> {
+    tidy(folder)?;
+    for step in steps(folder)?.into_iter().rev() {
+        let place = place(folder).join(name(step));
+        let found = state(folder, &place, step).and_then(|(kept, manifest)| {
+            check(&kept)?;
+            restore(&place, &manifest, roles).map(|()| kept)
+        });
+        match found {
+            Ok(kept) => return Ok(Some(kept)),
+            Err(problem) => {
+                notes.push(format!("a checkpoint is damaged, and the one before it is taken: {problem}"));
+                set_aside(&place, "damaged")?;
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// What a checkpoint keeps besides models, where the records are as long as it says.
+fn state<B: DeserializeOwned>(folder: &Path, place: &Path, step: usize) -> Result<(Kept<B>, Manifest)> {
+    let path = place.join(MANIFEST);
+    let manifest: Manifest =
+        serde_json::from_slice(&read(&path, LONGEST)?).map_err(|problem| Error::file(&path, problem))?;
+    let path = place.join(STATE);
+    let kept: Kept<B> =
+        serde_json::from_slice(&whole(place, STATE, &manifest)?).map_err(|problem| Error::file(&path, problem))?;
+    if kept.step != step {
+        return Err(Error::file(&path, format!("a checkpoint of step {}", kept.step)));
+    }
+    kept.lengths.iter().try_for_each(|(name, length)| holds(&record_of(folder, name)?, *length))?;
+    Ok((kept, manifest))
+}
+
+fn restore(place: &Path, manifest: &Manifest, roles: &mut Roles) -> Result<()> {
+    roles.restore(&mut |role| {
+        let file = file_of(role.name());
+        let state = ModelState::from_bytes(&whole(place, &file, manifest)?).map_err(Error::model(role.name()))?;
+        Ok(Cow::Owned(state))
+    })
+}
+
+/// A file of a checkpoint, if it is as it was written.
+fn whole(place: &Path, name: &str, manifest: &Manifest) -> Result<Vec<u8>> {
+    let path = place.join(name);
+    let listed = manifest.files.get(name).ok_or_else(|| Error::file(&path, "its manifest does not name it"))?;
+    let bytes = read(&path, listed.bytes)?;
+    if bytes.len() as u64 != listed.bytes {
+        let problem = format!("{} bytes where {} were written", bytes.len(), listed.bytes);
+        return Err(Error::file(&path, problem));
+    }
+    if digest::of_bytes(&bytes) != listed.sha256 {
+        return Err(Error::file(&path, "its SHA-256 is another than when it was written"));
+    }
+    Ok(bytes)
+}
+
+/// A record that a checkpoint names: a file of the run's folder itself.
+fn record_of(folder: &Path, name: &str) -> Result<PathBuf> {
+    match Path::new(name).components().collect::<Vec<_>>()[..] {
+        [std::path::Component::Normal(_)] => Ok(folder.join(name)),
+        _ => Err(Error::file(folder, format!("{name:?} is no record"))),
+    }
+}
+
+/// Removes all checkpoints but the newest ones, and with `best` the one with the highest pass rate in training.
+pub(crate) fn keep(folder: &Path, last: usize, best: bool) -> Result<()> {
+    let steps = steps(folder)?;
+    let best = if best { best_of(folder, &steps) } else { None };
+    let old = &steps[..steps.len().saturating_sub(last)];
+    for &step in old.iter().filter(|&&step| Some(step) != best) {
+        set_aside(&place(folder).join(name(step)), "removed")?;
+    }
+    tidy(folder)
+}
+
+/// The checkpoint with the highest pass rate in training, of several the newest.
+fn best_of(folder: &Path, steps: &[usize]) -> Option<usize> {
+    let rate = |step: usize| {
+        let state = read(&place(folder).join(name(step)).join(STATE), LONGEST).ok()?;
+        Some((serde_json::from_slice::<Kept<IgnoredAny>>(&state).ok()?.pass_rate?, step))
+    };
+    steps
+        .iter()
+        .filter_map(|&step| rate(step))
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
+        .map(|(_, step)| step)
+}
+
+/// Steps of the checkpoints in a run's folder, in ascending order, whether whole or not.
+pub(crate) fn steps(folder: &Path) -> Result<Vec<usize>> {
+    let entries = entries(folder)?;
+    let numbers = entries.iter().filter_map(|entry| entry.strip_prefix("step-")?.parse().ok());
+    let mut steps: Vec<usize> = numbers.filter(|&step| entries.contains(&name(step))).collect();
+    steps.sort_unstable();
+    Ok(steps)
+}
+
+/// Gives a checkpoint, where there is one, a name that says what became of it.
+fn set_aside(place: &Path, what: &str) -> Result<()> {
+    if !place.exists() {
+        return Ok(());
+    }
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let aside = place.with_file_name(format!(".{name}.{what}"));
+    remove(&aside)?;
+    fs::rename(place, &aside).map_err(|problem| Error::file(place, problem))
+}
+
+/// Removes what was written in part, replaced, or not to be kept. What is damaged stays for whoever wants to know why.
+fn tidy(folder: &Path) -> Result<()> {
+    for entry in entries(folder)? {
+        let left = [".partial", ".replaced", ".removed"].iter().any(|end| entry.ends_with(end));
+        if entry.starts_with(".step-") && left {
+            remove(&place(folder).join(entry))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(place: &Path) -> Result<()> {
+    match fs::remove_dir_all(place) {
+        Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => Err(Error::file(place, problem)),
+        _ => Ok(()),
+    }
+}
+
+/// Names in the folder of checkpoints; none where there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<String>> {
+    let all = place(folder);
+    let failed = |problem: std::io::Error| Error::file(&all, problem);
+    if !all.exists() {
+        return Ok(Vec::new());
+    }
+    let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    fs::read_dir(&all).map_err(failed)?.map(name).collect::<std::io::Result<_>>().map_err(failed)
+}
+
+fn place(folder: &Path) -> PathBuf {
+    folder.join("checkpoints")
+}
+
+fn name(step: usize) -> String {
+    format!("step-{step}")
+}
+
+fn file_of(role: &str) -> String {
+    format!("{role}.safetensors")
+}
