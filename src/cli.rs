@@ -3,11 +3,12 @@
 mod eval;
 mod grade;
 mod plan;
+mod report;
 mod sft;
 mod tokenizer;
 mod word_problems;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -79,6 +80,8 @@ enum Command {
     Tokenizer(tokenizer::Tokenizer),
     /// Generate word problems with worked steps, as files to learn from
     WordProblems(word_problems::WordProblems),
+    /// Write a page about recorded runs: curves, formula, transcripts, timings
+    Report(report::Report),
     /// List algorithms and environments
     List,
     /// Print an algorithm's formula, settings, columns, roles and coupling
@@ -178,6 +181,7 @@ impl Cli {
             Command::Grade(grade) => grade.run().map(|()| String::new()),
             Command::Tokenizer(tokenizer) => tokenizer.run(),
             Command::WordProblems(problems) => problems.run(),
+            Command::Report(report) => report.run(),
             Command::List => Ok(show::list(catalogue)),
             Command::Show(show) => show.run(catalogue),
             Command::Claims(claims) => claims.run(),
@@ -223,10 +227,11 @@ impl Compare {
         })?;
         bars.finish();
         Ok(format!(
-            "{}\nwarm-up took {:.1} s; recorded in {}\n",
+            "{}\nwarm-up took {:.1} s; recorded in {}\n{}",
             summary(&reports, &config.env.name),
             start.seconds,
-            folder.path().display()
+            folder.path().display(),
+            page(folder.path())
         ))
     }
 }
@@ -246,7 +251,8 @@ impl Train {
             Progress::Step { .. } => bars.show("training", &progress),
         })?;
         bars.finish();
-        Ok(format!("{}\nrecorded in {}\n", summary(&[report], &env), folder.path().display()))
+        let (summary, folder) = (summary(&[report], &env), folder.path());
+        Ok(format!("{summary}\nrecorded in {}\n{}", folder.display(), page(folder)))
     }
 }
 
@@ -261,6 +267,12 @@ impl Show {
         let about = catalogue.algorithms().iter().find(|entry| entry.name == config.algorithm.name);
         Ok(show::page(&config, about.map_or("", |entry| &entry.about)))
     }
+}
+
+/// Where the page about a run is, if it has one.
+fn page(folder: &Path) -> String {
+    let page = folder.join(crate::report::NAME);
+    if page.is_file() { format!("report in {}\n", page.display()) } else { String::new() }
 }
 
 /// What a user should know before a run starts.

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Progress, WarmedUp};
 use crate::record::{Report, pretty, write};
+use crate::report;
 use crate::table::table;
 
 /// The algorithms that are compared unless others are named.
@@ -44,6 +45,9 @@ pub fn compare(
     }
     write(&folder.join("report.json"), &pretty(&reports)?)?;
     write(&folder.join("table.txt"), table(&reports, 80).as_bytes())?;
+    if config.settings.record.report {
+        report::write(&[folder.to_owned()], &folder.join(report::NAME))?;
+    }
     Ok((start, reports))
 }
 

@@ -161,6 +161,8 @@ pub struct Evaluation {
 pub struct Record {
     /// Transcripts of one group every so many steps; 0 for none.
     pub transcripts_every: usize,
+    /// Whether the run's folder gets a page to look at, `report.html`, when the run ends.
+    pub report: bool,
 }
 
 /// The text of a configuration file, which is not read where it is too long for one.
@@ -215,6 +217,13 @@ impl Weights {
             Weights::Checkpoint(path) => Some(path),
             Weights::Policy | Weights::Fresh => None,
         }
+    }
+}
+
+impl Record {
+    /// Whether transcripts of this step are recorded.
+    pub(crate) fn transcripts_at(&self, step: usize) -> bool {
+        self.transcripts_every > 0 && step.is_multiple_of(self.transcripts_every)
     }
 }
 
@@ -278,6 +287,6 @@ impl Default for Evaluation {
 
 impl Default for Record {
     fn default() -> Self {
-        Record { transcripts_every: 10 }
+        Record { transcripts_every: 10, report: true }
     }
 }

@@ -1,11 +1,13 @@
 //! What a run leaves behind: `manifest.json`, `config.toml`, `metrics.jsonl`, `transcripts.jsonl`, `report.json`, weights.
 
+mod transcripts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use oreal_algos::{Column, Experience, Level, Loss, Role};
+use oreal_algos::{Column, Experience, Loss, Role};
 use oreal_models::Model;
 use oreal_toy_envs::Verdict;
 use serde::{Deserialize, Serialize};
@@ -16,9 +18,11 @@ use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
 use crate::folder::taken;
 use crate::renderer::Renderer;
+use crate::report;
 use crate::rollout::{Group, Trajectory};
 use crate::run::{Run, reads};
 use crate::train::{Done, Seconds};
+use transcripts::Transcripts;
 
 /// A line of `metrics.jsonl`. Rates and means of the batch are over its graded trajectories; those of the loss are over the
 /// step's updates; those of signals are over the tokens of the first update, before any weight has moved, and absent without
@@ -137,7 +141,7 @@ pub struct Report {
 /// Writes a run's folder; does nothing for a run without one.
 pub(crate) struct Recorder {
     folder: Option<Folder>,
-    transcripts_every: usize,
+    explained: Transcripts,
 }
 
 struct Folder {
@@ -149,9 +153,9 @@ struct Folder {
 impl Recorder {
     /// Writes what is known before the first step into a folder, which must be new or reserved for this run.
     pub(crate) fn new(path: Option<&Path>, config: Option<&Config>, notices: &[String], run: &Run) -> Result<Recorder> {
-        let transcripts_every = run.settings.record.transcripts_every;
+        let explained = Transcripts::new(run);
         let Some(path) = path else {
-            return Ok(Recorder { folder: None, transcripts_every });
+            return Ok(Recorder { folder: None, explained });
         };
         fs::create_dir_all(path).map_err(|problem| Error::file(path, problem))?;
         let create = |name: &str| match File::create_new(path.join(name)) {
@@ -163,32 +167,34 @@ impl Recorder {
         if let Some(config) = config {
             write(&path.join("config.toml"), config.to_toml().as_bytes())?;
         }
-        Ok(Recorder { folder: Some(Folder { path: path.to_owned(), metrics, transcripts }), transcripts_every })
+        Ok(Recorder { folder: Some(Folder { path: path.to_owned(), metrics, transcripts }), explained })
     }
 
-    /// One line of metrics, and the step's first group when it is time for one.
+    /// One line of metrics, and one of the step's groups when it is time for one.
     pub(crate) fn step(&mut self, record: &StepRecord, done: &Done) -> Result<()> {
         let Some(folder) = &mut self.folder else {
             return Ok(());
         };
         line(&mut folder.metrics, &folder.path.join("metrics.jsonl"), record)?;
-        if self.transcripts_every > 0 && record.step.is_multiple_of(self.transcripts_every) {
-            for transcript in transcripts(done) {
-                line(&mut folder.transcripts, &folder.path.join("transcripts.jsonl"), &transcript)?;
-            }
+        for transcript in self.explained.of(done)? {
+            line(&mut folder.transcripts, &folder.path.join("transcripts.jsonl"), &transcript)?;
         }
         Ok(())
     }
 
-    /// The result, and the weights of everything that learnt.
-    pub(crate) fn finish(&mut self, report: &Report, run: &Run) -> Result<()> {
+    /// The result, the weights of everything that learnt, and the page about the run.
+    pub(crate) fn finish(&mut self, outcome: &Report, run: &Run) -> Result<()> {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
         for (role, model) in run.roles.iter().filter(|(role, _)| *role != Role::REFERENCE) {
             save_model(&folder.path.join(role.name()), role, model, &*run.renderer)?;
         }
-        write(&folder.path.join("report.json"), &pretty(report)?)
+        write(&folder.path.join("report.json"), &pretty(outcome)?)?;
+        if run.settings.record.report {
+            report::write(std::slice::from_ref(&folder.path), &folder.path.join(report::NAME))?;
+        }
+        Ok(())
     }
 }
 
@@ -223,28 +229,12 @@ fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -> Value {
         "notices": notices,
         "credit": run.credit.formula().lines().collect::<Vec<_>>(),
         "objective": run.objective.formula().lines().collect::<Vec<_>>(),
+        "mathml": { "credit": run.credit.mathml(), "objective": run.objective.mathml() },
         "selection": format!("{:?}", run.algorithm.select()),
         "columns": columns,
         "coupling": run.objective.coupling(),
         "parameters": parameters,
     })
-}
-
-/// The first group of the batch, a line for each completion.
-fn transcripts(done: &Done) -> Vec<serde_json::Value> {
-    let credit = done.full.column(Column::ADVANTAGE).unwrap_or_default();
-    let tokens = done.full.layout().spans(Level::Token, Level::Trajectory);
-    let Some(group) = done.groups.first() else {
-        return Vec::new();
-    };
-    let of = |(i, t): (usize, &Trajectory)| {
-        json!({
-            "step": done.step, "prompt": group.problem.prompt, "answer": group.problem.answer, "completion": t.text,
-            "verdict": format!("{:?}", t.verdict), "reward": t.verdict.reward(), "kept": done.kept[i],
-            "tokens": t.completion.tokens, "sampled_logp": t.completion.sampled_logp, "advantage": credit[tokens[i].clone()],
-        })
-    };
-    group.trajectories.iter().enumerate().map(of).collect()
 }
 
 /// Each named node's mean over the updates.
@@ -263,7 +253,7 @@ fn pairs(x: &Experience, a: Column, b: Column) -> Option<impl Iterator<Item = (f
     Some(x.column(a)?.iter().copied().zip(x.column(b)?.iter().copied()))
 }
 
-fn mixed(group: &Group) -> bool {
+pub(crate) fn mixed(group: &Group) -> bool {
     let right = |t: &Trajectory| t.verdict == Verdict::Right;
     group.trajectories.iter().any(right) && !group.trajectories.iter().all(right)
 }
