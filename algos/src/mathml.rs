@@ -101,11 +101,7 @@ fn unary(op: Unary, x: &dyn Fn(Precedence) -> String) -> (String, Precedence) {
     }
 }
 
-fn binary(
-    op: Binary,
-    a: &dyn Fn(Precedence) -> String,
-    b: &dyn Fn(Precedence) -> String,
-) -> (String, Precedence) {
+fn binary(op: Binary, a: &dyn Fn(Precedence) -> String, b: &dyn Fn(Precedence) -> String) -> (String, Precedence) {
     use Precedence::{Atom, Product, Sum};
     let between = |left: Precedence, sign: &str, right: Precedence| a(left) + &tag("mo", sign) + &b(right);
     match op {

@@ -124,7 +124,11 @@ fn unfinished(runs: &[&Recorded]) -> Answer {
     let rate = |last: bool| run.metrics.tenth("pass_rate", last);
     let training = match (rate(false), rate(true)) {
         (Some(first), Some(last)) => {
-            format!("Rollouts of the first tenth so far: {:.1}% right, of the last: {:.1}%.", 100.0 * first, 100.0 * last)
+            format!(
+                "Rollouts of the first tenth so far: {:.1}% right, of the last: {:.1}%.",
+                100.0 * first,
+                100.0 * last
+            )
         }
         _ => "No step is recorded.".to_owned(),
     };
@@ -149,7 +153,9 @@ fn several(variants: &[(String, Vec<&Recorded>)]) -> Answer {
         Some((label, after)) => format!("Highest after training: {label}, {after}."),
         None => "No run has finished.".to_owned(),
     };
-    for (count, text) in [(worse, "got worse"), (count(Change::Unclear), "changed not clearly"), (unfinished, "not finished")] {
+    for (count, text) in
+        [(worse, "got worse"), (count(Change::Unclear), "changed not clearly"), (unfinished, "not finished")]
+    {
         if count > 0 {
             detail += &format!(" {count} {text}.");
         }
@@ -181,10 +187,14 @@ pub(crate) fn alarm(runs: &[Recorded], problems: usize) -> Answer {
         (0, 0) => ("warn", "Some data is missing".to_owned()),
         (0, warnings) => ("warn", counted(warnings, "warning")),
         (stops, 0) => ("bad", format!("{} of training", counted(stops, "stop"))),
-        (stops, warnings) => ("bad", format!("{} of training, {}", counted(stops, "stop"), counted(warnings, "warning"))),
+        (stops, warnings) => {
+            ("bad", format!("{} of training, {}", counted(stops, "stop"), counted(warnings, "warning")))
+        }
     };
     let first = all().find(|sentinel| stops == 0 || sentinel.severity == "stop");
-    facts.extend(first.map(|sentinel| format!("{} (step {})", super::text::visible(&sentinel.what, 300), sentinel.step)));
+    facts.extend(
+        first.map(|sentinel| format!("{} (step {})", super::text::visible(&sentinel.what, 300), sentinel.step)),
+    );
     Answer { state, headline, detail: facts.join(". ") }
 }
 
@@ -197,9 +207,8 @@ fn row(label: &str, runs: &[&Recorded]) -> Row {
     let finished: Vec<&Recorded> = runs.iter().copied().filter(|run| run.outcome.is_some()).collect();
     let outcomes = || finished.iter().filter_map(|run| run.outcome.as_ref());
     let rates = if finished.is_empty() { None } else { rates(&finished) };
-    let mean = |of: &dyn Fn(&super::recorded::Outcome) -> f64| {
-        outcomes().map(of).sum::<f64>() / finished.len().max(1) as f64
-    };
+    let mean =
+        |of: &dyn Fn(&super::recorded::Outcome) -> f64| outcomes().map(of).sum::<f64>() / finished.len().max(1) as f64;
     let place = |percent: f64| (2.0 * percent).clamp(0.0, 200.0);
     let bar = rates.map(|(before, after, _)| {
         let ends = after.interval.map(|end| if end.is_finite() { place(end) } else { place(after.rate) });

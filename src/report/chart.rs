@@ -10,8 +10,7 @@ pub(crate) const SIZE: [f64; 2] = [340.0, 190.0];
 pub(crate) const PLOT: [f64; 4] = [46.0, 10.0, 332.0, 166.0];
 
 /// Colours of the variants on paper; the page has those of its themes.
-const COLOURS: [&str; 8] =
-    ["#0b62c4", "#b45309", "#15803d", "#a21caf", "#b91c1c", "#0e7490", "#6b5b00", "#475569"];
+const COLOURS: [&str; 8] = ["#0b62c4", "#b45309", "#15803d", "#a21caf", "#b91c1c", "#0e7490", "#6b5b00", "#475569"];
 
 /// What the axes go from and to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -183,7 +182,9 @@ mod tests {
         for range in [[-3.2e-7, 1.1e-6], [1e9, 1.1e9], [-5.0, -4.9]] {
             let found = ticks(range, 4);
             assert!((2..=8).contains(&found.len()), "{range:?}: {found:?}");
-            assert!(found.iter().all(|tick| range[0] <= *tick && *tick <= range[1] * (1.0 + 1e-9f64.copysign(range[1]))));
+            assert!(
+                found.iter().all(|tick| range[0] <= *tick && *tick <= range[1] * (1.0 + 1e-9f64.copysign(range[1])))
+            );
         }
     }
 

@@ -78,7 +78,8 @@ pub(crate) fn charts(variants: &[(String, Vec<&Recorded>)]) -> (Vec<Chart>, Vec<
     let shown = &variants[..variants.len().min(VARIANTS)];
     let runs = || shown.iter().flat_map(|(_, runs)| runs);
     let names: BTreeSet<&String> = runs().flat_map(|run| run.metrics.series.keys()).collect();
-    let mut names: Vec<&String> = names.into_iter().filter(|name| !HIDDEN.iter().any(|h| name.starts_with(h))).collect();
+    let mut names: Vec<&String> =
+        names.into_iter().filter(|name| !HIDDEN.iter().any(|h| name.starts_with(h))).collect();
     names.sort_by_key(|name| TITLES.iter().position(|(known, ..)| is(known, name)).unwrap_or(TITLES.len()));
     let (mut charts, mut constants) = (Vec::new(), Vec::new());
     for name in names {

@@ -109,9 +109,8 @@ pub(crate) fn text(path: &Path) -> Option<std::result::Result<String, String>> {
 
 /// A JSON file; what is wrong with it is added to `problems`.
 pub(crate) fn json(path: &Path, problems: &mut Vec<String>) -> Option<Value> {
-    let parsed = text(path)?.and_then(|text| {
-        serde_json::from_str(&text).map_err(|problem| format!("{}: {problem}", path.display()))
-    });
+    let parsed = text(path)?
+        .and_then(|text| serde_json::from_str(&text).map_err(|problem| format!("{}: {problem}", path.display())));
     parsed.map_err(|problem| problems.push(problem)).ok()
 }
 

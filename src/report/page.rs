@@ -177,7 +177,8 @@ fn sentinels(runs: &[Recorded]) -> Vec<Value> {
     all.sort_by_key(|(_, sentinel)| sentinel.severity != "stop");
     let value = |(run, sentinel): (&Recorded, &Sentinel)| {
         let Sentinel { step, name, severity, what, evidence, remedy } = sentinel;
-        let run = if several { format!("{} seed {},", run.label, run.seed().unwrap_or_default()) } else { String::new() };
+        let run =
+            if several { format!("{} seed {},", run.label, run.seed().unwrap_or_default()) } else { String::new() };
         let [run, name, severity, what, evidence, remedy] =
             [&run, name, severity, what, evidence, remedy].map(|text| visible(text, TEXT));
         json!({ "run": run, "step": step, "name": name, "severity": severity, "what": what, "evidence": evidence,
@@ -216,10 +217,16 @@ fn note(runs: &[Recorded], several: bool) -> String {
 
 fn curves_note(several: bool, variants: usize) -> String {
     let lines = match several {
-        true => "Each line is the mean over seeds of moving means over a twentieth of the steps; the band is its 95% interval.",
+        true => {
+            "Each line is the mean over seeds of moving means over a twentieth of the steps; the band is its 95% interval."
+        }
         false => "The strong line is a moving mean over a twentieth of the steps, the faint one the values themselves.",
     };
-    let more = if variants > VARIANTS { format!(" The first {VARIANTS} of {variants} variants are drawn.") } else { String::new() };
+    let more = if variants > VARIANTS {
+        format!(" The first {VARIANTS} of {variants} variants are drawn.")
+    } else {
+        String::new()
+    };
     format!("{lines}{more}")
 }
 

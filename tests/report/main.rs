@@ -1,0 +1,137 @@
+//! The page about recorded runs: whole, safe, readable, and driven in a browser where there is one.
+
+mod browser;
+mod contrast;
+mod folders;
+mod hostile;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use folders::{comparison, run};
+use oreal::Catalogue;
+use scraper::{Html, Selector};
+
+/// The page of a folder, as `oreal report` writes it.
+fn page(folder: &Path) -> String {
+    let said = Catalogue::built_in().run(&["oreal", "report", folder.to_str().unwrap()]).unwrap();
+    assert!(said.contains("report.html"), "{said}");
+    fs::read_to_string(folder.join("report.html")).unwrap()
+}
+
+fn texts(page: &Html, selector: &str) -> Vec<String> {
+    let selector = Selector::parse(selector).unwrap();
+    page.select(&selector).map(|element| element.text().collect::<String>().trim().to_owned()).collect()
+}
+
+/// Refuses what refers to anything outside the page, and ids that come twice.
+fn check(html: &str) -> Html {
+    let page = Html::parse_document(html);
+    let mut ids = BTreeSet::new();
+    for element in page.select(&Selector::parse("*").unwrap()) {
+        let (name, value) = (element.value().name(), element.value());
+        for attribute in ["src", "srcset", "action", "formaction", "poster", "background", "xlink:href"] {
+            assert_eq!(value.attr(attribute), None, "<{name} {attribute}>");
+        }
+        assert!(!["link", "iframe", "object", "embed", "base", "form", "img"].contains(&name), "<{name}>");
+        assert!(value.attr("href").is_none_or(|href| href.starts_with('#')), "<{name} href>");
+        assert!(!value.attrs().any(|(name, _)| name.starts_with("on")), "<{name}> has a handler");
+        assert!(value.attr("id").is_none_or(|id| ids.insert(id.to_owned())), "id {:?} comes twice", value.attr("id"));
+    }
+    for link in page.select(&Selector::parse("a[href]").unwrap()).filter_map(|a| a.value().attr("href")) {
+        assert!(ids.contains(&link[1..]), "{link} leads nowhere");
+    }
+    let style: String = texts(&page, "style").concat();
+    assert!(!style.contains("url(") && !style.contains("@import"), "the style sheet loads something");
+    let policy = page.select(&Selector::parse("meta[http-equiv]").unwrap()).next().unwrap();
+    assert!(policy.value().attr("content").unwrap().starts_with("default-src 'none'"));
+    page
+}
+
+#[test]
+fn a_run_writes_its_page_at_its_end() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = run(parent.path(), "oreal", 3);
+    let written = fs::read_to_string(folder.join("report.html")).unwrap();
+    let page = check(&written);
+    assert_eq!(texts(&page, "h1"), ["oreal/released on addition"]);
+    let cards = texts(&page, ".card h2");
+    assert_eq!(cards, ["Did it learn?", "Is anything wrong?"]);
+    assert!(texts(&page, ".headline").iter().all(|headline| !headline.is_empty()));
+    for section in ["results", "curves", "formula", "transcripts", "timings", "again"] {
+        assert_eq!(texts(&page, &format!("section#{section} > h2")).len(), 1, "{section}");
+    }
+    let charts = texts(&page, "figcaption");
+    for title in ["Pass rate of rollouts, %", "Term of the loss: confidence", "Gradient norm: reward_model"] {
+        assert!(charts.iter().any(|chart| chart == title), "{title} is not in {charts:?}");
+    }
+    assert_eq!(texts(&page, ".math math").len() % 2, 0, "equations and settings");
+    assert!(texts(&page, ".command")[0].starts_with("oreal train "));
+    let parts = written.split("\"kind\":\"weight\"").count();
+    assert!(parts > 3, "transcripts tell the weights of tokens");
+}
+
+#[test]
+fn a_run_without_a_page_has_none() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = folders::run_with(parent.path(), "rft", 1, "record.report=false");
+    assert!(folder.join("report.json").exists() && !folder.join("report.html").exists());
+}
+
+#[test]
+fn a_comparison_is_one_page() {
+    let parent = tempfile::tempdir().unwrap();
+    let html = page(&comparison(parent.path()));
+    let page = check(&html);
+    let labels = texts(&page, "#results tbody th");
+    assert_eq!(labels, ["grpo", "rft-default"]);
+    assert!(texts(&page, ".headline")[0].ends_with("of 2 variants clearly learned"), "{html}");
+    let rows = texts(&page, "#results tbody tr");
+    assert!(rows[0].contains("65.0 [") && rows[0].contains('3'), "mean over three seeds: {}", rows[0]);
+    assert_eq!(texts(&page, "#flagged li.bad").len(), 1, "a sentinel is in plain view");
+    assert!(texts(&page, "#results h3").contains(&"variants".to_owned()), "results.json has its table");
+    let bands = page.select(&Selector::parse("path.band").unwrap()).count();
+    assert!(bands >= 1, "seeds have a band");
+}
+
+#[test]
+fn several_folders_are_one_page() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = comparison(parent.path());
+    let out = parent.path().join("both.html");
+    let arguments = [folder.join("grpo").join("seed-1"), folder.join("rft-default"), out.clone()];
+    let [a, b, out_text] = arguments.each_ref().map(|path| path.to_str().unwrap());
+    Catalogue::built_in().run(&["oreal", "report", a, b, "--out", out_text]).unwrap();
+    let page = check(&fs::read_to_string(out).unwrap());
+    assert_eq!(texts(&page, "#results tbody th"), ["seed-1", "rft-default"]);
+}
+
+#[test]
+fn curves_are_written_as_pictures() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = comparison(parent.path());
+    let plots = parent.path().join("plots");
+    let arguments = ["oreal", "report", folder.to_str().unwrap(), "--plots", plots.to_str().unwrap()];
+    let said = Catalogue::built_in().run(&arguments).unwrap();
+    assert!(said.contains("2 curves in"), "{said}");
+    let svg = fs::read_to_string(plots.join("pass_rate.svg")).unwrap();
+    assert!(svg.contains("Pass rate of rollouts, %") && svg.contains("rft-default"), "title and legend");
+    let png = fs::read(plots.join("pass_rate.png")).unwrap();
+    assert!(
+        png.starts_with(b"\x89PNG") && png.len() > 5000,
+        "{} bytes: the text of the picture is drawn too",
+        png.len()
+    );
+}
+
+#[test]
+fn what_is_no_run_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let refused = |arguments: &[&str]| Catalogue::built_in().run(arguments).unwrap_err().to_string();
+    let folder = parent.path().to_str().unwrap();
+    assert!(refused(&["oreal", "report", folder]).contains("holds no run"));
+    assert!(refused(&["oreal", "report", &format!("{folder}/missing")]).contains("missing"));
+    let run = comparison(parent.path());
+    assert!(refused(&["oreal", "report", run.to_str().unwrap(), "--out", folder]).contains("is a folder"));
+}
