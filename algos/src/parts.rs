@@ -123,7 +123,7 @@ fn is_baseline(nodes: &[Node], id: Id) -> bool {
 }
 
 fn is_value(column: Column) -> bool {
-    matches!(column.source(), Source::Model { output: Output::Scalar | Output::ScalarAfter, .. })
+    matches!(column.source(), Source::Model { output: Output::Scalar | Output::ScalarAfter, live: false, .. })
 }
 
 /// What a mean on the way to a signal divides by.

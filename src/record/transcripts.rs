@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use oreal_algos::{Column, Columns, Credit, Experience, Layout, Level, Objective, Part, PartKind};
+use oreal_algos::{Column, Columns, Credit, Layout, Level, Objective, Part, PartKind};
 use oreal_models::Token;
 use oreal_toy_envs::Prompt;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::mixed;
 use crate::config::Record;
 use crate::error::Result;
 use crate::renderer::Renderer;
-use crate::rollout::Trajectory;
+use crate::rollout::{Group, Trajectory};
 use crate::run::Run;
 use crate::train::Done;
 
@@ -96,42 +96,52 @@ impl Transcripts {
         let credit = self.credit.parts(&done.full);
         let seen = done.learnt.seen.iter().map(|seen| self.objective.parts(&seen.batch));
         let objective: Vec<Vec<Part>> = seen.collect();
-        let line = |(i, trajectory): (usize, &'a Trajectory)| {
-            let at = Place::new(done.full.layout(), first + i);
-            let mut columns = at.columns(done.full.columns());
-            let (mut parts, mut cotangents) = (at.parts("credit", &credit), BTreeMap::new());
-            let place = learnt_in(done, first + i);
-            if let Some((update, place)) = place {
-                let batch: &Experience = &done.learnt.seen[update].batch;
-                let at = Place::new(batch.layout(), place);
-                columns.extend(at.columns(batch.columns()));
-                parts.extend(at.parts("objective", &objective[update]));
-                cotangents = at.columns(&done.learnt.losses[update].cotangents);
-            }
-            let advantage = match columns.remove(Column::ADVANTAGE.name()) {
-                Some(Of::Each(values)) => values,
-                _ => Vec::new(),
-            };
-            [Column::REWARD, Column::SAMPLED_LOGP].map(|column| columns.remove(column.name()));
-            Ok(Transcript {
-                step: done.step,
-                prompt: &group.problem.prompt,
-                answer: &group.problem.answer,
-                completion: &trajectory.text,
-                verdict: format!("{:?}", trajectory.verdict),
-                reward: trajectory.verdict.reward(),
-                kept: done.kept[first + i],
-                tokens: &trajectory.completion.tokens,
-                pieces: pieces(&*self.renderer, &trajectory.completion.tokens)?,
-                sampled_logp: &trajectory.completion.sampled_logp,
-                advantage,
-                update: place.map(|(update, _)| update),
-                columns,
-                cotangents,
-                parts,
-            })
-        };
+        let line = |(i, trajectory)| self.line(done, group, trajectory, first + i, (&credit, &objective));
         group.trajectories.iter().enumerate().map(line).collect()
+    }
+
+    /// A completion, which is trajectory `i` of the step, with the parts of the credit and of each update's objective.
+    fn line<'a>(
+        &self,
+        done: &'a Done,
+        group: &'a Group,
+        trajectory: &'a Trajectory,
+        i: usize,
+        (credit, objective): (&[Part], &[Vec<Part>]),
+    ) -> Result<Transcript<'a>> {
+        let at = Place::new(done.full.layout(), i);
+        let mut columns = at.columns(done.full.columns());
+        let (mut parts, mut cotangents) = (at.parts("credit", credit), BTreeMap::new());
+        let place = learnt_in(done, i);
+        if let Some((update, place)) = place {
+            let batch = &done.learnt.seen[update].batch;
+            let at = Place::new(batch.layout(), place);
+            columns.extend(at.columns(batch.columns()));
+            parts.extend(at.parts("objective", &objective[update]));
+            cotangents = at.columns(&done.learnt.losses[update].cotangents);
+        }
+        let advantage = match columns.remove(Column::ADVANTAGE.name()) {
+            Some(Of::Each(values)) => values,
+            _ => Vec::new(),
+        };
+        columns.retain(|name, _| ![Column::REWARD.name(), Column::SAMPLED_LOGP.name()].contains(name));
+        Ok(Transcript {
+            step: done.step,
+            prompt: &group.problem.prompt,
+            answer: &group.problem.answer,
+            completion: &trajectory.text,
+            verdict: format!("{:?}", trajectory.verdict),
+            reward: trajectory.verdict.reward(),
+            kept: done.kept[i],
+            tokens: &trajectory.completion.tokens,
+            pieces: pieces(&*self.renderer, &trajectory.completion.tokens)?,
+            sampled_logp: &trajectory.completion.sampled_logp,
+            advantage,
+            update: place.map(|(update, _)| update),
+            columns,
+            cotangents,
+            parts,
+        })
     }
 }
 

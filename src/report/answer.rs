@@ -143,11 +143,14 @@ fn several(variants: &[(String, Vec<&Recorded>)]) -> Answer {
     let (better, worse, unfinished) = (count(Change::Better), count(Change::Worse), count(Change::Unfinished));
     let best = variants.iter().filter_map(|(label, runs)| rates(runs).map(|(_, after, _)| (label, after)));
     let best = best.max_by(|a, b| a.1.rate.total_cmp(&b.1.rate));
-    let state = match () {
-        () if unfinished == variants.len() => "open",
-        () if worse > 0 => "bad",
-        () if better + unfinished < variants.len() => "warn",
-        () => "good",
+    let state = if unfinished == variants.len() {
+        "open"
+    } else if worse > 0 {
+        "bad"
+    } else if better + unfinished < variants.len() {
+        "warn"
+    } else {
+        "good"
     };
     let mut detail = match best {
         Some((label, after)) => format!("Highest after training: {label}, {after}."),

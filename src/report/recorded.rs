@@ -62,7 +62,9 @@ impl Recorded {
         let manifest = files::json(&path.join("manifest.json"), &mut problems).unwrap_or_default();
         let report = files::json(&path.join("report.json"), &mut problems);
         let outcome = report.and_then(|report| {
-            let told = |problem| problems.push(format!("{}: {problem}", path.join("report.json").display()));
+            let told = |problem: serde_json::Error| {
+                problems.push(format!("{}: {problem}", path.join("report.json").display()))
+            };
             serde_json::from_value(report).map_err(told).ok()
         });
         let metrics = Metrics::read(&path);

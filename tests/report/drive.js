@@ -18,7 +18,7 @@ found.next = text(".chart .readout");
 figure.blur();
 found.left = text(".chart .readout");
 found.tokens = document.querySelectorAll(".tokens button").length;
-const token = one(".tokens button");
+const token = [...document.querySelectorAll(".tokens button")].find((button) => button.completion.kept);
 token.focus();
 found.told = text("#token");
 key("ArrowRight");

@@ -66,7 +66,7 @@ fn a_run_writes_its_page_at_its_end() {
     for title in ["Pass rate of rollouts, %", "Term of the loss: confidence", "Gradient norm: reward_model"] {
         assert!(charts.iter().any(|chart| chart == title), "{title} is not in {charts:?}");
     }
-    assert_eq!(texts(&page, ".math math").len() % 2, 0, "equations and settings");
+    assert_eq!(texts(&page, ".math math").len(), 3, "credit, objective, settings");
     assert!(texts(&page, ".command")[0].starts_with("oreal train "));
     let parts = written.split("\"kind\":\"weight\"").count();
     assert!(parts > 3, "transcripts tell the weights of tokens");
