@@ -11,7 +11,7 @@ mod files;
 mod formula;
 mod metrics;
 mod page;
-mod plots;
+mod picture;
 mod recorded;
 mod tables;
 mod text;
@@ -50,14 +50,19 @@ pub fn plots(folders: &[PathBuf], out: &Path) -> Result<usize> {
     let (charts, _) = curves::charts(&page::variants(&runs));
     fs::create_dir_all(out).map_err(|problem| Error::file(out, problem))?;
     for chart in &charts {
-        let svg = chart::file(chart);
-        let path = out.join(plots::file_name(&chart.name));
-        record::write(&path.with_extension("png"), &plots::png(&svg)?)?;
-        record::write(&path.with_extension("svg"), svg.as_bytes())?;
+        let (shapes, size) = chart::picture(chart);
+        let file = |ending: &str| out.join(format!("{}.{ending}", file_name(&chart.name)));
+        record::write(&file("svg"), chart::svg(&shapes, size).as_bytes())?;
+        record::write(&file("png"), &picture::png(&shapes, size)?)?;
     }
     Ok(charts.len())
 }
 
 fn read(folders: &[PathBuf]) -> Result<Vec<Recorded>> {
     Ok(files::runs(folders)?.into_iter().map(Recorded::read).collect())
+}
+
+/// A metric's name as that of a file, without its ending.
+fn file_name(metric: &str) -> String {
+    metric.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect()
 }

@@ -32,7 +32,7 @@ fn block(formula: &Formula, Lines { values, settings }: &Lines<'_>) -> String {
     let table = if rows.is_empty() { rows } else { math(&tag("mtable", &rows)) };
     match settings.is_empty() {
         true => table,
-        false => table + &math(&(text("with ") + &settings.join(&tag("mo", ",")))),
+        false => table + &math(&(text("with\u{a0}") + &settings.join(&tag("mo", ",")))),
     }
 }
 

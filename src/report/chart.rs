@@ -1,16 +1,13 @@
-//! A chart as SVG: for the page, which colours it by its style sheet, and as a file of its own.
+//! A chart as shapes: for the page, which colours them by its style sheet, and as a picture of its own.
 
 use super::curves::{Chart, Curve, Point};
-use super::text::escaped;
+use super::picture::{Anchor, COLOURS, Shape, Stroke};
 
 /// Size of the drawing; on the page it is scaled to its column.
 pub(crate) const SIZE: [f64; 2] = [340.0, 190.0];
 
 /// Left, top, right and bottom edge of the plot in the drawing.
 pub(crate) const PLOT: [f64; 4] = [46.0, 10.0, 332.0, 166.0];
-
-/// Colours of the variants on paper; the page has those of its themes.
-const COLOURS: [&str; 8] = ["#0b62c4", "#b45309", "#15803d", "#a21caf", "#b91c1c", "#0e7490", "#6b5b00", "#475569"];
 
 /// What the axes go from and to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +34,10 @@ impl Axes {
         PLOT[0] + (PLOT[2] - PLOT[0]) * (step - self.steps[0]) / (self.steps[1] - self.steps[0])
     }
 
+    fn place(&self, step: u64, value: f64) -> [f64; 2] {
+        [self.x(step as f64), self.y(value)]
+    }
+
     fn y(&self, value: f64) -> f64 {
         let y = PLOT[3] - (PLOT[3] - PLOT[1]) * (value - self.values[0]) / (self.values[1] - self.values[0]);
         y.clamp(PLOT[1], PLOT[3])
@@ -53,97 +54,82 @@ fn range(values: impl Iterator<Item = f64>) -> [f64; 2] {
     }
 }
 
-/// The drawing inside `<svg>`: axes, bands, curves. Elements carry classes, so that a style sheet can colour them.
-pub(crate) fn drawing(chart: &Chart) -> String {
+/// The chart without a title: axes, bands, curves.
+pub(crate) fn shapes(chart: &Chart) -> Vec<Shape> {
     let axes = Axes::of(chart);
-    let mut svg = grid(chart, &axes);
+    let mut shapes = grid(chart, &axes);
+    shapes.extend(chart.curves.iter().filter_map(|curve| band(curve, &axes)));
     for curve in &chart.curves {
-        svg += &bands(curve, &axes);
+        let raw = curve.points.iter().filter_map(|point| Some(axes.place(point.step, point.raw?))).collect();
+        let mean = curve.points.iter().map(|point| axes.place(point.step, point.mean)).collect();
+        let stroke = if curve.variant < COLOURS.len() { Stroke::Mean } else { Stroke::Dashed };
+        shapes.extend(line(Stroke::Raw, curve.variant, raw));
+        shapes.extend(line(stroke, curve.variant, mean));
     }
-    for curve in &chart.curves {
-        let class = format!("v{}", curve.variant % COLOURS.len());
-        let dashed = if curve.variant >= COLOURS.len() { " dashed" } else { "" };
-        let raw: Vec<(f64, f64)> = curve.points.iter().filter_map(|p| Some((p.step as f64, p.raw?))).collect();
-        let mean: Vec<(f64, f64)> = curve.points.iter().map(|p| (p.step as f64, p.mean)).collect();
-        svg += &line(&raw, &axes, &format!("raw {class}"));
-        svg += &line(&mean, &axes, &format!("mean {class}{dashed}"));
-    }
-    svg
+    shapes
 }
 
-/// A whole SVG file with a title, a legend and colours of its own.
-pub(crate) fn file(chart: &Chart) -> String {
-    let rows = if chart.curves.len() > 1 { chart.curves.len().div_ceil(3) } else { 0 };
-    let (top, [width, height]) = (20.0 + 14.0 * rows as f64, SIZE);
-    let mut legend = String::new();
-    for (i, curve) in chart.curves.iter().enumerate().filter(|_| rows > 0) {
-        let (x, y) = (PLOT[0] + 98.0 * (i % 3) as f64, 28.0 + 14.0 * (i / 3) as f64);
+/// A picture of its own with title and legend: its shapes, and its size.
+pub(crate) fn picture(chart: &Chart) -> (Vec<Shape>, [f64; 2]) {
+    let text = |anchor, at, text: &str| Shape::Text { anchor, at, text: text.to_owned() };
+    let mut shapes = vec![text(Anchor::Title, [PLOT[0], 16.0], &chart.title)];
+    let named: &[Curve] = if chart.curves.len() > 1 { &chart.curves } else { &[] };
+    for (i, curve) in named.iter().enumerate() {
+        let [x, y] = [PLOT[0] + 98.0 * (i % 3) as f64, 30.0 + 14.0 * (i / 3) as f64];
         let label: String = curve.label.chars().take(14).collect();
-        let class = curve.variant % COLOURS.len();
-        legend += &format!(
-            "<path class=\"mean v{class}\" d=\"M{x} {}h12\"/><text x=\"{}\" y=\"{y}\">{}</text>",
-            y - 3.5,
-            x + 16.0,
-            escaped(&label)
-        );
+        shapes.extend(line(Stroke::Mean, curve.variant, vec![[x, y - 4.0], [x + 12.0, y - 4.0]]));
+        shapes.push(text(Anchor::Start, [x + 16.0, y], &label));
     }
+    let top = 22.0 + 14.0 * named.len().div_ceil(3) as f64;
+    shapes.extend(self::shapes(chart).into_iter().map(|shape| shape.down(top)));
+    (shapes, [SIZE[0], SIZE[1] + top])
+}
+
+/// A picture as an SVG file with colours of its own.
+pub(crate) fn svg(shapes: &[Shape], [width, height]: [f64; 2]) -> String {
     let colours: String = COLOURS
         .iter()
         .enumerate()
-        .map(|(i, colour)| format!(".v{i}{{stroke:{colour}}} .band.v{i}{{fill:{colour};stroke:none}}"))
+        .map(|(i, colour)| format!(".v{i}{{stroke:{colour}}}.band.v{i}{{fill:{colour};stroke:none}}"))
         .collect();
+    let shapes: String = shapes.iter().map(Shape::svg).collect();
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {}\" width=\"{width}\" height=\"{}\"><style>{STYLE}\
-         {colours}</style><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/><text class=\"title\" x=\"{}\" y=\"14\">{}</text>\
-         {legend}<g transform=\"translate(0 {top})\">{}</g></svg>\n",
-        height + top,
-        height + top,
-        PLOT[0],
-        escaped(&chart.title),
-        drawing(chart)
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+         height=\"{height}\"><style>{STYLE}{colours}</style><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>{shapes}</svg>\n"
     )
 }
 
-const STYLE: &str = "text{font:10px sans-serif;fill:#333}.title{font-size:12px;font-weight:bold}.grid{stroke:#ddd}\
+const STYLE: &str = "text{font:10px sans-serif;fill:#262626}.title{font-size:12px;font-weight:bold}.grid{stroke:#ddd}\
                      path{fill:none}.raw{stroke-width:.8;opacity:.35}.mean{stroke-width:1.8}.dashed{stroke-dasharray:5 3}\
                      .band{opacity:.18}.end{text-anchor:end}.middle{text-anchor:middle}";
 
-fn grid(chart: &Chart, axes: &Axes) -> String {
+fn grid(chart: &Chart, axes: &Axes) -> Vec<Shape> {
     let [left, _, right, bottom] = PLOT;
-    let mut svg = String::new();
+    let mut shapes = Vec::new();
     let scale = if chart.percent { 100.0 } else { 1.0 };
     for value in ticks(axes.values, 4) {
         let y = axes.y(value);
-        svg += &format!("<path class=\"grid\" d=\"M{left} {y:.1}H{right}\"/>");
-        let (x, y) = (left - 5.0, y + 3.5);
-        svg += &format!("<text class=\"end\" x=\"{x}\" y=\"{y:.1}\">{}</text>", number(scale * value));
+        shapes.push(Shape::Line { stroke: Stroke::Grid, variant: 0, points: vec![[left, y], [right, y]] });
+        shapes.push(Shape::Text { anchor: Anchor::End, at: [left - 5.0, y + 3.5], text: number(scale * value) });
     }
     for step in ticks(axes.steps, 4).into_iter().filter(|step| step.fract() == 0.0) {
-        let (x, y) = (axes.x(step), bottom + 15.0);
-        svg += &format!("<text class=\"middle\" x=\"{x:.1}\" y=\"{y}\">{}</text>", number(step));
+        shapes.push(Shape::Text { anchor: Anchor::Middle, at: [axes.x(step), bottom + 15.0], text: number(step) });
     }
-    svg
+    shapes
 }
 
-fn bands(curve: &Curve, axes: &Axes) -> String {
-    let banded: Vec<(f64, [f64; 2])> =
-        curve.points.iter().filter_map(|point| Some((axes.x(point.step as f64), point.band?))).collect();
-    if banded.len() < 2 {
-        return String::new();
-    }
-    let upper = banded.iter().map(|(x, band)| format!("{x:.1} {:.1}", axes.y(band[1])));
-    let lower = banded.iter().rev().map(|(x, band)| format!("{x:.1} {:.1}", axes.y(band[0])));
-    let outline: Vec<String> = upper.chain(lower).collect();
-    format!("<path class=\"band v{}\" d=\"M{}Z\"/>", curve.variant % COLOURS.len(), outline.join("L"))
+fn band(curve: &Curve, axes: &Axes) -> Option<Shape> {
+    let end = |end: usize| curve.points.iter().filter_map(move |p| Some(axes.place(p.step, p.band?[end])));
+    let outline: Vec<[f64; 2]> = end(1).chain(end(0).collect::<Vec<_>>().into_iter().rev()).collect();
+    (outline.len() > 3).then_some(Shape::Area { variant: curve.variant, outline })
 }
 
-fn line(points: &[(f64, f64)], axes: &Axes, class: &str) -> String {
-    let place = |&(step, value): &(f64, f64)| format!("{:.1} {:.1}", axes.x(step), axes.y(value));
-    match points {
-        [] => String::new(),
-        [one] => format!("<path class=\"{class}\" d=\"M{}h2\"/>", place(one)),
-        many => format!("<path class=\"{class}\" d=\"M{}\"/>", many.iter().map(place).collect::<Vec<_>>().join("L")),
+/// A single point is a short line.
+fn line(stroke: Stroke, variant: usize, mut points: Vec<[f64; 2]>) -> Option<Shape> {
+    if let [[x, y]] = points[..] {
+        points.push([x + 2.0, y]);
     }
+    (!points.is_empty()).then_some(Shape::Line { stroke, variant, points })
 }
 
 /// About `count` round numbers in a range.

@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Row, alarm, answer, rows};
-use super::chart::{Axes, PLOT, SIZE, drawing, number};
+use super::chart::{Axes, PLOT, SIZE, number, shapes};
 use super::curves::{Chart, Constant, VARIANTS, charts};
 use super::formula::Formulas;
+use super::picture::Shape;
 use super::recorded::{Recorded, Sentinel};
 use super::tables::Table;
 use super::text::{quoted, script, visible};
@@ -241,7 +242,8 @@ fn shown(chart: &Chart) -> Value {
         format!("{label}{first} → {last}")
     });
     let summary = ends.collect::<Vec<_>>().join("\n");
-    json!({ "title": chart.title, "drawing": drawing(chart), "summary": summary })
+    let drawing: String = shapes(chart).iter().map(Shape::svg).collect();
+    json!({ "title": chart.title, "drawing": drawing, "summary": summary })
 }
 
 /// A chart for the script: `[step, mean, raw, low, high]` of each point.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use scraper::{Html, Selector};
 use serde_json::Value;
 
+use crate::dom::Page;
 use crate::folders::{comparison, run};
 use crate::page;
 
@@ -57,9 +57,8 @@ fn outcome(folder: &Path, html: &str, width: usize, script: &str) -> Option<Valu
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    let printed = Html::parse_document(&fs::read_to_string(folder.join("printed.html")).unwrap());
-    let selector = Selector::parse("#outcome").unwrap();
-    let text: String = printed.select(&selector).next().expect("the wrapper").text().collect();
+    let printed = Page::parse(&fs::read_to_string(folder.join("printed.html")).unwrap());
+    let text = printed.texts("pre#outcome").concat();
     Some(serde_json::from_str(&text).unwrap_or_else(|problem| panic!("{problem}: {text}")))
 }
 

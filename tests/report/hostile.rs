@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::folders::{by_hand, metrics};
-use crate::{check, page, texts};
+use crate::{check, page};
 
 const ATTACK: &str = "</script><img src=x onerror=alert(1)><b>\u{202e}rtl\u{0}";
 
@@ -34,13 +34,13 @@ fn nothing_that_a_run_says_is_markup() {
 
     let html = page(&folder);
     let page = check(&html);
-    assert_eq!(texts(&page, "script").len(), 2, "the data and the script of the page");
-    assert_eq!(texts(&page, "math").len(), 0, "a formula with foreign elements is not typeset");
-    assert!(texts(&page, "#formula pre").iter().any(|text| text.contains("<img src=x")), "but its lines are printed");
+    assert_eq!(page.texts("script").len(), 2, "the data and the script of the page");
+    assert_eq!(page.texts("math").len(), 0, "a formula with foreign elements is not typeset");
+    assert!(page.texts("#formula pre").iter().any(|text| text.contains("<img src=x")), "but its lines are printed");
     assert!(!html.contains('\u{202e}') && !html.contains('\u{0}') && !html.contains('\u{200b}'), "nothing is hidden");
     assert!(html.contains("⟨U+202E⟩"), "and it is told");
-    assert!(texts(&page, ".command")[0].contains("'\\''co'\\''"), "{:?}", texts(&page, ".command"));
-    let data: serde_json::Value = serde_json::from_str(&texts(&page, "script#data")[0]).unwrap();
+    assert!(page.texts(".command")[0].contains("'\\''co'\\''"), "{:?}", page.texts(".command"));
+    let data: serde_json::Value = serde_json::from_str(&page.texts("script#data")[0]).unwrap();
     let shown = &data["transcripts"][0]["completions"][0]["tokens"];
     assert_eq!(shown[1], "␛[31m");
     assert_eq!((&shown[2], &shown[3]), (&json!("⟨2⟩"), &json!("⟨U+200B⟩")));
@@ -78,14 +78,10 @@ fn a_run_that_was_killed_is_shown_as_far_as_it_got() {
     bytes.extend_from_slice(b"\n\xff\xfe\nnull\n[1]\n");
     fs::write(&path, bytes).unwrap();
     let page = check(&page(&folder));
-    assert!(
-        texts(&page, ".headline")[0].starts_with("Not finished: 19 steps of 20"),
-        "{:?}",
-        texts(&page, ".headline")
-    );
-    assert_eq!(texts(&page, ".headline")[1], "Some data is missing");
-    assert!(texts(&page, "#flagged li")[0].contains("4 lines could not be read"), "{:?}", texts(&page, "#flagged li"));
-    assert!(texts(&page, "figcaption").contains(&"Pass rate of rollouts, %".to_owned()));
+    assert!(page.texts(".headline")[0].starts_with("Not finished: 19 steps of 20"), "{:?}", page.texts(".headline"));
+    assert_eq!(page.texts(".headline")[1], "Some data is missing");
+    assert!(page.texts("#flagged li")[0].contains("4 lines could not be read"), "{:?}", page.texts("#flagged li"));
+    assert!(page.texts("figcaption").contains(&"Pass rate of rollouts, %".to_owned()));
 }
 
 #[test]
@@ -97,7 +93,7 @@ fn files_that_are_no_json_are_told() {
         fs::write(folder.join(name), text).unwrap();
     }
     let page = check(&page(&folder));
-    let told = texts(&page, "#flagged li").join("\n");
+    let told = page.texts("#flagged li").join("\n");
     for name in ["report.json", "results.json", "manifest.json"] {
         assert!(told.contains(name), "{told}");
     }
