@@ -133,7 +133,8 @@ impl Canvas {
     /// Fills polygons; where they overlap, once. Points are in pixels.
     fn fill(&mut self, polygons: &[Vec<[f32; 2]>], colour: [f32; 3], opacity: f32) {
         let mut raster = Rasterizer::new(self.width, self.height);
-        let inside = |[x, y]: [f32; 2]| point(x.clamp(0.0, self.width as f32), y.clamp(0.0, self.height as f32));
+        let [right, bottom] = [self.width, self.height].map(|length| length as f32 - 1.0);
+        let inside = |[x, y]: [f32; 2]| point(x.clamp(0.0, right), y.clamp(0.0, bottom));
         for polygon in polygons {
             let next = || polygon.iter().cycle().skip(1);
             let area: f32 = polygon.iter().zip(next()).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum();

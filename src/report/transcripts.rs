@@ -186,7 +186,7 @@ fn completion(line: Line) -> Completion {
 
 fn facts(line: &Line) -> Vec<Fact> {
     let fact = |kind: &str, name: &str, from: &str, value: Of| Fact {
-        kind: kind.to_owned(),
+        kind: visible(kind, PIECE),
         name: visible(name, PIECE),
         from: visible(from, PIECE),
         value: short(value),
