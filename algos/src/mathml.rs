@@ -46,7 +46,11 @@ fn operand(formula: &Formula, id: Id, place: Precedence) -> String {
         return symbol(label);
     }
     let (content, precedence) = body(formula, id);
-    if precedence < place { fenced("(", &content, ")") } else { tag("mrow", &content) }
+    match formula.nodes[id].op {
+        Op::Column(_) | Op::Setting(..) | Op::Count(_) => content,
+        _ if precedence < place => fenced("(", &content, ")"),
+        _ => tag("mrow", &content),
+    }
 }
 
 fn body(formula: &Formula, id: Id) -> (String, Precedence) {

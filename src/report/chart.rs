@@ -17,7 +17,7 @@ pub(crate) struct Axes {
 }
 
 impl Axes {
-    /// Around all points of a chart; shares go from 0 to 1.
+    /// Around all points of a chart; shares go from 0, and to 1 where they pass a half.
     pub(crate) fn of(chart: &Chart) -> Axes {
         let points = || chart.curves.iter().flat_map(|curve| &curve.points);
         let ends = |point: &Point| {
@@ -25,9 +25,14 @@ impl Axes {
             [band[0], band[1], point.mean, point.raw.unwrap_or(point.mean)]
         };
         let steps = range(points().map(|point| point.step as f64));
-        let values = if chart.percent { [0.0, 1.0] } else { range(points().flat_map(ends)) };
-        let pad = if chart.percent { 0.0 } else { 0.04 * (values[1] - values[0]) };
-        Axes { steps, values: [values[0] - pad, values[1] + pad] }
+        let [low, high] = range(points().flat_map(ends));
+        let pad = 0.04 * (high - low);
+        let values = match chart.percent {
+            true if high > 0.5 => [0.0, 1.0],
+            true => [0.0, (1.1 * high).max(0.01)],
+            false => [low - pad, high + pad],
+        };
+        Axes { steps, values }
     }
 
     fn x(&self, step: f64) -> f64 {
@@ -107,10 +112,12 @@ fn grid(chart: &Chart, axes: &Axes) -> Vec<Shape> {
     let [left, _, right, bottom] = PLOT;
     let mut shapes = Vec::new();
     let scale = if chart.percent { 100.0 } else { 1.0 };
-    for value in ticks(axes.values, 4) {
+    let marks = ticks(axes.values, 4);
+    let apart = scale * marks.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
+    for value in marks {
         let y = axes.y(value);
         shapes.push(Shape::Line { stroke: Stroke::Grid, variant: 0, points: vec![[left, y], [right, y]] });
-        shapes.push(Shape::Text { anchor: Anchor::End, at: [left - 5.0, y + 3.5], text: number(scale * value) });
+        shapes.push(Shape::Text { anchor: Anchor::End, at: [left - 5.0, y + 3.5], text: mark(scale * value, apart) });
     }
     for step in ticks(axes.steps, 4).into_iter().filter(|step| step.fract() == 0.0) {
         shapes.push(Shape::Text { anchor: Anchor::Middle, at: [axes.x(step), bottom + 15.0], text: number(step) });
@@ -142,6 +149,20 @@ fn ticks([low, high]: [f64; 2], count: usize) -> Vec<f64> {
     (0..=2 * count).map(|i| (first + i as f64) * step).take_while(|tick| *tick <= high + 1e-9 * step).collect()
 }
 
+/// With as many digits as tell it from the marks beside it.
+fn mark(value: f64, apart: f64) -> String {
+    let digits = (1.0 - apart.log10().floor()).clamp(0.0, 9.0) as usize;
+    match value.abs() {
+        size if size >= 1e6 || digits > 6 => number(value),
+        _ => trimmed(format!("{value:.digits$}")),
+    }
+}
+
+/// Without zeros at the end of a fraction.
+fn trimmed(text: String) -> String {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// Four digits at most.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
@@ -151,8 +172,7 @@ pub(crate) fn number(value: f64) -> String {
         _ if !(1e-3..1e6).contains(&size) => format!("{value:.1e}"),
         _ => {
             let digits = (3 - size.log10().floor() as i32).clamp(0, 6) as usize;
-            let text = format!("{value:.digits$}");
-            if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+            trimmed(format!("{value:.digits$}"))
         }
     }
 }
@@ -172,6 +192,13 @@ mod tests {
                 found.iter().all(|tick| range[0] <= *tick && *tick <= range[1] * (1.0 + 1e-9f64.copysign(range[1])))
             );
         }
+    }
+
+    #[test]
+    fn marks_are_told_apart() {
+        assert_eq!([0.9999, 1.0, 1.0001].map(|value| mark(value, 1e-4)), ["0.9999", "1", "1.0001"]);
+        assert_eq!([0.0, 25.0].map(|value| mark(value, 25.0)), ["0", "25"]);
+        assert_eq!(mark(-2.5, 2.5), "-2.5");
     }
 
     #[test]

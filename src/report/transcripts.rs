@@ -194,7 +194,8 @@ fn facts(line: &Line) -> Vec<Fact> {
     let mut facts = vec![fact("reward", "reward", "", Of::One(line.reward))];
     for part in &line.parts {
         let name = part.name.as_deref().unwrap_or(&part.expression);
-        let from = if part.name.is_some() { format!("{}, in the {}", part.expression, part.of) } else { in_the(part) };
+        let from =
+            if name != part.expression { format!("{}, in the {}", part.expression, part.of) } else { in_the(part) };
         facts.push(fact(&part.kind, name, &from, part.value.clone()));
     }
     facts.push(fact("advantage", "advantage", "", Of::Each(line.advantage.clone())));
