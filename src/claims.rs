@@ -16,7 +16,7 @@ mod estimators;
 mod gradients;
 mod off_policy;
 mod reward_model;
-mod seeds;
+pub(crate) mod seeds;
 mod shaping;
 mod sufficiency;
 mod token_rewards;

@@ -3,6 +3,7 @@
 mod eval;
 mod grade;
 mod plan;
+mod report;
 mod sft;
 mod tokenizer;
 mod train;
@@ -88,6 +89,8 @@ enum Command {
     Tokenizer(tokenizer::Tokenizer),
     /// Generate word problems with worked steps, as files to learn from
     WordProblems(word_problems::WordProblems),
+    /// Write a page about recorded runs: curves, formula, transcripts, timings
+    Report(report::Report),
     /// List algorithms and environments
     List,
     /// Print an algorithm's formula, settings, columns, roles and coupling
@@ -186,6 +189,7 @@ impl Cli {
             Command::Grade(grade) => grade.run().map(|()| String::new()),
             Command::Tokenizer(tokenizer) => tokenizer.run(),
             Command::WordProblems(problems) => problems.run(),
+            Command::Report(report) => report.run(),
             Command::List => Ok(show::list(catalogue)),
             Command::Show(show) => show.run(catalogue),
             Command::Claims(claims) => claims.run(),
@@ -251,7 +255,7 @@ impl Compare {
             return train::line(&reports);
         }
         let took = start.seconds().map_or_else(String::new, |seconds| format!("warm-up took {seconds:.1} s; "));
-        Ok(format!("{}\n{took}recorded in {}\n", summary(&reports, &env), folder.display()))
+        Ok(format!("{}\n{took}recorded in {}\n{}", summary(&reports, &env), folder.display(), page(folder)))
     }
 }
 
@@ -266,6 +270,12 @@ impl Show {
         let about = catalogue.algorithms().iter().find(|entry| entry.name == config.algorithm.name);
         Ok(show::page(&config, about.map_or("", |entry| &entry.about)))
     }
+}
+
+/// Where the page about a run is, if it has one.
+fn page(folder: &Path) -> String {
+    let page = folder.join(crate::report::NAME);
+    if page.is_file() { format!("report in {}\n", page.display()) } else { String::new() }
 }
 
 /// What a user should know before a run starts.

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Progress, SharedStart};
 use crate::folder::{Held, write_durably};
 use crate::record::{Report, pretty, read, write};
+use crate::report;
 use crate::table::table;
 
 /// The algorithms that are compared unless others are named.
@@ -100,6 +101,9 @@ pub(crate) fn complete(
     }
     write(&folder.join("report.json"), &pretty(&reports)?)?;
     write(&folder.join("table.txt"), table(&reports, 80).as_bytes())?;
+    if experiments.iter().any(|(_, experiment)| experiment.settings.record.report) {
+        report::write(&[folder.to_owned()], &folder.join(report::NAME))?;
+    }
     Ok((start, reports))
 }
 

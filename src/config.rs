@@ -176,6 +176,8 @@ pub struct Record {
     pub keep_best: bool,
     /// Writes every number of `metrics.jsonl` to an event file of TensorBoard too.
     pub tensorboard: bool,
+    /// Whether the run's folder gets a page to look at, `report.html`, when the run ends.
+    pub report: bool,
 }
 
 /// The text of a configuration file, which is not read where it is too long for one.
@@ -230,6 +232,13 @@ impl Weights {
             Weights::Checkpoint(path) => Some(path),
             Weights::Policy | Weights::Fresh => None,
         }
+    }
+}
+
+impl Record {
+    /// Whether transcripts of this step are recorded.
+    pub(crate) fn transcripts_at(&self, step: usize) -> bool {
+        self.transcripts_every > 0 && step.is_multiple_of(self.transcripts_every)
     }
 }
 
@@ -293,6 +302,13 @@ impl Default for Evaluation {
 
 impl Default for Record {
     fn default() -> Self {
-        Record { transcripts_every: 10, checkpoint_every: 50, keep_last: 2, keep_best: false, tensorboard: false }
+        Record {
+            transcripts_every: 10,
+            checkpoint_every: 50,
+            keep_last: 2,
+            keep_best: false,
+            tensorboard: false,
+            report: true,
+        }
     }
 }

@@ -7,6 +7,8 @@
 //! the pass rate. A [`Catalogue`] is what a configuration file can name, a user's own algorithms and environments among it.
 //! [`problems`] is the environment of mathematical questions from a file, and [`rows`] reads such files.
 //!
+//! [`report`] writes a page about recorded runs.
+//!
 //! [`eval`] evaluates a model on a file of problems, on this machine or behind an endpoint, and compares two evaluations.
 //!
 //! Where a model judges answers, a [`judge`] asks it through a [`chat`] endpoint.
@@ -47,6 +49,7 @@ pub mod eval;
 pub mod evaluate;
 mod folder;
 pub mod record;
+pub mod report;
 mod table;
 mod tensorboard;
 

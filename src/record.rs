@@ -1,28 +1,31 @@
 //! What a run leaves behind: `manifest.json`, `config.toml`, `metrics.jsonl`, `transcripts.jsonl`, `report.json`, weights.
 
 mod log;
+mod transcripts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use oreal_algos::{Column, Experience, Level, Loss, Role};
+use oreal_algos::{Column, Experience, Loss, Role};
 use oreal_models::Model;
 use oreal_toy_envs::Verdict;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::{Config, Record};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
 use crate::folder::{Held, write_durably};
 use crate::renderer::Renderer;
+use crate::report;
 use crate::rollout::{Group, Trajectory};
 use crate::run::{Run, reads};
 use crate::sentinels::{Finding, Probed, RewardModel};
 use crate::tensorboard::{self, Events};
 use crate::train::{Done, Seconds};
+use transcripts::Transcripts;
 
 pub(crate) use log::{Log, holds, records};
 
@@ -195,7 +198,7 @@ impl Report {
 /// Writes a run's folder; does nothing for a run without one.
 pub(crate) struct Recorder {
     folder: Option<Folder>,
-    transcripts_every: usize,
+    explained: Transcripts,
 }
 
 struct Folder {
@@ -215,14 +218,14 @@ pub(crate) const FINDINGS: &str = "sentinels.jsonl";
 impl Recorder {
     /// Opens the records of a run, each at the length that it has at the run's step; without lengths, at its beginning.
     pub(crate) fn open(held: Option<Held>, lengths: &BTreeMap<String, u64>, run: &Run) -> Result<Recorder> {
-        let Record { transcripts_every, tensorboard, .. } = run.settings.record;
+        let explained = Transcripts::new(run);
         let Some(held) = held else {
-            return Ok(Recorder { folder: None, transcripts_every });
+            return Ok(Recorder { folder: None, explained });
         };
         let log = |name: &str| Log::open(held.path().join(name), lengths.get(name).copied().unwrap_or_default());
         let (metrics, transcripts, sentinels) = (log(METRICS)?, log(TRANSCRIPTS)?, log(FINDINGS)?);
-        let events = tensorboard.then(|| Events::new(log(tensorboard::NAME)?)).transpose()?;
-        Ok(Recorder { folder: Some(Folder { held, metrics, transcripts, sentinels, events }), transcripts_every })
+        let events = run.settings.record.tensorboard.then(|| Events::new(log(tensorboard::NAME)?)).transpose()?;
+        Ok(Recorder { folder: Some(Folder { held, metrics, transcripts, sentinels, events }), explained })
     }
 
     /// Where the run is recorded.
@@ -236,7 +239,7 @@ impl Recorder {
         events.map_or(Ok(()), |events| events.numbers(step, &json!({ "held_out": { "pass_rate": pass_rate.rate } })))
     }
 
-    /// One line of metrics, and the step's first group when it is time for one.
+    /// One line of metrics, and one of the step's groups when it is time for one.
     pub(crate) fn step(&mut self, record: &StepRecord, done: &Done) -> Result<()> {
         let Some(folder) = &mut self.folder else {
             return Ok(());
@@ -245,10 +248,8 @@ impl Recorder {
         if let Some(events) = &mut folder.events {
             events.numbers(record.step, &json!(record))?;
         }
-        if self.transcripts_every > 0 && record.step.is_multiple_of(self.transcripts_every) {
-            for transcript in transcripts(done) {
-                folder.transcripts.line(&transcript)?;
-            }
+        for transcript in self.explained.of(done)? {
+            folder.transcripts.line(&transcript)?;
         }
         Ok(())
     }
@@ -269,15 +270,19 @@ impl Recorder {
         logs.map(|log| log.sync().map(|()| (log.name(), log.length()))).collect()
     }
 
-    /// The result, and the weights of everything that learnt.
-    pub(crate) fn finish(&mut self, report: &Report, run: &Run) -> Result<()> {
+    /// The result, the weights of everything that learnt, and the page about the run.
+    pub(crate) fn finish(&mut self, outcome: &Report, run: &Run) -> Result<()> {
         let Some(folder) = self.path() else {
             return Ok(());
         };
         for (role, model) in run.roles.iter().filter(|(role, _)| *role != Role::REFERENCE) {
             save_model(&folder.join(role.name()), role, model, &*run.renderer)?;
         }
-        write_durably(&folder.join(REPORT), &pretty(report)?)
+        write_durably(&folder.join(REPORT), &pretty(outcome)?)?;
+        if run.settings.record.report {
+            report::write(std::slice::from_ref(&folder.to_owned()), &folder.join(report::NAME))?;
+        }
+        Ok(())
     }
 }
 
@@ -313,28 +318,12 @@ pub(crate) fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -
         "notices": notices,
         "credit": run.credit.formula().lines().collect::<Vec<_>>(),
         "objective": run.objective.formula().lines().collect::<Vec<_>>(),
+        "mathml": { "credit": run.credit.mathml(), "objective": run.objective.mathml() },
         "selection": format!("{:?}", run.algorithm.select()),
         "columns": columns,
         "coupling": run.objective.coupling(),
         "parameters": parameters,
     })
-}
-
-/// The first group of the batch, a line for each completion.
-fn transcripts(done: &Done) -> Vec<serde_json::Value> {
-    let credit = done.full.column(Column::ADVANTAGE).unwrap_or_default();
-    let tokens = done.full.layout().spans(Level::Token, Level::Trajectory);
-    let Some(group) = done.groups.first() else {
-        return Vec::new();
-    };
-    let of = |(i, t): (usize, &Trajectory)| {
-        json!({
-            "step": done.step, "prompt": group.problem.prompt, "answer": group.problem.answer, "completion": t.text,
-            "verdict": format!("{:?}", t.verdict), "reward": t.verdict.reward(), "kept": done.kept[i],
-            "tokens": t.completion.tokens, "sampled_logp": t.completion.sampled_logp, "advantage": credit[tokens[i].clone()],
-        })
-    };
-    group.trajectories.iter().enumerate().map(of).collect()
 }
 
 /// Each named node's mean over the updates.
@@ -353,7 +342,7 @@ fn pairs(x: &Experience, a: Column, b: Column) -> Option<impl Iterator<Item = (f
     Some(x.column(a)?.iter().copied().zip(x.column(b)?.iter().copied()))
 }
 
-fn mixed(group: &Group) -> bool {
+pub(crate) fn mixed(group: &Group) -> bool {
     let right = |t: &Trajectory| t.verdict == Verdict::Right;
     group.trajectories.iter().any(right) && !group.trajectories.iter().all(right)
 }

@@ -68,6 +68,16 @@ pub struct Learnt {
     pub roles: Vec<(Role, f64, f64)>,
     /// What a look at the models found, where it was time for one.
     pub probed: Option<Probed>,
+    /// What each update of the first epoch saw, where the step's transcripts are recorded.
+    pub seen: Vec<Seen>,
+}
+
+/// The batch of an update.
+pub struct Seen {
+    /// One mark per trajectory that the step learns from: in this batch.
+    pub marks: Vec<bool>,
+    /// With its signals as they were before the update.
+    pub batch: Experience,
 }
 
 /// Signals that are read for the record, whether the objective reads them or not.
@@ -140,10 +150,14 @@ fn learn(run: &mut Run, batch: &Experience, sequences: &[Sequence<'_>]) -> Resul
     let mut learnt = Learnt { roles: learners.iter().map(record).collect(), ..Default::default() };
     let mut rng = stream(run.settings.seed, Purpose::Minibatch, run.step);
     let probe = probe(run, &learners, sequences)?;
-    for _ in 0..passes.epochs {
+    let recorded = run.settings.record.transcripts_at(run.step);
+    for epoch in 0..passes.epochs {
         for kept in minibatches(batch.layout(), run.objective.minibatch_unit(), passes.minibatches, &mut rng) {
             let (batch, sequences) = (batch.keep(&kept), marked(sequences, &kept));
             let Updated { loss, batch } = update(run, &learners, &batch, &sequences, &mut learnt.roles)?;
+            if recorded && epoch == 0 {
+                learnt.seen.push(Seen { marks: kept, batch: batch.clone() });
+            }
             learnt.first.get_or_insert(batch);
             learnt.losses.push(loss);
         }

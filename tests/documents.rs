@@ -71,6 +71,7 @@ fn the_readme_names_the_commands_there_are() {
         "grade",
         "tokenizer",
         "word-problems",
+        "report",
         "list",
         "show",
         "claims",

@@ -9,7 +9,9 @@ use crate::experience::Experience;
 use crate::export::FormulaGraph;
 use crate::expr::Expr;
 use crate::graph::{self, Graph, Id, Node, Op, Values};
+use crate::mathml;
 use crate::objective::{Loss, Objective, PartCotangents};
+use crate::parts::{self, Part};
 use crate::printed;
 use crate::rank::{Batch, Frozen, Level, Live, Token};
 use crate::terms::{Data, Terms};
@@ -56,6 +58,16 @@ impl Credit {
         printed::print(&self.0)
     }
 
+    /// The formula in MathML: see [`Objective::mathml`].
+    pub fn mathml(&self) -> String {
+        mathml::print(&self.0)
+    }
+
+    /// The parts of the formula that explain a token's credit, with their values.
+    pub fn parts(&self, x: &Experience) -> Vec<Part> {
+        parts::of(&self.0, x)
+    }
+
     /// The graph of the formula.
     pub fn graph(&self) -> FormulaGraph {
         FormulaGraph::of(&self.0)
@@ -89,7 +101,7 @@ impl Formula {
         analysis::columns(&self.nodes, &[self.root]).into_iter().collect()
     }
 
-    fn values(&self, x: &Experience) -> Values {
+    pub(crate) fn values(&self, x: &Experience) -> Values {
         graph::forward(&self.nodes, &self.wanted, Values::new(), x)
     }
 
@@ -183,6 +195,14 @@ impl Objective for Formula {
 
     fn formula(&self) -> String {
         printed::print(self)
+    }
+
+    fn mathml(&self) -> Option<String> {
+        Some(mathml::print(self))
+    }
+
+    fn parts(&self, x: &Experience) -> Vec<Part> {
+        parts::of(self, x)
     }
 
     fn graph(&self) -> Option<FormulaGraph> {

@@ -42,7 +42,9 @@ mod terms;
 
 mod export;
 mod formula;
+mod mathml;
 mod objective;
+mod parts;
 mod printed;
 
 mod column;
@@ -82,6 +84,7 @@ pub use objective::{Loss, Objective, PartCotangents};
 pub use oreal::{
     Alignment, Anchor, Negatives, Normaliser, Oreal, Pooling, Positives, RewardCoding, Shaping, TokenWeights,
 };
+pub use parts::{Part, PartKind};
 pub use ppo::{Ppo, Whitening};
 pub use rank::{Batch, Finer, Flow, Frozen, Group, Join, Joined, Level, Live, Mix, Rank, Token, Trajectory, Within};
 pub use reinforce::{Baseline, Reinforce};

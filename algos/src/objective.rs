@@ -7,6 +7,7 @@ use std::ops::Range;
 use crate::column::{Column, Columns};
 use crate::experience::Experience;
 use crate::export::FormulaGraph;
+use crate::parts::Part;
 use crate::rank::Level;
 use crate::shape::ShapeError;
 
@@ -72,6 +73,17 @@ pub trait Objective: Debug + Send + Sync {
     /// The printed formula, where there is one.
     fn formula(&self) -> String {
         "written by hand\n".to_owned()
+    }
+
+    /// The printed formula in MathML, as blocks of `<math>`, where there is one.
+    fn mathml(&self) -> Option<String> {
+        None
+    }
+
+    /// The parts of the formula that explain a token's cotangents, with their values on a batch that has every column set; none
+    /// without a formula.
+    fn parts(&self, _x: &Experience) -> Vec<Part> {
+        Vec::new()
     }
 
     /// The graph of the formula, where there is one.

@@ -17,24 +17,39 @@ use crate::operation::Precedence;
 /// outside = 1[ratio > 1 + ε_high] + 1[ratio < 1 - ε_low]
 /// ```
 pub(crate) fn print(formula: &Formula) -> String {
-    let in_loss = analysis::reachable(&formula.nodes, &[formula.root]);
-    let named = |part_of_loss: bool| -> Vec<(&str, Id)> {
-        let labels = formula.labels.iter().filter(|(id, _)| **id != formula.root && in_loss[**id] == part_of_loss);
-        labels.map(|(&id, label)| (label.as_str(), id)).collect()
-    };
-    let lines = |part_of_loss: bool, last: Option<(&str, Id)>| {
-        let (settings, values): (Vec<_>, Vec<_>) =
-            named(part_of_loss).into_iter().partition(|(_, id)| matches!(formula.nodes[*id].op, Op::Setting(..)));
-        equations(formula, &values.into_iter().chain(last).collect::<Vec<_>>()) + &with(formula, &settings)
-    };
-    let logged = lines(false, None);
+    let printed = |Lines { values, settings }: Lines<'_>| equations(formula, &values) + &with(formula, &settings);
+    let logged = printed(lines(formula, false));
     let logged = if logged.is_empty() { logged } else { format!("logged\n{logged}") };
-    lines(true, Some((formula.title, formula.root))) + &logged
+    printed(lines(formula, true)) + &logged
+}
+
+/// Named nodes in the order of computation.
+pub(crate) struct Lines<'a> {
+    /// Those with an equation of their own.
+    pub(crate) values: Vec<(&'a str, Id)>,
+    /// Those whose value is listed.
+    pub(crate) settings: Vec<(&'a str, Id)>,
+}
+
+/// The lines of what is part of the loss, with the root as the last, or of what is only logged.
+pub(crate) fn lines(formula: &Formula, part_of_loss: bool) -> Lines<'_> {
+    let in_loss = analysis::reachable(&formula.nodes, &[formula.root]);
+    let labels = formula.labels.iter().filter(|(id, _)| **id != formula.root && in_loss[**id] == part_of_loss);
+    let named = labels.map(|(&id, label)| (label.as_str(), id));
+    let (settings, mut values): (Vec<_>, Vec<_>) =
+        named.partition(|(_, id)| matches!(formula.nodes[*id].op, Op::Setting(..)));
+    values.extend(part_of_loss.then_some((formula.title, formula.root)));
+    Lines { values, settings }
 }
 
 /// An expression as it stands in others: by its name if it has one.
 pub(crate) fn expression(formula: &Formula, id: Id) -> String {
     operand(formula, id, Precedence::Sum)
+}
+
+/// What a node is computed from, whether it has a name or not.
+pub(crate) fn definition(formula: &Formula, id: Id) -> String {
+    body(formula, id).0
 }
 
 fn equations(formula: &Formula, lines: &[(&str, Id)]) -> String {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Options, notices, summary};
+use super::{Options, notices, page, summary};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Progress};
@@ -75,7 +75,7 @@ impl Train {
             return line(&report);
         }
         let env = report.env.clone();
-        Ok(format!("{}\nrecorded in {}\n", summary(&[report], &env), folder.display()))
+        Ok(format!("{}\nrecorded in {}\n{}", summary(&[report], &env), folder.display(), page(folder)))
     }
 }
 
