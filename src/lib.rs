@@ -32,6 +32,7 @@ mod train;
 
 mod columns;
 pub mod renderer;
+mod resample;
 pub mod roles;
 pub mod rollout;
 pub mod update;
@@ -44,6 +45,7 @@ pub mod eval;
 pub mod evaluate;
 mod folder;
 pub mod record;
+pub mod replay;
 mod table;
 
 pub mod chat;

@@ -68,6 +68,7 @@ fn the_readme_names_the_commands_there_are() {
         "sample",
         "eval",
         "grade",
+        "replay",
         "tokenizer",
         "word-problems",
         "list",
@@ -194,7 +195,7 @@ fn the_page_of_grading_shows_the_verdicts_there_are() {
     assert!(shown >= 15, "docs/grading.md shows {shown}");
 }
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -203,6 +204,7 @@ const PAGES: [&str; 11] = [
     "docs/differences.md",
     "docs/grading.md",
     "docs/problem_sets.md",
+    "docs/replay.md",
     "docs/speed.md",
     "docs/your_algorithm.md",
     "docs/your_environment.md",
@@ -231,7 +233,8 @@ fn every_setting_of_the_differences_is_one() {
     let (page, mut tried) = (read("docs/differences.md"), 0);
     for section in page.split("\n## ").skip(1) {
         let algorithm = match section.lines().next().unwrap_or_default() {
-            name @ ("GRPO" | "PPO" | "OREAL") => name.to_lowercase(),
+            "REINFORCE++" => "reinforce_plus_plus".to_owned(),
+            name if BuiltIn::NAMES.contains(&name.to_lowercase().as_str()) => name.to_lowercase(),
             _ => "grpo".to_owned(),
         };
         for row in section.lines().filter(|line| line.starts_with("| ")).skip(1) {
