@@ -64,3 +64,6 @@ fn useless(groups: &[Group], select: &Select) -> Result<usize> {
     let spans = x.layout().spans(Level::Trajectory, Level::Group).into_iter();
     Ok(spans.filter(|group| !selection.keeps_any(&x, group.clone())).count())
 }
+
+#[cfg(test)]
+mod tests;

@@ -234,6 +234,7 @@ fn every_setting_of_the_differences_is_one() {
     for section in page.split("\n## ").skip(1) {
         let algorithm = match section.lines().next().unwrap_or_default() {
             "REINFORCE++" => "reinforce_plus_plus".to_owned(),
+            "VinePPO" => "vine_ppo".to_owned(),
             name if BuiltIn::NAMES.contains(&name.to_lowercase().as_str()) => name.to_lowercase(),
             _ => "grpo".to_owned(),
         };

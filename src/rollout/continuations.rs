@@ -45,7 +45,7 @@ impl Rollout<'_> {
             let of_length = Rollout { sampling, seed, ..*self };
             let means = of_length.means(policy, sampler, (step, number), groups, &prefixes, count)?;
             number += (prefixes.len() * count) as u64;
-            prefixes.into_iter().zip(means).for_each(|(prefix, mean)| drop(values.insert(prefix, mean)));
+            values.extend(prefixes.into_iter().zip(means));
         }
         Ok(prefixes.iter().map(|prefix| values[prefix]).collect())
     }
@@ -62,17 +62,15 @@ impl Rollout<'_> {
     ) -> Result<Vec<f64>> {
         let contexts: Vec<Vec<Token>> =
             prefixes.iter().map(|(group, prefix)| [&groups[*group].prompt, *prefix].concat()).collect();
-        let of = |(i, prompt)| {
-            let prompt: &Vec<Token> = prompt;
-            let key = move |sample: usize| Key {
-                seed: self.seed,
-                step,
-                prompt: prefixes[i].0 as u64,
-                sample: number + (i * count + sample) as u64,
-            };
-            (0..count).map(move |sample| Request { prompt, key: key(sample) })
+        let key = |i: usize, sample: usize| Key {
+            seed: self.seed,
+            step,
+            prompt: prefixes[i].0 as u64,
+            sample: number + (i * count + sample) as u64,
         };
-        let requests: Vec<Request<'_>> = contexts.iter().enumerate().flat_map(of).collect();
+        let requests: Vec<Request<'_>> = (0..prefixes.len() * count)
+            .map(|n| Request { prompt: &contexts[n / count], key: key(n / count, n % count) })
+            .collect();
         let drawn = self.draw(policy, sampler, &requests)?;
         let verdicts = self.verdicts(groups, prefixes, &drawn, count)?;
         let mean = |(verdicts, (group, _)): (&[Verdict], &Prefix<'_>)| {
