@@ -30,6 +30,9 @@ struct Recorded {
     tokens: usize,
 }
 
+/// The number of each batch, with the numbers of its groups, by name.
+type Places = BTreeMap<String, (usize, BTreeMap<String, usize>)>;
+
 /// Most tokens of a file.
 const MOST_TOKENS: usize = 1 << 24;
 
@@ -60,7 +63,7 @@ impl Recording {
     /// A file or a row that cannot be read, a completion without a group or without tokens, no completions, too many tokens.
     pub fn open(file: &Path) -> Result<Recording> {
         let mut recording = Recording { file: file.to_owned(), batches: Vec::new(), fields: BTreeSet::new() };
-        let (mut places, mut tokens): (BTreeMap<String, (usize, BTreeMap<String, usize>)>, usize) = Default::default();
+        let (mut places, mut tokens) = (Places::new(), 0);
         for row in Rows::open(file)? {
             let row = row?.parse()?;
             let recorded = Recorded { tokens: length(&row)?, row };
@@ -78,11 +81,7 @@ impl Recording {
     }
 
     /// Adds a completion to its batch and its group.
-    fn put(
-        &mut self,
-        recorded: Recorded,
-        places: &mut BTreeMap<String, (usize, BTreeMap<String, usize>)>,
-    ) -> Result<()> {
+    fn put(&mut self, recorded: Recorded, places: &mut Places) -> Result<()> {
         let row = &recorded.row;
         let step = if row.has("step") { row.json("step")?.get().to_owned() } else { String::new() };
         let group = row.json(if row.has("group") { "group" } else { "prompt" }).map_err(|_| {
@@ -170,7 +169,7 @@ impl Recording {
         let mut x = Experience::new(Layout::new(&groups.iter().map(lengths).collect::<Vec<Vec<usize>>>())?);
         for &column in columns {
             let values = match column {
-                Column::DUPLICATE => groups.iter().map(duplicates).collect::<Result<Vec<_>>>()?.concat(),
+                Column::DUPLICATE => groups.iter().map(|group| duplicates(group)).collect::<Result<Vec<_>>>()?.concat(),
                 _ => self.values(groups, column)?,
             };
             x.set(column, values)?;
@@ -279,7 +278,7 @@ fn length(row: &Row) -> Result<usize> {
 }
 
 /// 1 where an earlier completion of the group has the same tokens, or the same text where no tokens are recorded.
-fn duplicates(group: &Vec<Recorded>) -> Result<Vec<f64>> {
+fn duplicates(group: &[Recorded]) -> Result<Vec<f64>> {
     let mut seen = BTreeSet::new();
     let mut repeated = |recorded: &Recorded| {
         let field = ["tokens", "completion", "text"].into_iter().find(|field| recorded.row.has(field));
