@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::algorithm::{Algorithm, Passes};
 use crate::coefficient::Coefficient;
-use crate::estimators::{Average, Whitening, clipped, gae, ratio};
+use crate::estimators::{Average, Whitening, clipped, ratio};
 use crate::expr::Expr;
 use crate::formula::minimise;
 use crate::objective::Objective;
@@ -18,7 +18,7 @@ use crate::terms::{Data, Terms};
 /// With the default settings:
 ///
 /// ```text
-/// A = discounted(R·1[last] + next(V_MC) - V_MC, 0)
+/// A = R·1[last] + next(V_MC) - V_MC
 ///
 /// ratio = exp(logπ - logπ_old)
 /// loss  = -mean_batch(min(ratio·A, clip(ratio, 1 - ε, 1 + ε)·A))
@@ -71,7 +71,7 @@ impl Algorithm for VinePpo {
     }
 
     fn credit<'g>(&self, x: Data<'g>) -> Expr<'g, Token, Frozen> {
-        self.whitening.of(x, gae(x.reward() * x.last_token(), x.prefix_value(), 1.0, 0.0))
+        self.whitening.of(x, x.reward() * x.last_token() + x.prefix_value().next() - x.prefix_value())
     }
 
     fn objective(&self) -> Box<dyn Objective> {
