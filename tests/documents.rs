@@ -41,6 +41,22 @@ fn formulas_in_the_readme_are_those_that_run() {
 }
 
 #[test]
+fn the_page_of_replays_shows_what_is_printed() {
+    let page = read("docs/replay.md");
+    let shown = page.split("```text\n$ ").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let (command, shown) = shown.split_once('\n').unwrap();
+    let arguments: Vec<&str> = command.split(' ').collect();
+    assert_eq!(Catalogue::built_in().run(&arguments).unwrap(), shown, "docs/replay.md");
+    let json: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+    let json: serde_json::Value = serde_json::from_str(&Catalogue::built_in().run(&json).unwrap()).unwrap();
+    assert_eq!(json["algorithms"][0]["name"], "recorded");
+    assert_eq!(json["compared"][0]["same"], true);
+    for key in ["counts", "notes", "refused", "algorithms", "completions", "compared"] {
+        assert!(page.contains(&format!("`{key}`")) && json.get(key).is_some(), "{key}");
+    }
+}
+
+#[test]
 fn the_example_file_holds_every_setting_with_its_default() {
     let text = read("examples/addition.toml");
     let config = Config::from_toml(&text, "examples/addition.toml", &[]).unwrap();

@@ -70,6 +70,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("repeats", &["\"keep\"", "\"drop\""]),
     ("baseline", &["\"none\"", "\"batch\"", "\"group\""]),
     ("dual_clip", &["{ at = 1.2 }", "\"off\""]),
+    ("clip_high", &["0.1"]),
     ("overlong", &["{ soft = { length = 6.0, cache = 4.0 } }", "\"off\""]),
     ("ratio", &["\"sequence\"", "\"token\""]),
     ("loss", &["\"logistic\"", "\"squared\""]),

@@ -1,6 +1,6 @@
 //! A replay as text.
 
-use super::{Compared, Completion, Counts, Extreme, Replay};
+use super::{Compared, Completion, Counts, Extreme, Replay, Replayed};
 
 /// Completions that are printed; all are in the JSON.
 const MOST: usize = 40;
@@ -51,7 +51,8 @@ fn table(replay: &Replay) -> String {
         text += &format!("  .. and {} more, which --json has\n", replay.completions.len() - MOST);
     }
     let total = |name: &str| [name.to_owned(), String::new(), String::new(), String::new()];
-    text += &row(total("sum"), replay.algorithms.iter().map(|algorithm| short(algorithm.sum)).collect());
+    let sum = |algorithm: &Replayed| if algorithm.sum.abs() < 1e-12 * algorithm.size { 0.0 } else { algorithm.sum };
+    text += &row(total("sum"), replay.algorithms.iter().map(|algorithm| short(sum(algorithm))).collect());
     text + &row(total("|sum|"), replay.algorithms.iter().map(|algorithm| short(algorithm.size)).collect())
 }
 
@@ -77,7 +78,12 @@ fn sentence(compared: &Compared) -> String {
     let Compared { algorithm, against, tokens, only_here, only_there, same, .. } = compared;
     let mut text = format!("{algorithm} against {against}: ");
     text += &match (compared.least, compared.greatest) {
-        _ if *same => "the same coefficients".to_owned(),
+        (Some(least), Some(greatest)) if *same => {
+            let apart = (least.factor - 1.0).abs().max((greatest.factor - 1.0).abs());
+            let apart = if apart < 1e-9 { 0.0 } else { 100.0 * apart };
+            format!("the same coefficients, apart by at most {}%", short(apart))
+        }
+        _ if *same => "the same coefficients, all of them 0".to_owned(),
         (Some(least), Some(greatest)) if greatest.factor - least.factor <= 1e-6 * greatest.factor.abs() => {
             format!("{} times as large on {}", short(least.factor), number(*tokens, "token", "tokens"))
         }
