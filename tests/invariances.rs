@@ -27,9 +27,7 @@ fn a_cotangent_is_not_zero_everywhere() {
 
 #[test]
 fn credit_sees_its_own_group_only_unless_it_centres_on_the_batch() {
-    for (name, preset, algorithm) in
-        BuiltIn::all().into_iter().filter(|(name, ..)| !OF_THE_BATCH.contains(name))
-    {
+    for (name, preset, algorithm) in BuiltIn::all().into_iter().filter(|(name, ..)| !OF_THE_BATCH.contains(name)) {
         let credit = credit_of(&*algorithm);
         let x = random_batch(7);
         let first = x.layout().spans(Level::Trajectory, Level::Group)[0].clone();
