@@ -73,7 +73,9 @@ impl Catalogue {
         let algorithm = |&name: &&str| {
             let presets = oreal_algos::BuiltIn::presets(name);
             let about = presets.first().map_or("", |(_, algorithm)| algorithm.about());
-            let presets = presets.iter().map(|(preset, algorithm)| ((*preset).to_owned(), without_name(algorithm)));
+            let dialects = oreal_algos::BuiltIn::dialects(name);
+            let presets = presets.iter().chain(&dialects);
+            let presets = presets.map(|(preset, algorithm)| ((*preset).to_owned(), without_name(algorithm)));
             Entry::named(name, about, presets.collect(), |built_in: oreal_algos::BuiltIn| {
                 Arc::from(Box::<dyn Algorithm>::from(built_in))
             })

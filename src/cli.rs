@@ -3,6 +3,7 @@
 mod eval;
 mod grade;
 mod plan;
+mod replay;
 mod report;
 mod sft;
 mod tokenizer;
@@ -85,6 +86,8 @@ enum Command {
     Sample(Box<eval::Sample>),
     /// Grade answers to mathematical questions: is each equal to its gold answer?
     Grade(grade::Grade),
+    /// Put recorded rollouts through several algorithms, and show where their coefficients differ
+    Replay(replay::Replay),
     /// Train a tokenizer on texts
     Tokenizer(tokenizer::Tokenizer),
     /// Generate word problems with worked steps, as files to learn from
@@ -187,6 +190,7 @@ impl Cli {
             Command::Eval(eval) => eval.run(),
             Command::Sample(sample) => sample.run(),
             Command::Grade(grade) => grade.run().map(|()| String::new()),
+            Command::Replay(replay) => replay.run(catalogue),
             Command::Tokenizer(tokenizer) => tokenizer.run(),
             Command::WordProblems(problems) => problems.run(),
             Command::Report(report) => report.run(),

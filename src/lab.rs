@@ -40,6 +40,7 @@ mod multisets;
 mod question;
 mod random;
 mod report;
+mod values;
 pub mod worlds;
 
 use answer_table::AnswerTable;

@@ -37,6 +37,7 @@ mod train;
 
 mod columns;
 pub mod renderer;
+mod resample;
 pub mod roles;
 pub mod rollout;
 pub mod update;
@@ -49,6 +50,7 @@ pub mod eval;
 pub mod evaluate;
 mod folder;
 pub mod record;
+pub mod replay;
 pub mod report;
 mod table;
 mod tensorboard;

@@ -55,6 +55,9 @@ pub struct StepRecord {
     pub ungraded: usize,
     /// Completions that the sampler failed to draw.
     pub failed: usize,
+    /// Problems drawn in place of others of which nothing was selected. All that was drawn counts in the rates above.
+    #[serde(default)]
+    pub resampled: usize,
     /// Version of the policy's weights that the oldest completion was drawn from: how often the policy had moved.
     pub version: Option<u64>,
     /// Trajectories learnt from.
@@ -93,7 +96,7 @@ pub struct StepRecord {
 impl StepRecord {
     /// Of a step.
     pub fn new(done: &Done) -> StepRecord {
-        let Done { step, groups, lost, kept, learnt, seconds, .. } = done;
+        let Done { step, groups, lost, resampled, kept, learnt, seconds, .. } = done;
         let all: Vec<&Trajectory> = groups.iter().flat_map(|group| &group.trajectories).collect();
         let share = |verdict| mean(all.iter().map(|t| f64::from(t.verdict == verdict)));
         let first = learnt.first.as_ref();
@@ -108,6 +111,7 @@ impl StepRecord {
             group_size: groups.iter().map(|group| group.trajectories.len()).max().unwrap_or_default(),
             ungraded: lost.ungraded,
             failed: lost.failed,
+            resampled: *resampled,
             version: all.iter().map(|t| t.completion.version).min(),
             kept: kept.iter().filter(|&&kept| kept).count(),
             length: mean(all.iter().map(|t| t.completion.tokens.len() as f64)),

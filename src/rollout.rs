@@ -1,5 +1,7 @@
 //! From problems to judged completions, and from these to experience.
 
+mod continuations;
+
 use std::time::Instant;
 
 use oreal_algos::{Column, Experience, Layout, ShapeError};

@@ -116,8 +116,15 @@ impl Run {
 
     /// The problems of a step: the next of the epoch, and what each leaves open drawn from a stream of its own.
     pub fn problems(&self, step: usize) -> Vec<Problem> {
-        let prompts = self.settings.train.prompts;
-        problems(&*self.env, Split::Train, self.settings.seed, Purpose::Problems, step * prompts, prompts)
+        self.problems_from(step, 0, self.settings.train.prompts)
+    }
+
+    /// `count` of the problems that a step may draw, from number `from` on. Each step has as many as its rounds may draw, so that
+    /// the problems of a step depend on no other; those it does not need are passed over in this epoch.
+    pub(crate) fn problems_from(&self, step: usize, from: usize, count: usize) -> Vec<Problem> {
+        let each = self.settings.train.prompts.saturating_mul(1 + self.algorithm.resamples());
+        let position = step.saturating_mul(each).saturating_add(from);
+        problems(&*self.env, Split::Train, self.settings.seed, Purpose::Problems, position, count)
     }
 
     /// The roles whose weights move at a step, with their learning rates.

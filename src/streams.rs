@@ -28,6 +28,10 @@ pub enum Purpose {
     Examples,
     /// Resamples of a bootstrap.
     Bootstrap,
+    /// Completions of problems that are drawn in place of others.
+    Resample,
+    /// Completions that go on from a prefix.
+    Continuations,
 }
 
 impl Purpose {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use oreal_algos::{Column, Experience, Layout, Level, Loss, Role};
+use oreal_algos::{Column, Experience, Layout, Level, Loss, Role, Source};
 use oreal_models::Sequence;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::columns;
 use crate::error::Result;
-use crate::rollout::{Group, experience, graded, sequences};
-use crate::run::Run;
+use crate::resample::{self, Drawn};
+use crate::rollout::{Group, experience, sequences};
+use crate::run::{Run, rollout};
 use crate::sentinels::{Probe, Probed};
 use crate::streams::{Purpose, stream};
 use crate::update::{Update, Updated};
@@ -25,6 +26,8 @@ pub struct Done {
     pub groups: Vec<Group>,
     /// Completions that could not be graded, and those that failed to be drawn.
     pub lost: Lost,
+    /// Problems that were drawn in place of others of which nothing is selected.
+    pub resampled: usize,
     /// Every graded trajectory, with credit.
     pub full: Experience,
     /// One mark per trajectory: learnt from.
@@ -94,11 +97,7 @@ pub fn train(run: &mut Run, observe: &mut dyn FnMut(&Done) -> Result<()>) -> Res
 /// One step: rollouts, credit, selection, updates.
 pub fn step(run: &mut Run) -> Result<Done> {
     let step = run.step;
-    let (problems, rollouts) = (run.problems(step), run.settings.train.rollouts);
-    let at = step as u64;
-    let rollout = crate::run::rollout(&run.settings, &*run.env, &*run.renderer);
-    let (groups, took) = rollout.groups(run.roles.policy()?, &mut *run.sampler, at, problems, rollouts)?;
-    let (groups, lost) = evidence(groups);
+    let Drawn { groups, lost, took, resampled } = resample::draw(run)?;
 
     let filling = Instant::now();
     let sequences = sequences(&groups);
@@ -107,7 +106,7 @@ pub fn step(run: &mut Run) -> Result<Done> {
     let (mut batch, selected) = (full.keep(&kept), marked(&sequences, &kept));
     let data: Vec<Column> = run.objective.reads().into_iter().filter(|column| !column.is_signal()).collect();
     run.roles.fill(&mut batch, &data, &selected)?;
-    columns::check_finite(&batch, at)?;
+    columns::check_finite(&batch, step as u64)?;
     let fill = filling.elapsed().as_secs_f64();
 
     let updating = Instant::now();
@@ -116,30 +115,33 @@ pub fn step(run: &mut Run) -> Result<Done> {
     drop(sequences);
     run.step += 1;
     let seconds = Seconds { sample: took.sample, judge: took.judge, fill, update };
-    Ok(Done { step, groups, lost, full, kept, learnt, seconds })
-}
-
-/// The groups without completions that are no evidence, which are counted.
-fn evidence(groups: Vec<Group>) -> (Vec<Group>, Lost) {
-    let drawn = |groups: &[Group]| groups.iter().map(|group| group.trajectories.len()).sum::<usize>();
-    let (all, failed) = (drawn(&groups), groups.iter().map(|group| group.failures.len()).sum());
-    let groups = graded(groups);
-    let ungraded = all - drawn(&groups);
-    (groups, Lost { ungraded, failed })
+    Ok(Done { step, groups, lost, resampled, full, kept, learnt, seconds })
 }
 
 /// Whole groups with the columns that credit, selection and objective read of them, and with credit.
-fn credited(run: &Run, groups: &[Group], sequences: &[Sequence<'_>]) -> Result<Experience> {
+fn credited(run: &mut Run, groups: &[Group], sequences: &[Sequence<'_>]) -> Result<Experience> {
     let at = run.step as u64;
     let mut full = experience(groups, at)?;
     let reads: Vec<Column> = run.credit.reads().into_iter().chain(run.objective.reads()).collect();
     columns::fill(&mut full, &reads, &run.columns, groups, at)?;
+    continued(run, &mut full, &reads, groups)?;
     run.roles.fill(&mut full, &run.credit.reads(), sequences)?;
     columns::check_finite(&full, at)?;
     let credit = run.credit.evaluate(&full);
     full.set(Column::ADVANTAGE, credit)?;
     columns::check_finite(&full, at)?;
     Ok(full)
+}
+
+/// The columns that come from further rollouts.
+fn continued(run: &mut Run, x: &mut Experience, reads: &[Column], groups: &[Group]) -> Result<()> {
+    let count = run.algorithm.continuations();
+    for &column in reads.iter().filter(|column| matches!(column.source(), Source::Continued(_))) {
+        let rollout = rollout(&run.settings, &*run.env, &*run.renderer);
+        let policy = run.roles.policy()?;
+        x.set(column, rollout.continued(policy, &mut *run.sampler, x.step(), groups, (column, count))?)?;
+    }
+    Ok(())
 }
 
 /// Every epoch and minibatch of a step.

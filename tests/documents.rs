@@ -41,6 +41,22 @@ fn formulas_in_the_readme_are_those_that_run() {
 }
 
 #[test]
+fn the_page_of_replays_shows_what_is_printed() {
+    let page = read("docs/replay.md");
+    let shown = page.split("```text\n$ ").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let (command, shown) = shown.split_once('\n').unwrap();
+    let arguments: Vec<&str> = command.split(' ').collect();
+    assert_eq!(Catalogue::built_in().run(&arguments).unwrap(), shown, "docs/replay.md");
+    let json: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+    let json: serde_json::Value = serde_json::from_str(&Catalogue::built_in().run(&json).unwrap()).unwrap();
+    assert_eq!(json["algorithms"][0]["name"], "recorded");
+    assert_eq!(json["compared"][0]["same"], true);
+    for key in ["counts", "notes", "refused", "algorithms", "completions", "compared"] {
+        assert!(page.contains(&format!("`{key}`")) && json.get(key).is_some(), "{key}");
+    }
+}
+
+#[test]
 fn the_example_file_holds_every_setting_with_its_default() {
     let text = read("examples/addition.toml");
     let config = Config::from_toml(&text, "examples/addition.toml", &[]).unwrap();
@@ -69,6 +85,7 @@ fn the_readme_names_the_commands_there_are() {
         "sample",
         "eval",
         "grade",
+        "replay",
         "tokenizer",
         "word-problems",
         "report",
@@ -196,7 +213,7 @@ fn the_page_of_grading_shows_the_verdicts_there_are() {
     assert!(shown >= 15, "docs/grading.md shows {shown}");
 }
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -205,6 +222,7 @@ const PAGES: [&str; 12] = [
     "docs/differences.md",
     "docs/grading.md",
     "docs/problem_sets.md",
+    "docs/replay.md",
     "docs/runs.md",
     "docs/speed.md",
     "docs/your_algorithm.md",
@@ -234,7 +252,9 @@ fn every_setting_of_the_differences_is_one() {
     let (page, mut tried) = (read("docs/differences.md"), 0);
     for section in page.split("\n## ").skip(1) {
         let algorithm = match section.lines().next().unwrap_or_default() {
-            name @ ("GRPO" | "PPO" | "OREAL") => name.to_lowercase(),
+            "REINFORCE++" => "reinforce_plus_plus".to_owned(),
+            "VinePPO" => "vine_ppo".to_owned(),
+            name if BuiltIn::NAMES.contains(&name.to_lowercase().as_str()) => name.to_lowercase(),
             _ => "grpo".to_owned(),
         };
         for row in section.lines().filter(|line| line.starts_with("| ")).skip(1) {

@@ -27,9 +27,7 @@ fn a_cotangent_is_not_zero_everywhere() {
 
 #[test]
 fn credit_sees_its_own_group_only_unless_it_centres_on_the_batch() {
-    for (name, preset, algorithm) in
-        BuiltIn::all().into_iter().filter(|(name, ..)| !["reinforce", "ppo"].contains(name))
-    {
+    for (name, preset, algorithm) in BuiltIn::all().into_iter().filter(|(name, ..)| !OF_THE_BATCH.contains(name)) {
         let credit = credit_of(&*algorithm);
         let x = random_batch(7);
         let first = x.layout().spans(Level::Trajectory, Level::Group)[0].clone();
@@ -38,6 +36,9 @@ fn credit_sees_its_own_group_only_unless_it_centres_on_the_batch() {
         assert_eq!(whole[..part.len()], part[..], "{name}/{preset}");
     }
 }
+
+/// Algorithms whose credit depends on the whole batch.
+const OF_THE_BATCH: [&str; 4] = ["gpg", "ppo", "reinforce", "reinforce_plus_plus"];
 
 /// The mistakes that the invariances are there for.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -88,6 +88,12 @@ fn the_expected_gradient_is_the_mean_step_of_the_loop_over_ordered_groups() {
                 let (mut x, all) = (experience(&groups, 0).unwrap(), sequences(&groups));
                 let tables = [Role::POLICY, Role::REFERENCE, Role::CRITIC].map(|r| (r, Box::new(lab.table(r).clone())));
                 Roles::of(BTreeMap::from(tables), 1.0).fill(&mut x, &credit.reads(), &all).unwrap();
+                x.set(Column::GREEDY_REWARD, vec![lab.greedy_reward(0); rollouts]).unwrap();
+                let value = |&i: &usize| {
+                    let tokens = &lab.questions()[0].answers[i].tokens;
+                    (0..tokens.len()).map(|t| lab.value(0, &tokens[..t])).collect::<Vec<_>>()
+                };
+                x.set(Column::PREFIX_VALUE, answers.iter().flat_map(value).collect()).unwrap();
                 x.set(Column::ADVANTAGE, credit.evaluate(&x)).unwrap();
                 for outcome in selection.outcomes(&x, 0..rollouts).into_iter().filter(|o| o.kept.contains(&true)) {
                     let probability = outcome.probability * answers.iter().map(|&i| law[i]).product::<f64>();

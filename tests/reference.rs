@@ -3,12 +3,16 @@
 
 #[path = "reference/estimators.rs"]
 mod estimators;
+#[path = "reference/family.rs"]
+mod family;
 #[path = "reference/grpo.rs"]
 mod grpo;
 #[path = "reference/oreal.rs"]
 mod oreal;
 #[path = "reference/ppo.rs"]
 mod ppo;
+#[path = "reference/trl.rs"]
+mod trl;
 
 use ::oreal::algos::{Algorithm, Column, Experience, Layout, credit_of};
 

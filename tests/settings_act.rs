@@ -68,7 +68,13 @@ const WORDS: &[(&str, &[&str])] = &[
     ("average", &["\"trajectory\"", "\"token\"", "{ constant = 3.0 }"]),
     ("whitening", &["\"none\"", "\"batch\""]),
     ("repeats", &["\"keep\"", "\"drop\""]),
-    ("baseline", &["\"none\"", "\"batch\""]),
+    ("baseline", &["\"none\"", "\"batch\"", "\"group\""]),
+    ("dual_clip", &["{ at = 1.2 }", "\"off\""]),
+    ("clip_high", &["0.1"]),
+    ("overlong", &["{ soft = { length = 6.0, cache = 4.0 } }", "\"off\""]),
+    ("ratio", &["\"sequence\"", "\"token\""]),
+    ("loss", &["\"logistic\"", "\"squared\""]),
+    ("log_ratio", &["\"sum\"", "\"mean\""]),
     ("ratio_guard", &["{ bound = 0.01 }", "\"off\""]),
 ];
 

@@ -58,6 +58,17 @@ pub trait Algorithm: Debug + Send + Sync {
         Passes::ONCE
     }
 
+    /// How often a step may draw more problems, in place of those of whose completions [`Algorithm::select`] keeps nothing; at
+    /// most [`crate::MOST_RESAMPLES`].
+    fn resamples(&self) -> usize {
+        0
+    }
+
+    /// How many completions of a prefix the column `prefix_value` is a mean over; at least 1.
+    fn continuations(&self) -> usize {
+        1
+    }
+
     /// For how many steps at the start of training this role's weights are not updated.
     fn frozen_steps(&self, _role: Role) -> usize {
         0
@@ -103,6 +114,14 @@ impl<A: Algorithm + ?Sized> Algorithm for Arc<A> {
 
     fn passes(&self) -> Passes {
         (**self).passes()
+    }
+
+    fn resamples(&self) -> usize {
+        (**self).resamples()
+    }
+
+    fn continuations(&self) -> usize {
+        (**self).continuations()
     }
 
     fn frozen_steps(&self, role: Role) -> usize {

@@ -26,6 +26,9 @@ pub enum Source {
     Rollout,
     /// The algorithm's own credit.
     Credit,
+    /// Further rollouts: the mean reward of completions that go on from a prefix. For a column of tokens that is the prefix
+    /// before each token, for a column of trajectories the prompt alone.
+    Continued(Continuation),
     /// A function of the rollout that the user registers with the run.
     Data,
     /// A model.
@@ -38,6 +41,15 @@ pub enum Source {
         /// Otherwise it is computed once per step, before the first update, without gradient.
         live: bool,
     },
+}
+
+/// How completions of a prefix are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Continuation {
+    /// As rollouts are, [`crate::Algorithm::continuations`] of them.
+    Drawn,
+    /// One, of the most likely tokens.
+    Greedy,
 }
 
 /// What a model reports at each token of a completion.
@@ -92,6 +104,10 @@ columns! {
     DUPLICATE = "duplicate", "duplicate", Trajectory, Source::Rollout;
     /// 1 where the completion was cut at the token limit, per trajectory.
     TRUNCATED = "truncated", "truncated", Trajectory, Source::Rollout;
+    /// Reward of the most likely completion of the prompt, on each of its trajectories.
+    GREEDY_REWARD = "greedy_reward", "R_greedy", Trajectory, Source::Continued(Continuation::Greedy);
+    /// Mean reward of completions drawn from the prefix before the token.
+    PREFIX_VALUE = "prefix_value", "V_MC", Token, Source::Continued(Continuation::Drawn);
 }
 
 impl Column {

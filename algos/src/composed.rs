@@ -184,6 +184,14 @@ impl Algorithm for WithAdded {
         self.algorithm.passes()
     }
 
+    fn resamples(&self) -> usize {
+        self.algorithm.resamples()
+    }
+
+    fn continuations(&self) -> usize {
+        self.algorithm.continuations()
+    }
+
     fn frozen_steps(&self, role: Role) -> usize {
         self.algorithm.frozen_steps(role)
     }
@@ -249,6 +257,14 @@ where
 
     fn passes(&self) -> Passes {
         self.algorithm.passes()
+    }
+
+    fn resamples(&self) -> usize {
+        self.algorithm.resamples()
+    }
+
+    fn continuations(&self) -> usize {
+        self.algorithm.continuations()
     }
 
     fn frozen_steps(&self, role: Role) -> usize {

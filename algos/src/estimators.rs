@@ -1,11 +1,14 @@
 //! What algorithms share: baselines, advantages, divergences, surrogates. Each is an expression.
 
+use std::ops::Bound;
+
 use serde::{Deserialize, Serialize};
 
+use crate::algorithm::Passes;
 use crate::coefficient::Coefficient;
 use crate::expr::{Expr, Number};
 use crate::rank::{Batch, Flow, Frozen, Group, Live, Rank, Token, Trajectory};
-use crate::settings::{IllegalSetting, POSITIVE};
+use crate::settings::{IllegalSetting, Inert, POSITIVE};
 use crate::terms::{Data, Terms};
 
 type PerToken<'g, F> = Expr<'g, Token, F>;
@@ -64,6 +67,31 @@ pub fn scaled<'g>(credit: PerToken<'g, Frozen>, epsilon: impl Number<'g>) -> Per
     let centred = credit - credit.mean::<Batch>();
     credit / (centred.square().mean::<Batch>().sqrt() + credit.number(epsilon))
 }
+
+/// How advantages are scaled over the tokens of the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whitening {
+    /// Not at all.
+    None,
+    /// To zero mean and unit variance.
+    Batch,
+    /// Divided by the standard deviation; the mean stays where it is.
+    KeepMean,
+}
+
+impl Whitening {
+    /// The credit, so scaled, with 1e-8 added to the deviation.
+    pub fn of<'g>(self, x: Data<'g>, credit: PerToken<'g, Frozen>) -> PerToken<'g, Frozen> {
+        match self {
+            Whitening::None => credit,
+            Whitening::Batch => whitened(credit, x.setting("ε", WHITENING_EPSILON)),
+            Whitening::KeepMean => scaled(credit, x.setting("ε", WHITENING_EPSILON)),
+        }
+    }
+}
+
+const WHITENING_EPSILON: f64 = 1e-8;
 
 /// A bound on a log-ratio before `exp` is taken of it, so that it cannot overflow. Beyond the bound there is no gradient.
 /// The papers have none; verl clamps at 20.
@@ -125,6 +153,35 @@ pub fn clipped<'g>(
     (ratio * advantage).min(ratio.clip(low, high) * advantage)
 }
 
+/// A second bound of the surrogate where the advantage is negative, so that a large ratio cannot make the loss large: dual-clip
+/// PPO (arXiv 1912.09729, eq. 4). The papers of GRPO and its kin have none; verl bounds at 3, and TRL's `delta` is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DualClip {
+    /// None.
+    #[default]
+    Off,
+    /// There is no gradient where the ratio is above this, greater than 1, and the advantage is negative.
+    At(Coefficient),
+}
+
+impl DualClip {
+    /// `max(surrogate, c·A)` where the advantage `A` is negative.
+    pub fn bounded<'g>(self, x: Terms<'g>, surrogate: PerToken<'g, Live>) -> PerToken<'g, Live> {
+        match self {
+            DualClip::Off => surrogate,
+            DualClip::At(bound) => surrogate.max(x.setting("c", bound) * x.advantage().at_most(0.0)),
+        }
+    }
+
+    pub(crate) fn check(self, key: &str) -> Result<(), IllegalSetting> {
+        match self {
+            DualClip::Off => Ok(()),
+            DualClip::At(bound) => bound.check(&format!("{key}.at"), (Bound::Excluded(1.0), Bound::Unbounded)),
+        }
+    }
+}
+
 /// Binary cross-entropy of `σ(logit)` against a target in [0, 1].
 pub fn cross_entropy<'g, R: Rank, F: Flow>(logit: Expr<'g, R, F>, target: Expr<'g, R, Frozen>) -> Expr<'g, R, F> {
     logit.softplus() - logit * target
@@ -182,6 +239,30 @@ impl Kl {
     }
 }
 
+/// The settings of a divergence beside a clipped surrogate, which may leave others without effect.
+pub(crate) struct Divergence {
+    /// The key of its weight.
+    pub(crate) key: &'static str,
+    pub(crate) weight: Coefficient,
+    pub(crate) kl: Kl,
+    pub(crate) guard: RatioGuard,
+}
+
+impl Divergence {
+    /// What has no effect, `bounds` being the keys of the surrogate's own settings.
+    pub(crate) fn inert(&self, passes: Passes, bounds: &[&str]) -> Vec<Inert> {
+        let off = self.weight.is_zero();
+        let mut inert = Inert::with_one_update(passes, bounds);
+        if self.guard != RatioGuard::Off && (off || !self.kl.takes_exp()) {
+            inert.extend(Inert::with_one_update(passes, &["ratio_guard"]));
+        }
+        if off && self.kl != Kl::K3 {
+            inert.push(Inert::new("kl", format!("`{}` is 0", self.key)));
+        }
+        inert
+    }
+}
+
 /// What a sum of token losses is divided by. It decides what a long answer weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -212,5 +293,46 @@ impl Average {
             Average::Trajectory | Average::Token => Ok(()),
             Average::Constant(length) => length.check(&format!("{key}.constant"), POSITIVE),
         }
+    }
+}
+
+/// What a group's centred rewards are divided by. Both give 0 to a group of one and to a group whose rewards are all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Scale {
+    /// Nothing.
+    One,
+    /// Standard deviation (of `n - degrees_of_freedom`) plus `epsilon`.
+    Deviation {
+        /// 1 for the unbiased estimate of the variance, 0 for the variance of the group itself.
+        degrees_of_freedom: f64,
+        /// Greater than 0.
+        epsilon: Coefficient,
+    },
+}
+
+impl Scale {
+    /// GRPO's: the unbiased deviation plus 1e-4.
+    pub const GRPO: Scale = Scale::Deviation { degrees_of_freedom: 1.0, epsilon: Coefficient::Constant(1e-4) };
+}
+
+impl Scale {
+    /// Reward less its group's mean, so divided.
+    pub fn centred<'g>(self, x: Data<'g>, reward: PerTrajectory<'g, Frozen>) -> PerTrajectory<'g, Frozen> {
+        match self {
+            Scale::One => reward - reward.mean::<Group>(),
+            Scale::Deviation { degrees_of_freedom, epsilon } => {
+                group_normalised(x, reward, degrees_of_freedom, x.setting("ε", epsilon))
+            }
+        }
+    }
+
+    pub(crate) fn check(self, key: &str) -> Result<(), IllegalSetting> {
+        let Scale::Deviation { degrees_of_freedom, epsilon } = self else { return Ok(()) };
+        if ![0.0, 1.0].contains(&degrees_of_freedom) {
+            let problem = format!("must be 0 or 1, not {degrees_of_freedom}");
+            return Err(IllegalSetting::new(&format!("{key}.deviation.degrees_of_freedom"), problem));
+        }
+        epsilon.check(&format!("{key}.deviation.epsilon"), POSITIVE)
     }
 }

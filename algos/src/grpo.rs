@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::algorithm::{Algorithm, Passes};
 use crate::coefficient::Coefficient;
-use crate::estimators::{Average, Kl, RatioGuard, clipped, group_normalised, guarded_ratio};
+use crate::estimators::{Average, Divergence, DualClip, Kl, RatioGuard, Scale, Whitening, clipped, guarded_ratio};
 use crate::expr::Expr;
 use crate::formula::minimise;
 use crate::objective::Objective;
-use crate::rank::{Batch, Frozen, Group, Live, Token};
+use crate::overlong::Overlong;
+use crate::rank::{Batch, Frozen, Live, Token};
 use crate::selection::{Select, Selection};
-use crate::settings::{IllegalSetting, Inert, POSITIVE, at_least_one};
+use crate::settings::{IllegalSetting, Inert, at_least_one};
 use crate::terms::{Data, Terms};
 
 /// `-mean( min(ratio·A, clip(ratio)·A) - beta·kl )` with `A = (r - mean) / (std + epsilon)` in each group.
@@ -40,6 +41,8 @@ pub struct Grpo {
     pub clip_low: Coefficient,
     /// See `clip_low`. At least 0.
     pub clip_high: Coefficient,
+    /// Bound on the ratio of tokens with a negative advantage.
+    pub dual_clip: DualClip,
     /// Bound on log-ratios.
     pub ratio_guard: RatioGuard,
     /// Weight of the divergence from the reference, at least 0; at 0 there is no reference.
@@ -48,29 +51,20 @@ pub struct Grpo {
     pub kl: Kl,
     /// What a group's centred rewards are divided by.
     pub scale: Scale,
+    /// Whether advantages are scaled over the batch, too.
+    pub whitening: Whitening,
     /// What the sum over tokens is divided by.
     pub average: Average,
+    /// What is taken off the reward of long completions.
+    pub overlong: Overlong,
     /// Which trajectories are learnt from.
     pub selection: Selection,
+    /// How often a step may draw more problems, in place of those of whose completions nothing is selected. At most 1000.
+    pub resample: usize,
     /// How often a step passes over its batch. At least 1.
     pub epochs: usize,
     /// Into how many updates an epoch is divided. At least 1.
     pub minibatches: usize,
-}
-
-/// What a group's centred rewards are divided by. Both give 0 to a group of one and to a group whose rewards are all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Scale {
-    /// Nothing.
-    One,
-    /// Standard deviation (of `n - degrees_of_freedom`) plus `epsilon`.
-    Deviation {
-        /// 1 for the unbiased estimate of the variance, 0 for the variance of the group itself.
-        degrees_of_freedom: f64,
-        /// Greater than 0.
-        epsilon: Coefficient,
-    },
 }
 
 impl Default for Grpo {
@@ -78,12 +72,16 @@ impl Default for Grpo {
         Grpo {
             clip_low: Coefficient::Constant(0.2),
             clip_high: Coefficient::Constant(0.2),
+            dual_clip: DualClip::Off,
             ratio_guard: RatioGuard::Off,
             beta: Coefficient::Constant(0.04),
             kl: Kl::K3,
-            scale: Scale::Deviation { degrees_of_freedom: 1.0, epsilon: Coefficient::Constant(1e-4) },
+            scale: Scale::GRPO,
+            whitening: Whitening::None,
             average: Average::Trajectory,
+            overlong: Overlong::Off,
             selection: Selection::All,
+            resample: 0,
             epochs: 1,
             minibatches: 2,
         }
@@ -91,11 +89,13 @@ impl Default for Grpo {
 }
 
 impl Grpo {
-    /// Higher upper clip, token mean, no divergence, mixed groups only.
+    /// Higher upper clip, token mean, no divergence, mixed groups only, for which more problems are drawn, and less reward for overlong
+    /// completions.
     ///
     /// ```text
-    /// A = (R - mean_group(R))/(sqrt(sum_group((R - mean_group(R))²)/max(trajectories_per_group - 1, 1)) + ε)
-    /// with ε = 1e-4
+    /// reward = R + clip((L_max - L_cache - tokens_per_trajectory)/L_cache, -1, 0)
+    /// A      = (reward - mean_group(reward))/(sqrt(sum_group((reward - mean_group(reward))²)/max(trajectories_per_group - 1, 1)) + ε)
+    /// with L_max = 16, L_cache = 4, ε = 1e-4
     ///
     /// ratio = exp(logπ - logπ_old)
     /// loss  = -mean_batch(min(ratio·A, clip(ratio, 1 - ε_low, 1 + ε_high)·A))
@@ -107,7 +107,8 @@ impl Grpo {
     pub fn dapo() -> Self {
         let (clip_high, beta) = (Coefficient::Constant(0.28), Coefficient::ZERO);
         let (average, selection) = (Average::Token, Selection::Mixed);
-        Grpo { clip_high, beta, average, selection, minibatches: 4, ..Grpo::default() }
+        let overlong = Overlong::Soft { length: Coefficient::Constant(16.0), cache: Coefficient::Constant(4.0) };
+        Grpo { clip_high, beta, average, overlong, selection, resample: 3, minibatches: 4, ..Grpo::default() }
     }
 
     /// No division by the deviation nor by the length, no divergence.
@@ -131,6 +132,7 @@ impl Grpo {
     pub fn loss<'g>(&self, x: Terms<'g>) -> Expr<'g, Batch, Live> {
         let (low, high) = (x.setting("ε_low", self.clip_low), x.setting("ε_high", self.clip_high));
         let surrogate = clipped(guarded_ratio(x, self.ratio_guard), x.advantage(), low, high);
+        let surrogate = self.dual_clip.bounded(x, surrogate);
         let kl = self.kl.penalty(x, x.ref_logp(), self.ratio_guard).named("kl");
         -self.average.of(surrogate - x.setting("β", self.beta) * kl)
     }
@@ -142,12 +144,7 @@ impl Algorithm for Grpo {
     }
 
     fn credit<'g>(&self, x: Data<'g>) -> Expr<'g, Token, Frozen> {
-        match self.scale {
-            Scale::One => (x.reward() - x.reward().mean::<Group>()).spread(),
-            Scale::Deviation { degrees_of_freedom, epsilon } => {
-                group_normalised(x, x.reward(), degrees_of_freedom, x.setting("ε", epsilon)).spread()
-            }
-        }
+        self.whitening.of(x, self.scale.centred(x, self.overlong.reward(x)).spread())
     }
 
     fn select(&self) -> Select {
@@ -166,41 +163,32 @@ impl Algorithm for Grpo {
         Passes { epochs: self.epochs, minibatches: self.minibatches }
     }
 
+    fn resamples(&self) -> usize {
+        self.resample
+    }
+
     fn validate(&self) -> Result<(), IllegalSetting> {
         self.clip_low.check("clip_low", 0.0..)?;
         self.clip_high.check("clip_high", 0.0..)?;
+        self.dual_clip.check("dual_clip")?;
         self.ratio_guard.check("ratio_guard")?;
         self.beta.check("beta", 0.0..)?;
         self.scale.check("scale")?;
         self.average.check("average")?;
+        self.overlong.check("overlong")?;
         self.selection.check("selection")?;
         at_least_one("epochs", self.epochs)?;
         at_least_one("minibatches", self.minibatches)
     }
 
     fn inert(&self) -> Vec<Inert> {
-        let mut inert = Vec::new();
-        if self.passes().is_once() {
-            inert.extend(["clip_low", "clip_high"].map(Inert::with_one_update));
-        }
-        let exp_of_kl = !self.beta.is_zero() && self.kl.takes_exp();
-        if self.passes().is_once() && self.ratio_guard != RatioGuard::Off && !exp_of_kl {
-            inert.push(Inert::with_one_update("ratio_guard"));
-        }
-        if self.beta.is_zero() && self.kl != Grpo::default().kl {
-            inert.push(Inert::new("kl", "`beta` is 0"));
+        let mut bounds = vec!["clip_low", "clip_high"];
+        bounds.extend((self.dual_clip != DualClip::Off).then_some("dual_clip"));
+        let divergence = Divergence { key: "beta", weight: self.beta, kl: self.kl, guard: self.ratio_guard };
+        let mut inert = divergence.inert(self.passes(), &bounds);
+        if self.resample > 0 && self.selection == Selection::All {
+            inert.push(Inert::new("resample", "`selection` keeps something of every group"));
         }
         inert
-    }
-}
-
-impl Scale {
-    fn check(self, key: &str) -> Result<(), IllegalSetting> {
-        let Scale::Deviation { degrees_of_freedom, epsilon } = self else { return Ok(()) };
-        if ![0.0, 1.0].contains(&degrees_of_freedom) {
-            let problem = format!("must be 0 or 1, not {degrees_of_freedom}");
-            return Err(IllegalSetting::new(&format!("{key}.deviation.degrees_of_freedom"), problem));
-        }
-        epsilon.check(&format!("{key}.deviation.epsilon"), POSITIVE)
     }
 }

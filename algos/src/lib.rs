@@ -59,39 +59,60 @@ mod settings;
 
 pub mod estimators;
 
+mod overlong;
+
 mod built_in;
+mod cispo;
 mod composed;
+mod dialects;
+mod dpo;
+mod gpg;
 mod grpo;
+mod gspo;
 mod oreal;
 mod ppo;
 mod reinforce;
+mod reinforce_plus_plus;
+mod remax;
 mod rft;
 mod rloo;
+mod sapo;
+mod vine_ppo;
 
 pub use algorithm::{Algorithm, Passes, credit_of};
 pub use built_in::BuiltIn;
+pub use cispo::Cispo;
 pub use coefficient::Coefficient;
-pub use column::{Column, Columns, Output, Source, Term};
+pub use column::{Column, Columns, Continuation, Output, Source, Term};
 pub use composed::{Added, with_loss};
-pub use estimators::{Average, Kl, RatioGuard};
+pub use dialects::{Dialect, Factor, dialects};
+pub use dpo::{Dpo, LogRatio, PairLoss};
+pub use estimators::{Average, DualClip, Kl, RatioGuard, Scale, Whitening};
 pub use experience::Experience;
 pub use export::{FormulaGraph, GraphNode, NodeKind};
 pub use expr::{Expr, Number};
 pub use formula::{Credit, minimise};
-pub use grpo::{Grpo, Scale};
+pub use gpg::Gpg;
+pub use grpo::Grpo;
+pub use gspo::{Gspo, RatioOf};
 pub use layout::Layout;
 pub use objective::{Loss, Objective, PartCotangents};
 pub use oreal::{
     Alignment, Anchor, Negatives, Normaliser, Oreal, Pooling, Positives, RewardCoding, Shaping, TokenWeights,
 };
+pub use overlong::Overlong;
 pub use parts::{Part, PartKind};
-pub use ppo::{Ppo, Whitening};
+pub use ppo::Ppo;
 pub use rank::{Batch, Finer, Flow, Frozen, Group, Join, Joined, Level, Live, Mix, Rank, Token, Trajectory, Within};
 pub use reinforce::{Baseline, Reinforce};
+pub use reinforce_plus_plus::{GroupBaseline, ReinforcePlusPlus};
+pub use remax::Remax;
 pub use rft::Rft;
 pub use rloo::Rloo;
 pub use role::{Head, Role};
+pub use sapo::Sapo;
 pub use selection::{FreeSelection, Outcome, Repeats, Select, Selection};
-pub use settings::{IllegalSetting, Inert, check};
+pub use settings::{IllegalSetting, Inert, MOST_RESAMPLES, check};
 pub use shape::ShapeError;
 pub use terms::{Data, Terms};
+pub use vine_ppo::VinePpo;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::algorithm::{Algorithm, Passes};
 use crate::coefficient::Coefficient;
-use crate::estimators::{Average, Kl, RatioGuard, clipped, gae, guarded_ratio, scaled, whitened};
+use crate::estimators::{Average, Divergence, Kl, RatioGuard, Whitening, clipped, gae, guarded_ratio};
 use crate::expr::Expr;
 use crate::formula::minimise;
 use crate::objective::Objective;
@@ -19,7 +19,7 @@ use crate::terms::{Data, Terms};
 /// ```text
 /// gae = discounted(R·1[last] - β_R·(logπ_old - logπ_ref) + γ·next(V_old) - V_old, γ·λ)
 /// A   = (gae - mean_batch(gae))/(sqrt(mean_batch((gae - mean_batch(gae))²)) + ε)
-/// with ε = 1e-8, β_R = 0.01, γ = 1, λ = 0.95
+/// with β_R = 0.01, γ = 1, λ = 0.95, ε = 1e-8
 ///
 /// ratio      = exp(logπ - logπ_old)
 /// gae        = discounted(R·1[last] - β_R·(logπ_old - logπ_ref) + γ·next(V_old) - V_old, γ·λ)
@@ -63,18 +63,6 @@ pub struct Ppo {
     pub epochs: usize,
     /// Into how many updates an epoch is divided. At least 1.
     pub minibatches: usize,
-}
-
-/// How advantages are scaled over the tokens of the batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Whitening {
-    /// Not at all.
-    None,
-    /// To zero mean and unit variance.
-    Batch,
-    /// Divided by the standard deviation; the mean stays where it is.
-    KeepMean,
 }
 
 impl Default for Ppo {
@@ -128,12 +116,7 @@ impl Algorithm for Ppo {
     }
 
     fn credit<'g>(&self, x: Data<'g>) -> Expr<'g, Token, Frozen> {
-        let epsilon = x.setting("ε", 1e-8);
-        match self.whitening {
-            Whitening::None => self.advantage(x),
-            Whitening::Batch => whitened(self.advantage(x), epsilon),
-            Whitening::KeepMean => scaled(self.advantage(x), epsilon),
-        }
+        self.whitening.of(x, self.advantage(x))
     }
 
     fn objective(&self) -> Box<dyn Objective> {
@@ -164,17 +147,8 @@ impl Algorithm for Ppo {
     }
 
     fn inert(&self) -> Vec<Inert> {
-        let mut inert = Vec::new();
-        if self.passes().is_once() {
-            inert.extend(["clip", "value_clip"].map(Inert::with_one_update));
-        }
-        let exp_of_kl = !self.loss_beta.is_zero() && self.kl.takes_exp();
-        if self.passes().is_once() && self.ratio_guard != RatioGuard::Off && !exp_of_kl {
-            inert.push(Inert::with_one_update("ratio_guard"));
-        }
-        if self.loss_beta.is_zero() && self.kl != Ppo::default().kl {
-            inert.push(Inert::new("kl", "`loss_beta` is 0"));
-        }
+        let divergence = Divergence { key: "loss_beta", weight: self.loss_beta, kl: self.kl, guard: self.ratio_guard };
+        let mut inert = divergence.inert(self.passes(), &["clip", "value_clip"]);
         if self.value_weight.is_zero() {
             inert.push(Inert::new("value_clip", "`value_weight` is 0"));
         }

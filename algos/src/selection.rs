@@ -94,6 +94,11 @@ impl Selection {
         outcomes
     }
 
+    /// Whether anything is kept of one group (a range of trajectories).
+    pub fn keeps_any(self, x: &Experience, group: Range<usize>) -> bool {
+        self.choices(x, group).iter().any(|(_, count)| *count > 0)
+    }
+
     /// From which trajectories of a group how many are drawn, uniformly without replacement.
     fn choices(self, x: &Experience, group: Range<usize>) -> Vec<(Vec<usize>, usize)> {
         let value = |column: Column, i: usize| x.column(column).map_or(f64::NAN, |values| values[i]);
@@ -233,6 +238,7 @@ mod tests {
             for rewards in [[1.0, 1.0, 1.0, 0.0, 0.0], [1.0; 5], [0.0; 5]] {
                 let x = experience(rewards);
                 let outcomes = rule.outcomes(&x, 0..5);
+                assert_eq!(rule.keeps_any(&x, 0..5), outcomes.iter().any(|o| o.kept.contains(&true)), "{rule:?}");
                 assert!((outcomes.iter().map(|o| o.probability).sum::<f64>() - 1.0).abs() < 1e-12, "{rule:?}");
                 let mut rng = ChaCha8Rng::seed_from_u64(1);
                 let draws: Vec<_> = (0..6000).map(|_| rule.draw(&x, &mut rng)).collect();

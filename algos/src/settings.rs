@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::ops::Bound;
 
-use crate::algorithm::{Algorithm, credit_of};
+use crate::algorithm::{Algorithm, Passes, credit_of};
 use crate::column::{Column, Output, Source};
 use crate::role::{Head, Role};
 
@@ -54,9 +54,11 @@ impl Inert {
         Inert { key: key.to_owned(), reason: reason.into() }
     }
 
-    /// A setting that acts where the policy has moved since it was sampled from.
-    pub(crate) fn with_one_update(key: &str) -> Inert {
-        Inert::new(key, "with one update per step the ratio is always 1; raise `epochs` or `minibatches`")
+    /// Settings that act only where the policy has moved since it was sampled from: not with one update per step.
+    pub(crate) fn with_one_update(passes: Passes, keys: &[&str]) -> Vec<Inert> {
+        let reason = "with one update per step the ratio is always 1; raise `epochs` or `minibatches`";
+        let keys = if passes.is_once() { keys } else { &[] };
+        keys.iter().map(|key| Inert::new(key, reason)).collect()
     }
 }
 
@@ -77,12 +79,19 @@ pub(crate) fn at_least_one(key: &str, count: usize) -> Result<(), IllegalSetting
     }
 }
 
+/// How often a step may draw more problems at most; see [`Algorithm::resamples`].
+pub const MOST_RESAMPLES: usize = 1000;
+
 /// Everything that can be refused before a run: illegal settings, a loss without gradient, two columns or roles of one name,
 /// and columns that their role's model cannot report.
 pub fn check(algorithm: &dyn Algorithm) -> Result<(), IllegalSetting> {
     algorithm.validate()?;
     if algorithm.passes().epochs == 0 || algorithm.passes().minibatches == 0 {
         return Err(IllegalSetting::new("passes", "must have at least 1 epoch and 1 minibatch"));
+    }
+    if algorithm.resamples() > MOST_RESAMPLES {
+        let problem = format!("must be at most {MOST_RESAMPLES}, not {}", algorithm.resamples());
+        return Err(IllegalSetting::new("resample", problem));
     }
     let read_by_loss = algorithm.objective().reads();
     if !read_by_loss.iter().any(|column| column.is_signal()) {

@@ -72,6 +72,16 @@ impl<'g> Data<'g> {
         self.column(Column::OLD_VALUE)
     }
 
+    /// Reward of the most likely completion of the same prompt.
+    pub fn greedy_reward(self) -> Expr<'g, Trajectory, Frozen> {
+        self.column(Column::GREEDY_REWARD)
+    }
+
+    /// Mean reward of completions drawn from the prefix before the token.
+    pub fn prefix_value(self) -> Expr<'g, Token, Frozen> {
+        self.column(Column::PREFIX_VALUE)
+    }
+
     /// A column of your own.
     pub fn term<R: Rank>(self, term: Term<R, Frozen>) -> Expr<'g, R, Frozen> {
         self.column(term.column())

@@ -121,6 +121,17 @@ impl Table {
         (0..completion.len()).map(step).sum::<f64>().exp()
     }
 
+    /// The numbers to draw from. A prompt may be another one with the first tokens of a completion of it: then they are those of
+    /// that state.
+    fn continued(&self, prompt: &[Token], prefix: &[Token]) -> TableRow {
+        let at = |length: usize| {
+            let (prompt, first) = prompt.split_at(length);
+            self.rows.get(&State { prompt: prompt.to_vec(), prefix: [first, prefix].concat() })
+        };
+        let row = (1..=prompt.len()).rev().find_map(at);
+        row.cloned().unwrap_or_else(|| TableRow::zero(self.vocabulary))
+    }
+
     fn row_mut(&mut self, prompt: &[Token], prefix: &[Token]) -> &mut TableRow {
         let row = self.rows.entry(State::new(prompt, prefix));
         row.or_insert_with(|| TableRow::zero(self.vocabulary))
@@ -250,7 +261,7 @@ impl Model for Table {
         let complete = |request: &Request<'_>| {
             let mut drawing = Drawing::new(&request.key);
             loop {
-                let row = self.row(request.prompt, drawing.tokens());
+                let row = self.continued(request.prompt, drawing.tokens());
                 if let Some(ending) = drawing.advance(&row.logits, how)? {
                     return Ok(drawing.end(ending));
                 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use oreal_algos::{Column, Columns, Experience, Layout, Level, Role};
 use oreal_models::{Sequence, State, Table};
 
-use super::{Lab, Sharing};
+use super::{Lab, Sharing, values};
 use crate::error::{Error, Result};
 use crate::roles::Roles;
 
@@ -65,6 +65,7 @@ impl AnswerTable {
         found.columns.set(Column::OLD_LOGP, sampled_logp.clone())?;
         found.columns.set(Column::SAMPLED_LOGP, sampled_logp)?;
         roles(&lab.tables).fill(&mut found.columns, columns, &sequences)?;
+        values::fill(lab, &mut found.columns, columns, &found.indices)?;
         for &column in columns.iter().filter(|column| column.is_signal()) {
             found.differentiate(lab, column, &sequences)?;
         }

@@ -30,6 +30,9 @@ pub fn random_batch_on(layout: Layout, seed: u64) -> Experience {
                 near.iter().map(|logp| logp + rng.random_range(-0.5..0.5)).collect()
             }
             Column::REWARD => rewards(&x),
+            Column::GREEDY_REWARD => {
+                (0..x.layout().count(Level::Trajectory)).map(|_| f64::from(rng.random_bool(0.5))).collect()
+            }
             Column::DUPLICATE | Column::TRUNCATED => vec![0.0; x.layout().count(Level::Trajectory)],
             _ => (0..tokens).map(|_| rng.random_range(-1.5..1.5)).collect(),
         };

@@ -1,8 +1,9 @@
 use oreal_algos::Level;
 use oreal_models::{InProcess, Optimiser, Table};
-use oreal_toy_envs::{Addition, Prompt};
+use oreal_toy_envs::{Addition, Bandit, Prompt, Split, World, enumerate};
 
 use super::*;
+use crate::lab::{Lab, Question};
 use crate::renderer::Characters;
 
 fn trajectory(tokens: &[Token], verdict: Verdict, ending: oreal_models::Ending) -> Trajectory {
@@ -126,4 +127,69 @@ fn versions_are_those_of_the_policy() {
     sampler.moved(&Table::new(13, &Optimiser::EXACT).unwrap(), 7).unwrap();
     let groups = draw(&mut sampler).unwrap();
     assert!(groups.iter().flat_map(|group| &group.trajectories).all(|t| t.completion.version == 7));
+}
+
+/// A table with the bandit's own probabilities, the group drawn from it, and the same as a lab.
+fn bandit_group(count: usize) -> (Bandit, Characters, Table, Vec<Group>, Lab) {
+    let bandit = Bandit::new(vec![0.3], 1).unwrap();
+    let problem = enumerate::problems(&bandit, Split::Train).next().unwrap();
+    let renderer = Characters::new(&bandit.alphabet()).unwrap();
+    let prompt = renderer.prompt(&problem.prompt).unwrap();
+    let mut policy = Table::new(renderer.vocabulary(), &Optimiser::EXACT).unwrap();
+    let mut logits = vec![-1e4; renderer.vocabulary()];
+    for (arm, mass) in bandit.initial_policy(&problem) {
+        let token = renderer.tokenizer().encode(&arm.to_string()).unwrap()[0];
+        logits[token as usize] = mass.ln();
+        let mut stop = vec![-1e4; renderer.vocabulary()];
+        stop[oreal_text::END_TOKEN as usize] = 0.0;
+        policy.set_logits(&prompt, &[token], &stop);
+    }
+    policy.set_logits(&prompt, &[], &logits);
+    let lab = Lab::new(vec![Question::of(&bandit, &problem, &renderer, &policy).unwrap()], policy.clone(), 4).unwrap();
+    let groups = rollout(&bandit, &renderer).groups(&policy, &mut InProcess::default(), 3, vec![problem], count);
+    (bandit, renderer, policy, groups.unwrap().0, lab)
+}
+
+fn rollout<'a>(bandit: &'a Bandit, renderer: &'a Characters) -> Rollout<'a> {
+    let vocabulary = Some(renderer.vocabulary());
+    let sampling =
+        Sampling { stop: renderer.stop(), max_tokens: bandit.max_tokens(), vocabulary, ..Sampling::default() };
+    Rollout { env: bandit, renderer, sampling, seed: 1 }
+}
+
+#[test]
+fn values_of_prefixes_are_the_mean_reward_of_what_follows() {
+    let (bandit, renderer, policy, groups, lab) = bandit_group(6);
+    let rollout = rollout(&bandit, &renderer);
+    let values = |column, count, step| {
+        rollout.continued(&policy, &mut InProcess::default(), step, &groups, (column, count)).unwrap()
+    };
+    let exact = |t: &Trajectory| -> Vec<f64> {
+        let tokens = &t.completion.tokens;
+        (0..tokens.len()).map(|length| lab.value(0, &tokens[..length])).collect()
+    };
+    let exact: Vec<f64> = groups[0].trajectories.iter().flat_map(exact).collect();
+    let many = values(Column::PREFIX_VALUE, 4000, 0);
+    assert_eq!(many.len(), exact.len());
+    for (found, exact) in many.iter().zip(&exact) {
+        assert!((found - exact).abs() < 0.03, "{found}, exactly {exact}");
+    }
+    assert!(exact.contains(&0.0) && exact.contains(&1.0), "an arm decides: {exact:?}");
+    assert!((exact[0] - 0.3).abs() < 1e-12);
+    let [a, b, c] = [(2, 0), (2, 0), (2, 1)].map(|(count, step)| values(Column::PREFIX_VALUE, count, step));
+    assert_eq!(a, b, "keyed");
+    assert!((1..40).any(|step| values(Column::PREFIX_VALUE, 2, step) != a), "by the step, too: {c:?}");
+    assert_eq!(values(Column::GREEDY_REWARD, 9, 0), [lab.greedy_reward(0); 6]);
+}
+
+#[test]
+fn continuations_do_not_depend_on_what_else_is_in_a_group() {
+    let (bandit, renderer, policy, groups, _) = bandit_group(6);
+    let rollout = rollout(&bandit, &renderer);
+    let alone = |group: &Group| Group { trajectories: group.trajectories[..1].to_vec(), ..group.clone() };
+    let values = |groups: &[Group]| {
+        rollout.continued(&policy, &mut InProcess::default(), 0, groups, (Column::PREFIX_VALUE, 8)).unwrap()
+    };
+    let length = groups[0].trajectories[0].completion.tokens.len();
+    assert_eq!(values(&[alone(&groups[0])])[..1], values(&groups)[..1], "the prompt's value, of {length} tokens");
 }

@@ -1,7 +1,6 @@
 //! GRPO (arXiv 2402.03300), DAPO and Dr. GRPO.
 
-use ::oreal::algos::estimators::Average;
-use ::oreal::algos::{Algorithm, Column, Experience, Grpo, Layout, Scale, credit_of};
+use ::oreal::algos::{Algorithm, Column, Experience, Grpo, Layout, Scale, credit_of, dialects};
 
 use crate::{ALL, Golden, check_advantages};
 
@@ -19,7 +18,7 @@ use crate::{ALL, Golden, check_advantages};
 // for settings in [(scaled, 1.2, .04, by_trajectory), (scaled, 1.28, 0, np.mean), (centred, 1.2, 0, by_number)]:
 //     print(*settings[0], grpo(logp, *settings)); show(grad(grpo)(logp, *settings))
 #[rustfmt::skip]
-const GRPO: [([f64; 7], Golden); 3] = [
+pub(crate) const GRPO: [([f64; 7], Golden); 3] = [
     (
         [0.707006795327, -0.707006795327, -1.15450057301, 0.577250286507, 0.577250286507, -0.707006795327,
          0.707006795327],
@@ -70,29 +69,41 @@ fn grpo_and_what_is_called_so_are_their_papers() {
 }
 
 /// What one token of the only right answer among four weighs at the first update, in systems that all call it GRPO.
+const DIALECTS: [(&str, f64); 10] = [
+    ("trl_1_16", 0.0469),
+    ("trl_1_16_grpo", 0.0937),
+    ("trl_1_16_dr_grpo", 0.0117),
+    ("verl", 0.0469),
+    ("slime", 0.0937),
+    ("prime_rl", 0.0234),
+    ("open_instruct", 0.0234),
+    ("grpo_zero", 0.0541),
+    ("areal", 0.0827),
+    ("tinker", 0.75),
+];
+
 #[test]
-fn grpo_has_the_coefficients_of_other_systems_by_its_settings() {
-    let deviation = |degrees_of_freedom| Scale::Deviation { degrees_of_freedom, epsilon: 1e-4.into() };
-    let table = [
-        ("trl and verl, token mean", deviation(1.0), Average::Token, 0.0469),
-        ("trl `grpo` and slime", deviation(1.0), Average::Trajectory, 0.0937),
-        ("trl `dr_grpo`, cap 16", Scale::One, Average::Constant(16.0.into()), 0.0117),
-        ("prime-rl and open-instruct", Scale::One, Average::Token, 0.0234),
-        ("grpo-zero", deviation(0.0), Average::Token, 0.0541),
-    ];
-    for (system, scale, average, expected) in table {
-        let grpo = Grpo { scale, average, beta: 0.0.into(), ..Grpo::default() };
-        let x = Experience::new(Layout::new(&[vec![4, 8, 8, 12]]).unwrap())
-            .with(Column::REWARD, vec![1., 0., 0., 0.])
-            .unwrap()
-            .with(Column::LOGP, vec![-1.0; 32])
-            .unwrap()
-            .with(Column::OLD_LOGP, vec![-1.0; 32])
-            .unwrap();
-        let x = x.clone().with(Column::ADVANTAGE, credit_of(&grpo).evaluate(&x)).unwrap();
-        let cotangents = &grpo.objective().evaluate(&x).cotangents[&Column::LOGP];
+fn dialects_have_the_coefficients_of_their_frameworks() {
+    let page = include_str!("../../docs/differences.md");
+    let x = Experience::new(Layout::new(&[vec![4, 8, 8, 12]]).unwrap()).with(Column::REWARD, vec![1., 0., 0., 0.]);
+    let logps = [Column::LOGP, Column::OLD_LOGP].into_iter();
+    let x = logps.fold(x.unwrap(), |x, column| x.with(column, vec![-1.0; 32]).unwrap());
+    assert_eq!(dialects().len(), DIALECTS.len());
+    for (dialect, (name, expected)) in dialects().into_iter().zip(DIALECTS) {
+        let x = x.clone().with(Column::ADVANTAGE, credit_of(&dialect.algorithm).evaluate(&x)).unwrap();
+        let cotangents = &dialect.algorithm.objective().evaluate(&x).cotangents[&Column::LOGP];
         for coefficient in &cotangents[..4] {
-            assert!((-coefficient - expected).abs() < 5e-5, "{system}: {coefficient}, not -{expected}");
+            let found = -coefficient * dialect.factor.of(4);
+            assert!(dialect.name == name && (found - expected).abs() < 5e-5, "{name}: {found}, not {expected}");
         }
+        let deviation = match dialect.algorithm.scale {
+            Scale::One => "no".to_owned(),
+            Scale::Deviation { degrees_of_freedom, epsilon } => format!("of n - {degrees_of_freedom}, {epsilon}"),
+        };
+        let row = format!("| `{name}` | {} | {deviation} | ", dialect.framework);
+        let rest = page.split(&row).nth(1).unwrap_or_else(|| panic!("no row in docs/differences.md begins {row}"));
+        let line = rest.lines().next().unwrap_or_default().trim_end_matches(['|', ' ']);
+        let coefficient = line.rsplit('|').next().unwrap_or_default().trim();
+        assert_eq!(coefficient, format!("{expected:.4}"), "{name}: its coefficient in docs/differences.md");
     }
 }

@@ -1,0 +1,71 @@
+//! GPG (arXiv 2504.02546): a policy gradient on centred rewards, made up for groups that teach nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::algorithm::Algorithm;
+use crate::estimators::{Average, Scale};
+use crate::expr::Expr;
+use crate::formula::minimise;
+use crate::objective::Objective;
+use crate::rank::{Batch, Frozen, Group, Live, Token};
+use crate::settings::IllegalSetting;
+use crate::terms::{Data, Terms};
+
+/// `-mean A·logπ` over all tokens with `A = α·(r - mean)` in each group. Groups whose rewards are all the same have no gradient
+/// but count in the mean; `α`, all groups over the others, makes up for them.
+///
+/// With the default settings:
+///
+/// ```text
+/// α = groups_per_batch/max(sum_batch(1[sum_group((R - mean_group(R))²) > 0]), 1)
+/// A = α·(R - mean_group(R))
+///
+/// loss = -mean_batch(A·logπ)
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gpg {
+    /// What a group's centred rewards are divided by.
+    pub scale: Scale,
+    /// What the sum over tokens is divided by.
+    pub average: Average,
+}
+
+impl Default for Gpg {
+    fn default() -> Self {
+        Gpg { scale: Scale::One, average: Average::Token }
+    }
+}
+
+impl Gpg {
+    /// The loss as an expression, to add terms to.
+    pub fn loss<'g>(&self, x: Terms<'g>) -> Expr<'g, Batch, Live> {
+        -self.average.of(x.advantage() * x.logp())
+    }
+}
+
+impl Algorithm for Gpg {
+    fn name(&self) -> &str {
+        "gpg"
+    }
+
+    fn credit<'g>(&self, x: Data<'g>) -> Expr<'g, Token, Frozen> {
+        let centred = x.reward() - x.reward().mean::<Group>();
+        let mixed = centred.square().sum::<Group>().above(0.0).sum::<Batch>();
+        let alpha = (x.count::<Group, Batch>() / mixed.at_least(1.0)).named("α");
+        (alpha * self.scale.centred(x, x.reward())).spread()
+    }
+
+    fn objective(&self) -> Box<dyn Objective> {
+        minimise(|x| self.loss(x))
+    }
+
+    fn expression<'g>(&self, x: Terms<'g>) -> Option<Expr<'g, Batch, Live>> {
+        Some(self.loss(x))
+    }
+
+    fn validate(&self) -> Result<(), IllegalSetting> {
+        self.scale.check("scale")?;
+        self.average.check("average")
+    }
+}
