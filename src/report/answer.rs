@@ -157,7 +157,7 @@ fn several(variants: &[(String, Vec<&Recorded>)]) -> Answer {
         None => "No run has finished.".to_owned(),
     };
     for (count, text) in
-        [(worse, "got worse"), (count(Change::Unclear), "changed not clearly"), (unfinished, "not finished")]
+        [(worse, "got worse"), (count(Change::Unclear), "without a clear change"), (unfinished, "not finished")]
     {
         if count > 0 {
             detail += &format!(" {count} {text}.");

@@ -130,11 +130,22 @@ impl Canvas {
         }
     }
 
-    /// Fills polygons; where they overlap, once. Points are in pixels.
+    /// Fills polygons; where they overlap, once. Points are in pixels. Only the pixels around them are visited.
     fn fill(&mut self, polygons: &[Vec<[f32; 2]>], colour: [f32; 3], opacity: f32) {
-        let mut raster = Rasterizer::new(self.width, self.height);
-        let [right, bottom] = [self.width, self.height].map(|length| length as f32 - 1.0);
-        let inside = |[x, y]: [f32; 2]| point(x.clamp(0.0, right), y.clamp(0.0, bottom));
+        let ends = |axis: usize, length: usize| {
+            let places = polygons.iter().flatten().map(|place| place[axis].clamp(0.0, length as f32 - 1.0));
+            let (low, high) = places.fold((f32::INFINITY, 0.0_f32), |(low, high), x| (low.min(x), high.max(x)));
+            (low.floor() as usize, high.ceil() as usize + 2)
+        };
+        let ((left, right), (top, bottom)) = (ends(0, self.width), ends(1, self.height));
+        if left >= right || top >= bottom {
+            return;
+        }
+        let mut raster = Rasterizer::new(right - left, bottom - top);
+        let inside = |[x, y]: [f32; 2]| {
+            let (x, y) = (x.clamp(0.0, self.width as f32 - 1.0), y.clamp(0.0, self.height as f32 - 1.0));
+            point(x - left as f32, y - top as f32)
+        };
         for polygon in polygons {
             let next = || polygon.iter().cycle().skip(1);
             let area: f32 = polygon.iter().zip(next()).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum();
@@ -144,7 +155,7 @@ impl Canvas {
             }
         }
         raster.for_each_pixel_2d(|x, y, covered| {
-            self.blend(x as usize, y as usize, colour, opacity * covered.abs().min(1.0));
+            self.blend(left + x as usize, top + y as usize, colour, opacity * covered.abs().min(1.0));
         });
     }
 
