@@ -1,5 +1,7 @@
 //! The command line: its words, and what each calls.
 
+mod ablate;
+mod compare;
 mod eval;
 mod grade;
 mod plan;
@@ -18,7 +20,6 @@ use toml::Table;
 
 use crate::catalogue::{Catalogue, section};
 use crate::claims;
-use crate::compare::{ALGORITHMS, Variant, compare, experiments};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Progress};
@@ -62,7 +63,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train several algorithms from one warmed-up policy and print a table (the default)
-    Compare(Compare),
+    Compare(compare::Compare),
+    /// Train variants of an experiment from several seeds, and print what the differences are worth
+    Ablate(ablate::Ablate),
     /// Run one experiment from a file
     Train(Train),
     /// Print what a run needs of memory, and whether it fits
@@ -87,17 +90,6 @@ enum Command {
     Claims(Claims),
     /// Print completions for a shell
     Completions { shell: Shell },
-}
-
-#[derive(Debug, Args, Default)]
-struct Compare {
-    /// Settings common to all runs (TOML); those of its [algorithm] apply to the algorithm of that name
-    file: Option<PathBuf>,
-    /// Which algorithms, NAME or NAME/PRESET
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    algorithms: Vec<String>,
-    #[command(flatten)]
-    options: Options,
 }
 
 #[derive(Debug, Args)]
@@ -168,8 +160,9 @@ impl Options {
 impl Cli {
     /// Does what was asked.
     fn run(self, catalogue: &Catalogue) -> Result<String> {
-        match self.command.unwrap_or(Command::Compare(Compare::default())) {
+        match self.command.unwrap_or(Command::Compare(compare::Compare::default())) {
             Command::Compare(compare) => compare.run(catalogue),
+            Command::Ablate(ablate) => ablate.run(catalogue),
             Command::Train(train) => train.run(catalogue),
             Command::Plan(plan) => plan.run(catalogue),
             Command::Sft(sft) => sft.run(),
@@ -187,47 +180,6 @@ impl Cli {
                 Ok(String::from_utf8_lossy(&script).into_owned())
             }
         }
-    }
-}
-
-impl Compare {
-    fn run(self, catalogue: &Catalogue) -> Result<String> {
-        let set = self.options.settings();
-        let (of_algorithm, set): (Vec<String>, Vec<String>) =
-            set.into_iter().partition(|s| s.starts_with("algorithm."));
-        let config = match &self.file {
-            Some(file) => catalogue.config_from_file(file, &set)?,
-            None => catalogue.config_from_toml(TOY, "settings", &set)?,
-        };
-        let names = if self.algorithms.is_empty() { ALGORITHMS.map(str::to_owned).to_vec() } else { self.algorithms };
-        let said = self.file.as_deref().map(Config::algorithm_section).transpose()?.flatten();
-        let label = said.as_ref().map(label_of);
-        if let Some(label) = label.as_ref().filter(|label| !names.contains(label)) {
-            let problem = format!("the file's [algorithm] is {label}, which is not compared: name it in --algorithms");
-            return Err(Error::setting("algorithm.name", problem));
-        }
-        let variant = |name: &String| {
-            let start = said.clone().filter(|_| label.as_ref() == Some(name));
-            let algorithm = named(name, start, &of_algorithm, catalogue)?.algorithm;
-            Ok(Variant { label: name.replace('/', "-"), algorithm })
-        };
-        let variants = names.iter().map(variant).collect::<Result<Vec<_>>>()?;
-        // Checks everything before a folder is made.
-        for (label, experiment) in experiments(&config, &variants, &self.options.out)? {
-            notices(&experiment, &format!("{label}: "));
-        }
-        let folder = reserve_numbered(&self.options.out, &format!("compare-{}", config.env.name))?;
-        let mut bars = Bars::new(self.options.quiet);
-        let (start, reports) = compare(&config, &variants, folder.path(), &mut |algorithm, progress| {
-            bars.show(algorithm.unwrap_or("warm-up"), &progress);
-        })?;
-        bars.finish();
-        Ok(format!(
-            "{}\nwarm-up took {:.1} s; recorded in {}\n",
-            summary(&reports, &config.env.name),
-            start.seconds,
-            folder.path().display()
-        ))
     }
 }
 
@@ -257,7 +209,7 @@ impl Show {
             false => format!("algorithm.{setting}"),
         };
         let set: Vec<String> = self.set.iter().map(of_algorithm).collect();
-        let config = named(&self.algorithm, None, &set, catalogue)?;
+        let config = named(&self.algorithm, &set, catalogue)?;
         let about = catalogue.algorithms().iter().find(|entry| entry.name == config.algorithm.name);
         Ok(show::page(&config, about.map_or("", |entry| &entry.about)))
     }
@@ -323,21 +275,9 @@ fn json(what: &impl serde::Serialize) -> Result<String> {
     Ok(String::from_utf8_lossy(&pretty(what)?).into_owned() + "\n")
 }
 
-/// `NAME` or `NAME/PRESET` of an [algorithm] section.
-fn label_of(section: &Table) -> String {
-    let word = |key: &str| section.get(key).and_then(|value| value.as_str());
-    let name = word("name").unwrap_or_default();
-    word("preset").map_or_else(|| name.to_owned(), |preset| format!("{name}/{preset}"))
-}
-
-/// What is compared on when no file says otherwise.
-const TOY: &str = "[env]\nname = \"addition\"";
-
-/// A configuration with the algorithm `NAME` or `NAME/PRESET`, with settings put over it: first those of a file, then
-/// overrides.
-fn named(name: &str, start: Option<Table>, overrides: &[String], catalogue: &Catalogue) -> Result<Config> {
-    let start = start.unwrap_or_else(|| section(name));
-    let text = toml::to_string(&Table::from_iter([("algorithm".to_owned(), start.into())])).unwrap_or_default();
+/// A configuration with the algorithm `NAME` or `NAME/PRESET`, with settings put over it.
+fn named(name: &str, overrides: &[String], catalogue: &Catalogue) -> Result<Config> {
+    let text = toml::to_string(&Table::from_iter([("algorithm".to_owned(), section(name).into())])).unwrap_or_default();
     catalogue.config_from_toml(&text, name, overrides)
 }
 

@@ -7,7 +7,7 @@ use oreal_toy_envs::{Split, Verdict};
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
 
-use crate::config::Evaluation;
+use crate::config::{Evaluation, Part};
 use crate::error::Result;
 use crate::rollout::Rollout;
 use crate::run::problems;
@@ -84,8 +84,9 @@ pub fn evaluate(
     sampler: &mut dyn Sampler,
     how: &Evaluation,
 ) -> Result<PassRate> {
-    let available = rollout.env.count(Split::HeldOut).min(how.completions as u64).max(1) as usize;
-    let problems = problems(rollout.env, Split::HeldOut, 0, Purpose::Evaluation, 0, available);
+    let (first, count) = how.part.of(rollout.env.count(Split::HeldOut));
+    let available = count.min(how.completions as u64).max(1) as usize;
+    let problems = problems(rollout.env, Split::HeldOut, 0, Purpose::Evaluation, first as usize, available);
     let each = how.completions.div_ceil(problems.len());
     let mut sampling = rollout.sampling.clone();
     (sampling.temperature, sampling.top_p, sampling.top_k) = (how.temperature, 1.0, 0);
@@ -99,6 +100,18 @@ pub fn evaluate(
         ungraded += undecided + group.failures.len();
     }
     Ok(PassRate::new(&counts, ungraded))
+}
+
+impl Part {
+    /// The first of so many held-out problems, in the order of evaluations, and how many.
+    pub(crate) fn of(self, count: u64) -> (u64, u64) {
+        let half = count / 2;
+        match self {
+            Part::All => (0, count),
+            Part::Pilot => (0, half),
+            Part::Final => (half, count - half),
+        }
+    }
 }
 
 #[cfg(test)]

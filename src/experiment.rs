@@ -162,6 +162,10 @@ impl Experiment {
                 format!("reads the data column `{}`, which nobody provides: see Experiment::column", column.name());
             return Err(Error::setting(format!("algorithm {}", algorithm.name()), problem));
         }
+        if self.settings.evaluation.part.of(self.env.count(Split::HeldOut)).1 == 0 {
+            let problem = format!("{} has one held-out problem, which has no halves: set it to all", self.env.name());
+            return Err(Error::setting("evaluation.part", problem));
+        }
         if self.settings.warm_up.steps > 0 && self.env.teacher().is_none() {
             let problem = format!("{} has no teacher to imitate: set it to 0", self.env.name());
             return Err(Error::setting("warm_up.steps", problem));
@@ -282,7 +286,8 @@ impl Experiment {
             preset: self.chosen.as_ref().and_then(|(_, algorithm)| algorithm.preset.clone()),
             env: self.env.name().to_owned(),
             seed: self.settings.seed,
-            steps: total,
+            steps: run.step,
+            spent: run.spent,
             before,
             after,
             training: training_pass_rate(&pass_rates),

@@ -9,6 +9,8 @@
 //!
 //! [`eval`] evaluates a model on a file of problems, on this machine or behind an endpoint, and compares two evaluations.
 //!
+//! [`ablate`] trains variants of an experiment over seeds and compares them with the [`statistics`] of their results.
+//!
 //! Where a model judges answers, a [`judge`] asks it through a [`chat`] endpoint.
 //!
 //! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`math`] (is this answer right?),
@@ -18,6 +20,7 @@
 
 mod experiment;
 
+mod budget;
 mod catalogue;
 pub mod config;
 
@@ -44,12 +47,14 @@ pub mod eval;
 pub mod evaluate;
 mod folder;
 pub mod record;
+pub mod statistics;
 mod table;
 
 pub mod chat;
 pub mod hub;
 pub mod judge;
 
+pub mod ablate;
 pub mod claims;
 pub mod lab;
 
@@ -59,6 +64,7 @@ mod error;
 pub mod show;
 mod terminal;
 
+pub use budget::{Budget, Spent};
 pub use catalogue::{Catalogue, Chosen, Entry, section};
 pub use columns::DataColumn;
 pub use compare::{Variant, compare};

@@ -11,6 +11,7 @@ use oreal_toy_envs::Verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::budget::Spent;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
@@ -65,6 +66,8 @@ pub struct StepRecord {
     pub first_update_ratio: Option<f64>,
     /// Optimiser steps.
     pub updates: usize,
+    /// Tokens of completions in the batches of all of them: a token counts once for each update.
+    pub trained_tokens: usize,
     /// Wall time of each stage.
     pub seconds: Seconds,
 }
@@ -100,6 +103,7 @@ impl StepRecord {
                 Some(mean(columns.map(|(new, sampled)| (new - sampled).exp())))
             }),
             updates: learnt.losses.len(),
+            trained_tokens: learnt.tokens,
             seconds: *seconds,
         }
     }
@@ -116,8 +120,10 @@ pub struct Report {
     pub env: String,
     /// The seed of the run.
     pub seed: u64,
-    /// Training steps.
+    /// Training steps that were made.
     pub steps: usize,
+    /// What they spent.
+    pub spent: Spent,
     /// On held-out problems, before training.
     pub before: PassRate,
     /// On held-out problems, after training.

@@ -74,7 +74,7 @@ fn assemble(mut table: Table, catalogue: &Catalogue) -> Result<Config> {
     Ok(config)
 }
 
-fn parse(text: &str, place: &str) -> Result<Table> {
+pub(super) fn parse(text: &str, place: &str) -> Result<Table> {
     text.parse().map_err(|problem| Error::setting(place, problem))
 }
 
@@ -154,7 +154,7 @@ fn shortened(text: &str, longest: usize) -> String {
 }
 
 /// Puts `section.key=value` into a table and returns the key; a value that is no TOML is taken as text.
-fn put(table: &mut Table, setting: &str) -> Result<String> {
+pub(super) fn put(table: &mut Table, setting: &str) -> Result<String> {
     let wrong = |problem: String| Error::setting(shown(setting), problem);
     let shape = || wrong("expected section.key=value".to_owned());
     let (path, text) = setting.split_once('=').ok_or_else(shape)?;
