@@ -225,11 +225,6 @@ impl Config {
         Catalogue::built_in().config_from_toml(text, place, overrides)
     }
 
-    /// The [algorithm] section of a file; `None` where it has none.
-    pub(crate) fn algorithm_section(path: &Path) -> Result<Option<toml::Table>> {
-        read::algorithm_section(path)
-    }
-
     /// As a file that gives the same configuration.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_default()

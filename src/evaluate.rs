@@ -116,6 +116,8 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use rand::rngs::ChaCha8Rng;
     use rand::{RngExt, SeedableRng};
 
@@ -158,6 +160,25 @@ mod tests {
             covered += usize::from((rate.low..=rate.high).contains(&0.5));
         }
         assert!(covered >= 375, "{covered} of {runs} intervals hold the rate");
+    }
+
+    #[test]
+    fn the_halves_of_the_held_out_problems_are_disjoint_and_complete() {
+        for env in oreal_toy_envs::BuiltIn::all() {
+            let total = env.count(Split::HeldOut);
+            let of = |part: Part| {
+                let (first, count) = part.of(total);
+                let problems = problems(&*env, Split::HeldOut, 0, Purpose::Evaluation, first as usize, count as usize);
+                problems.iter().map(|problem| problem.id).collect::<BTreeSet<_>>()
+            };
+            if total > 10_000 {
+                continue;
+            }
+            let (pilot, judged) = (of(Part::Pilot), of(Part::Final));
+            assert!(pilot.is_disjoint(&judged), "{}", env.name());
+            assert_eq!(&pilot | &judged, of(Part::All), "{}", env.name());
+            assert!(pilot.len().abs_diff(judged.len()) <= 1, "{}", env.name());
+        }
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use oreal_toy_envs::Env;
 use toml::{Table, Value};
 
 use super::settings::{AblationSettings, Matched, PILOT_SEEDS, TaskSettings};
 use super::variants::{config, labels, part, rows};
 use crate::budget::Budget;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Chosen};
 use crate::config::{Config, Part};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -92,7 +93,8 @@ impl Ablation {
         if rows.len().saturating_mul(tasks.len()).saturating_mul(seeds.len()) > MOST {
             return Err(Error::setting("ablation", format!("more than {MOST} runs")));
         }
-        let (mut cells, mut envs) = (Vec::new(), Vec::new());
+        let mut envs: Vec<Chosen<dyn Env>> = Vec::new();
+        let mut cells = Vec::new();
         for (variant, row) in rows.iter().enumerate() {
             for (number, task) in tasks.iter().enumerate() {
                 let part = part(settings.problems);
@@ -178,14 +180,14 @@ impl Cell {
     /// Makes way for a run from the start, where one was killed in the middle.
     pub(super) fn clear(path: &Path) -> Result<()> {
         let failed = |problem: std::io::Error| Error::file(path, problem);
-        match fs::read_dir(path) {
-            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(problem) => Err(failed(problem)),
-            // A run makes its metrics before anything else.
-            Ok(mut entries) if entries.next().is_none() || path.join("metrics.jsonl").is_file() => {
-                fs::remove_dir_all(path).map_err(failed)
-            }
-            Ok(_) => Err(Error::file(path, "holds something that is no run: move it away")),
+        let empty = match fs::read_dir(path) {
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(failed)?.next().is_none(),
+        };
+        // A run makes its metrics before anything else.
+        match empty || path.join("metrics.jsonl").is_file() {
+            true => fs::remove_dir_all(path).map_err(failed),
+            false => Err(Error::file(path, "holds something that is no run: move it away")),
         }
     }
 }

@@ -84,3 +84,27 @@ pub(super) fn markdown(results: &Results) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ablate::table::tests::results;
+
+    #[test]
+    fn pages_have_every_variant_and_csv_is_rectangular() {
+        let (results, text) = (results(), csv(&results()));
+        let fields = |line: &str| {
+            let mut quoted = false;
+            1 + line.chars().filter(|c| {
+                quoted ^= *c == '"';
+                *c == ',' && !quoted
+            }).count()
+        };
+        let counts: Vec<usize> = text.lines().map(fields).collect();
+        assert_eq!(counts, [counts[0]; 4], "{text}");
+        assert!(text.contains("\"oreal,beta=0.01\",3,0.5,0.4375,0.625,"), "{text}");
+        let page = markdown(&results);
+        assert!(page.contains("| oreal,beta=0.01 | 50.0 [43.8, 62.5] | +12.5 ["), "{page}");
+        assert!(page.contains("| rft/seed-1 | 37.5 |"), "{page}");
+    }
+}

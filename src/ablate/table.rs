@@ -127,5 +127,6 @@ fn points(Estimate { value, low, high }: &Estimate) -> String {
     }
 }
 
+
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -53,14 +53,6 @@ pub(crate) trait Sections: Default + Serialize + DeserializeOwned {}
 
 impl<T: Default + Serialize + DeserializeOwned> Sections for T {}
 
-/// The [algorithm] section of a file, where it has one.
-pub(super) fn algorithm_section(path: &Path) -> Result<Option<Table>> {
-    match parse(&text(path)?, &path.display().to_string())?.remove("algorithm") {
-        Some(Value::Table(section)) => Ok(Some(section)),
-        _ => Ok(None),
-    }
-}
-
 fn assemble(mut table: Table, catalogue: &Catalogue) -> Result<Config> {
     let env = section(&mut table, "env", "addition")?;
     let algorithm = section(&mut table, "algorithm", "oreal")?;
