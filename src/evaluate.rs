@@ -5,12 +5,13 @@ use std::fmt;
 use oreal_models::{Model, Sampler};
 use oreal_toy_envs::{Split, Verdict};
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
+use statrs::distribution::{Beta, ContinuousCDF};
 
 use crate::config::{Evaluation, Part};
 use crate::error::Result;
 use crate::rollout::Rollout;
 use crate::run::problems;
+use crate::statistics::student_quantile;
 use crate::streams::{EVALUATION, Purpose};
 
 /// Share of right completions among those that could be graded, with a 95% interval for the rate over all problems.
@@ -58,8 +59,7 @@ fn effective(counts: &[(usize, usize)], rate: f64) -> f64 {
     }
     let squares: f64 = counts.iter().map(|&(right, graded)| (right as f64 - rate * graded as f64).powi(2)).sum();
     let variance = problems / (problems - 1.0) * squares / (completions * completions);
-    let quantile = |freedom: f64| StudentsT::new(0.0, 1.0, freedom).map_or(1.96, |t| t.inverse_cdf(0.975));
-    let adjusted = (quantile(completions - 1.0) / quantile(problems - 1.0)).powi(2);
+    let adjusted = (student_quantile(completions - 1.0) / student_quantile(problems - 1.0)).powi(2);
     (rate * (1.0 - rate) / variance * adjusted).min(completions)
 }
 

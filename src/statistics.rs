@@ -13,6 +13,7 @@ mod holm;
 mod improvement;
 mod paired;
 mod power;
+mod student;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,7 @@ pub use holm::holm;
 pub use improvement::{improvement, probability_of_improvement};
 pub use paired::{Paired, sign_test, wilcoxon};
 pub use power::{pairs_needed, power};
+pub(crate) use student::student_quantile;
 
 /// A number with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

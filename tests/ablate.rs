@@ -115,14 +115,17 @@ fn the_variants_of_a_seed_share_one_warm_up() {
     let parent = tempfile::tempdir().unwrap();
     ablate(parent.path(), &format!("{FILE}{GRID}"), &[]).unwrap();
     let folder = first(parent.path());
-    let before = |label: &str, seed: u64| json(&folder.join(label).join(format!("seed-{seed}/report.json")))["before"].clone();
+    let before =
+        |label: &str, seed: u64| json(&folder.join(label).join(format!("seed-{seed}/report.json")))["before"].clone();
     for seed in 3..6 {
         assert!(LABELS.iter().all(|label| before(label, seed) == before(LABELS[0], seed)), "seed {seed}");
         // With a rate of 0 the policy that was trained is the one that the warm-up made.
-        let weights = |label: &str| fs::read(folder.join(format!("{label}/seed-{seed}/policy/model.safetensors"))).unwrap();
+        let weights =
+            |label: &str| fs::read(folder.join(format!("{label}/seed-{seed}/policy/model.safetensors"))).unwrap();
         assert!(weights(LABELS[0]) == weights(LABELS[2]) && weights(LABELS[0]) != weights(LABELS[1]), "seed {seed}");
     }
-    let weights = |seed: u64| fs::read(folder.join(LABELS[0]).join(format!("seed-{seed}/policy/model.safetensors"))).unwrap();
+    let weights =
+        |seed: u64| fs::read(folder.join(LABELS[0]).join(format!("seed-{seed}/policy/model.safetensors"))).unwrap();
     assert!(weights(3) != weights(4), "seeds have warm-ups of their own");
 }
 
@@ -163,7 +166,8 @@ fn finished_cells_never_run_again_and_a_killed_one_does() {
     let arguments = ["oreal", "ablate", "--quiet", "--resume", &resumed];
     Catalogue::built_in().run(&arguments).unwrap();
     assert!(results(&folder) == expected, "the same results in one go and in two");
-    let again: Vec<usize> = before.iter().zip(written()).enumerate().filter(|(_, (a, b))| *a != b).map(|(i, _)| i).collect();
+    let again: Vec<usize> =
+        before.iter().zip(written()).enumerate().filter(|(_, (a, b))| *a != b).map(|(i, _)| i).collect();
     // Reports hold wall times, so that a run that was made again has another one.
     assert_eq!(again, [4, 14], "only the two that were not finished");
     // With everything finished nothing is trained at all.
@@ -231,7 +235,8 @@ fn learning_rates_follow_the_budget() {
     let text = format!("{FILE}\n[algorithm]\nname = \"rloo\"\n");
     let config = Config::from_toml(&text, "test", &["rates.warmup=0".into(), "rates.floor=0.5".into()]).unwrap();
     let rates = |budget| {
-        let experiment = Experiment::from_config(config.clone()).with(|s| (s.train.budget, s.train.steps) = (budget, 60));
+        let experiment =
+            Experiment::from_config(config.clone()).with(|s| (s.train.budget, s.train.steps) = (budget, 60));
         let start = experiment.warm_up(&mut |_| {}).unwrap();
         let (mut run, mut rates) = (experiment.prepare(&start).unwrap(), Vec::new());
         while !run.is_over() {
@@ -296,7 +301,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["ablation.budget", "at most 96", "train.steps = 6"],
     ),
     ("[ablation.axes]\n\"env.name\" = [\"bandit\"]\n\"env.probabilities\" = [[0.5], [2.0]]", &["env.probabilities"]),
-    ("[ablation.axes]\n\"train.prompts\" = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n\"train.rollouts\" = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\nseed = [0,1,2,3,4,5,6,7,8,9,10]", &["more than 1000 variants"]),
+    (
+        "[ablation.axes]\n\"train.prompts\" = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n\"train.rollouts\" = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\nseed = [0,1,2,3,4,5,6,7,8,9,10]",
+        &["more than 1000 variants"],
+    ),
 ];
 
 #[test]

@@ -8,12 +8,8 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-const AGGREGATES: [Aggregate; 4] = [
-    Aggregate::Mean,
-    Aggregate::Median,
-    Aggregate::InterquartileMean,
-    Aggregate::OptimalityGap { threshold: 1.0 },
-];
+const AGGREGATES: [Aggregate; 4] =
+    [Aggregate::Mean, Aggregate::Median, Aggregate::InterquartileMean, Aggregate::OptimalityGap { threshold: 1.0 }];
 
 /// `scipy.stats.ttest_1samp`'s confidence interval.
 const STUDENT: [f64; 2] = [-0.011912014, 0.251912014];
@@ -45,19 +41,11 @@ const POWERS: [(f64, [f64; 4], usize); 4] = [
 
 /// A list for each task.
 fn x() -> Vec<Vec<f64>> {
-    vec![
-        vec![0.42, 0.47, 0.36, 0.61, 0.44],
-        vec![0.81, 0.77, 0.93, 0.70, 0.88],
-        vec![0.13, 0.55, 0.08, 0.21, 0.34],
-    ]
+    vec![vec![0.42, 0.47, 0.36, 0.61, 0.44], vec![0.81, 0.77, 0.93, 0.70, 0.88], vec![0.13, 0.55, 0.08, 0.21, 0.34]]
 }
 
 fn y() -> Vec<Vec<f64>> {
-    vec![
-        vec![0.40, 0.41, 0.39, 0.52, 0.44],
-        vec![0.79, 0.81, 0.90, 0.66, 0.71],
-        vec![0.13, 0.40, 0.10, 0.25, 0.30],
-    ]
+    vec![vec![0.40, 0.41, 0.39, 0.52, 0.44], vec![0.79, 0.81, 0.90, 0.66, 0.71], vec![0.13, 0.40, 0.10, 0.25, 0.30]]
 }
 
 fn one() -> Vec<Vec<f64>> {
@@ -140,7 +128,10 @@ fn paired_differences_have_the_interval_of_student() {
     let differences = vec![0.1, 0.2, -0.05, 0.3, 0.15, 0.02];
     let paired = Paired::new(std::slice::from_ref(&differences)).unwrap();
     let Estimate { value, low, high } = paired.difference;
-    assert!((value - 0.12).abs() < 1e-12 && (low - STUDENT[0]).abs() < 1e-6 && (high - STUDENT[1]).abs() < 1e-6, "{paired:?}");
+    assert!(
+        (value - 0.12).abs() < 1e-12 && (low - STUDENT[0]).abs() < 1e-6 && (high - STUDENT[1]).abs() < 1e-6,
+        "{paired:?}"
+    );
     assert_eq!((paired.pairs, paired.wilcoxon), (6, wilcoxon(&differences)));
     // Two tasks with the same differences say more than one.
     let both = Paired::new(&[differences.clone(), differences.clone()]).unwrap();

@@ -95,10 +95,13 @@ mod tests {
         let (results, text) = (results(), csv(&results()));
         let fields = |line: &str| {
             let mut quoted = false;
-            1 + line.chars().filter(|c| {
-                quoted ^= *c == '"';
-                *c == ',' && !quoted
-            }).count()
+            1 + line
+                .chars()
+                .filter(|c| {
+                    quoted ^= *c == '"';
+                    *c == ',' && !quoted
+                })
+                .count()
         };
         let counts: Vec<usize> = text.lines().map(fields).collect();
         assert_eq!(counts, [counts[0]; 4], "{text}");

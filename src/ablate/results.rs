@@ -199,7 +199,8 @@ impl VariantResults {
 impl Summary {
     fn new(scores: &[Vec<f64>], by_task: &dyn Fn(&dyn Fn(&Outcome) -> f64) -> Vec<Vec<f64>>, own: &[&Run<'_>]) -> Self {
         let estimate = |aggregate: Aggregate| aggregate.estimate(scores, SEED);
-        let average = |of: &dyn Fn(&Outcome) -> f64| mean(&own.iter().map(|run| of(&run.outcome)).collect::<Vec<f64>>());
+        let average =
+            |of: &dyn Fn(&Outcome) -> f64| mean(&own.iter().map(|run| of(&run.outcome)).collect::<Vec<f64>>());
         let short = |run: &&&Run<'_>| {
             run.cell.config.settings.train.budget.share(&run.outcome.spent).is_some_and(|share| share < 1.0)
         };

@@ -62,7 +62,8 @@ pub(super) fn cautions(results: &Results) -> Vec<String> {
     let mut cautions = Vec::new();
     let pairs = results.variants.iter().filter_map(|row| Some(row.versus?.paired.pairs)).max().unwrap_or(0);
     if (1..6).contains(&pairs) {
-        cautions.push(format!("with {pairs} pairs the signed-rank test cannot give p below 0.05: take 6 seeds or more"));
+        cautions
+            .push(format!("with {pairs} pairs the signed-rank test cannot give p below 0.05: take 6 seeds or more"));
     }
     for row in &results.variants {
         if !row.unfinished.is_empty() {
@@ -70,7 +71,8 @@ pub(super) fn cautions(results: &Results) -> Vec<String> {
         }
         if let Some(summary) = row.summary.filter(|summary| summary.short > 0) {
             let label = &row.label;
-            cautions.push(format!("{label}: {} runs ended with train.steps before the budget was spent", summary.short));
+            cautions
+                .push(format!("{label}: {} runs ended with train.steps before the budget was spent", summary.short));
         }
     }
     cautions
@@ -126,7 +128,6 @@ fn points(Estimate { value, low, high }: &Estimate) -> String {
         false => format!("{value:+.1}"),
     }
 }
-
 
 #[cfg(test)]
 pub(super) mod tests;

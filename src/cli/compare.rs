@@ -103,6 +103,8 @@ impl Compare {
 fn variants(base: &mut Table) -> Result<Vec<VariantSettings>> {
     match base.remove("variants") {
         None => Ok(Vec::new()),
-        Some(rows) => Vec::deserialize(rows).map_err(|problem| Error::setting("variants", problem.message().trim_end())),
+        Some(rows) => {
+            Vec::deserialize(rows).map_err(|problem| Error::setting("variants", problem.message().trim_end()))
+        }
     }
 }

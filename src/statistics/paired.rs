@@ -1,10 +1,10 @@
 //! Differences between runs of the same seed.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
+use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal};
 
-use super::Estimate;
 use super::bootstrap::mean;
+use super::{Estimate, student_quantile};
 
 /// How the runs of one algorithm differ from those of another with the same seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ impl Paired {
         let freedom = total.powi(2) / parts.iter().map(|(v, n)| (v / n).powi(2) / (n - 1.0)).sum::<f64>();
         let half = match total {
             0.0 => 0.0,
-            _ => StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |t| t.inverse_cdf(0.975) * total.sqrt() / tasks),
+            _ => student_quantile(freedom) * total.sqrt() / tasks,
         };
         let all: Vec<f64> = differences.iter().flatten().copied().collect();
         Some(Paired {

@@ -1,12 +1,11 @@
 //! How many seeds would show a difference.
 
-use statrs::distribution::{Chi, Continuous, ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{Chi, Continuous, ContinuousCDF, Normal};
+
+use super::student_quantile;
 
 /// Probability with which a difference should be seen.
 const POWER: f64 = 0.8;
-
-/// Level of the test, two-sided.
-const LEVEL: f64 = 0.05;
 
 /// Pairs from which on the t distribution counts as normal.
 const MANY: usize = 2000;
@@ -21,16 +20,16 @@ pub fn power(effect: f64, pairs: usize) -> f64 {
         return 0.0;
     }
     let freedom = pairs as u64 - 1;
-    let quantile = |freedom| StudentsT::new(0.0, 1.0, freedom).map(|t| t.inverse_cdf(1.0 - LEVEL / 2.0));
-    match (pairs < MANY, quantile(freedom as f64), Chi::new(freedom)) {
-        (true, Ok(critical), Ok(chi)) => {
+    match (pairs < MANY, Chi::new(freedom)) {
+        (true, Ok(chi)) => {
+            let critical = student_quantile(freedom as f64);
             let root = (freedom as f64).sqrt();
             // With one degree of freedom the density at 0 is not 0.
             let at = |s: f64| beyond(critical * s / root) * chi.pdf(s.max(1e-12));
             // The deviation of a chi variable is at most 0.71.
             simpson(at, (root - 8.0).max(0.0), root + 8.0)
         }
-        _ => beyond(normal.inverse_cdf(1.0 - LEVEL / 2.0)),
+        _ => beyond(student_quantile(f64::INFINITY)),
     }
 }
 
