@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use oreal_toy_envs::Env;
 use toml::{Table, Value};
 
-use super::settings::{AblationSettings, Matched, PILOT_SEEDS, TaskSettings};
+use super::settings::{AblationSettings, Matched, PILOT_SEEDS, TaskSettings, VariantSettings};
 use super::variants::{config, labels, part, rows};
 use crate::budget::Budget;
 use crate::catalogue::{Catalogue, Chosen};
@@ -93,34 +93,7 @@ impl Ablation {
         if rows.len().saturating_mul(tasks.len()).saturating_mul(seeds.len()) > MOST {
             return Err(Error::setting("ablation", format!("more than {MOST} runs")));
         }
-        let mut envs: Vec<Chosen<dyn Env>> = Vec::new();
-        let mut cells = Vec::new();
-        for (variant, row) in rows.iter().enumerate() {
-            for (number, task) in tasks.iter().enumerate() {
-                let part = part(settings.problems);
-                let set: Vec<String> = set.iter().cloned().chain(part).chain(task.set.iter().cloned()).collect();
-                let mut config = config(base, place, row, &set, catalogue)?;
-                // Environments with equal settings are one value, which reads its files once.
-                match envs.iter().find(|env| **env == config.env) {
-                    Some(env) => config.env = env.clone(),
-                    None => envs.push(config.env.clone()),
-                }
-                if settings.matched != Matched::Steps {
-                    config.settings.train.budget = settings.run_budget();
-                }
-                let name = match task.label.as_str() {
-                    "" => row.label.clone(),
-                    task => format!("{}-on-{task}", row.label),
-                };
-                check(&config, &name)?;
-                cells.extend(seeds.iter().map(|&seed| {
-                    let mut config = config.clone();
-                    config.settings.seed = seed;
-                    let folder = Path::new(&name).join(format!("seed-{seed}"));
-                    Cell { variant, task: number, seed, folder, config }
-                }));
-            }
-        }
+        let cells = cells(&settings, (&rows, tasks, &seeds), base, place, catalogue)?;
         let folders = cells.iter().step_by(seeds.len()).filter_map(|cell| cell.folder.parent()?.to_str());
         labels(folders, "ablation.variants")?;
         let labels: Vec<String> = rows.into_iter().map(|row| row.label).collect();
@@ -190,6 +163,45 @@ impl Cell {
             false => Err(Error::file(path, "holds something that is no run: move it away")),
         }
     }
+}
+
+/// Every variant on every task from every seed, checked.
+fn cells(
+    settings: &AblationSettings,
+    (rows, tasks, seeds): (&[VariantSettings], &[TaskSettings], &[u64]),
+    base: &Table,
+    place: &str,
+    catalogue: &Catalogue,
+) -> Result<Vec<Cell>> {
+    let mut envs: Vec<Chosen<dyn Env>> = Vec::new();
+    let mut cells = Vec::new();
+    for (variant, row) in rows.iter().enumerate() {
+        for (number, task) in tasks.iter().enumerate() {
+            let part = part(settings.problems);
+            let set: Vec<String> = settings.set.iter().cloned().chain(part).chain(task.set.iter().cloned()).collect();
+            let mut config = config(base, place, row, &set, catalogue)?;
+            // Environments with equal settings are one value, which reads its files once.
+            match envs.iter().find(|env| **env == config.env) {
+                Some(env) => config.env = env.clone(),
+                None => envs.push(config.env.clone()),
+            }
+            if settings.matched != Matched::Steps {
+                config.settings.train.budget = settings.run_budget();
+            }
+            let name = match task.label.as_str() {
+                "" => row.label.clone(),
+                task => format!("{}-on-{task}", row.label),
+            };
+            check(&config, &name)?;
+            cells.extend(seeds.iter().map(|&seed| {
+                let mut config = config.clone();
+                config.settings.seed = seed;
+                let folder = Path::new(&name).join(format!("seed-{seed}"));
+                Cell { variant, task: number, seed, folder, config }
+            }));
+        }
+    }
+    Ok(cells)
 }
 
 /// Refuses what cannot run, and a budget that `train.steps` steps cannot spend.

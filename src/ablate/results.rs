@@ -178,29 +178,32 @@ impl VariantResults {
         let own: Vec<&Run<'_>> = runs.iter().filter(|run| run.cell.variant == variant).collect();
         let missing = |cell: &&Cell| cell.variant == variant && own.iter().all(|run| run.cell.folder != cell.folder);
         let unfinished = ablation.cells.iter().filter(missing).map(|cell| cell.folder.display().to_string()).collect();
-        let tasks = || (0..ablation.tasks.len()).map(|task| own.iter().filter(move |run| run.cell.task == task));
-        let by_task = |of: &dyn Fn(&Outcome) -> f64| -> Vec<Vec<f64>> {
-            tasks().map(|runs| runs.map(|run| of(&run.outcome)).collect()).collect()
-        };
-        let scores = by_task(&|outcome| outcome.after.rate);
-        let complete = scores.iter().all(|task| !task.is_empty());
+        let of_task = |task| own.iter().copied().filter(|run| run.cell.task == task).collect();
+        let tasks: Vec<Vec<&Run<'_>>> = (0..ablation.tasks.len()).map(of_task).collect();
+        let complete = tasks.iter().all(|task| !task.is_empty());
         VariantResults {
             label: ablation.labels[variant].clone(),
             runs: own.len(),
             unfinished,
-            seeds: tasks().map(|runs| runs.map(|run| run.cell.seed).collect()).collect(),
-            summary: complete.then(|| Summary::new(&scores, &by_task, &own)),
-            scores,
+            seeds: tasks.iter().map(|runs| runs.iter().map(|run| run.cell.seed).collect()).collect(),
+            scores: values(&tasks, |outcome| outcome.after.rate),
+            summary: complete.then(|| Summary::new(&tasks)),
             versus: None,
         }
     }
 }
 
+/// A number of each run, for each task.
+fn values(tasks: &[Vec<&Run<'_>>], of: impl Fn(&Outcome) -> f64) -> Vec<Vec<f64>> {
+    tasks.iter().map(|runs| runs.iter().map(|run| of(&run.outcome)).collect()).collect()
+}
+
 impl Summary {
-    fn new(scores: &[Vec<f64>], by_task: &dyn Fn(&dyn Fn(&Outcome) -> f64) -> Vec<Vec<f64>>, own: &[&Run<'_>]) -> Self {
-        let estimate = |aggregate: Aggregate| aggregate.estimate(scores, SEED);
-        let average =
-            |of: &dyn Fn(&Outcome) -> f64| mean(&own.iter().map(|run| of(&run.outcome)).collect::<Vec<f64>>());
+    /// Of tasks that all have runs.
+    fn new(tasks: &[Vec<&Run<'_>>]) -> Summary {
+        let scores = values(tasks, |outcome| outcome.after.rate);
+        let estimate = |aggregate: Aggregate| aggregate.estimate(&scores, SEED);
+        let average = |of: fn(&Outcome) -> f64| mean(&values(tasks, of).concat());
         let short = |run: &&&Run<'_>| {
             run.cell.config.settings.train.budget.share(&run.outcome.spent).is_some_and(|share| share < 1.0)
         };
@@ -209,15 +212,15 @@ impl Summary {
             mean: estimate(Aggregate::Mean),
             median: estimate(Aggregate::Median),
             optimality_gap: estimate(Aggregate::OptimalityGap { threshold: 1.0 }),
-            area: Aggregate::Mean.estimate(&by_task(&|outcome| outcome.area), SEED),
-            before: Aggregate::Mean.of(&by_task(&|outcome| outcome.before.rate)),
+            area: Aggregate::Mean.estimate(&values(tasks, |outcome| outcome.area), SEED),
+            before: Aggregate::Mean.of(&values(tasks, |outcome| outcome.before.rate)),
             spent: Spending {
-                steps: average(&|outcome| outcome.steps as f64),
-                updates: average(&|outcome| outcome.spent.updates as f64),
-                rollouts: average(&|outcome| outcome.spent.rollouts as f64),
-                tokens: average(&|outcome| outcome.spent.tokens as f64),
+                steps: average(|outcome| outcome.steps as f64),
+                updates: average(|outcome| outcome.spent.updates as f64),
+                rollouts: average(|outcome| outcome.spent.rollouts as f64),
+                tokens: average(|outcome| outcome.spent.tokens as f64),
             },
-            short: own.iter().filter(short).count(),
+            short: tasks.iter().flatten().filter(short).count(),
         }
     }
 }

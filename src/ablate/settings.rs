@@ -154,7 +154,7 @@ impl AblationSettings {
             (Matched::Steps, None) => {}
             (_, None) => return wrong("budget", "missing: `match` says what is spent, `budget` how much"),
             (Matched::Seconds, Some(budget)) if budget > 0.0 && budget.is_finite() => {}
-            (_, Some(budget)) if budget >= 1.0 && budget <= COUNTABLE && budget.fract() == 0.0 => {}
+            (_, Some(budget)) if (1.0..=COUNTABLE).contains(&budget) && budget.fract() == 0.0 => {}
             _ => return wrong("budget", "must be a positive whole number (seconds may have a fraction)"),
         }
         if !(self.smallest_difference > 0.0 && self.smallest_difference <= 1.0) {
