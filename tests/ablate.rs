@@ -107,7 +107,7 @@ fn every_cell_of_a_grid_is_an_ordinary_run_and_every_variant_has_a_row() {
     let score = |variant: usize, seed: usize| results["variants"][variant]["scores"][0][seed].as_f64().unwrap();
     let differences: Vec<f64> = (0..3).map(|seed| score(1, seed) - score(0, seed)).collect();
     assert!(p("wilcoxon") == wilcoxon(&differences) && p("wilcoxon_holm") >= p("wilcoxon"), "{versus}");
-    assert!(markdown.contains("take 6 seeds or more"), "{markdown}");
+    assert!(markdown.contains("take 8 seeds or more"), "{markdown}");
 }
 
 #[test]

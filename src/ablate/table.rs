@@ -57,13 +57,16 @@ pub(super) const LEGEND: &str = "IQM: interquartile mean over runs. Difference: 
                                  corrected by Holm's method. better: probability that a run ends above one of the baseline. \
                                  area: mean pass rate of the rollouts on the way.";
 
-/// What a reader must know before trusting the numbers: runs that are missing or spent less, too few seeds.
+/// What a reader must know before trusting the numbers: runs that are missing or spent less, too few seeds for the tests.
 pub(super) fn cautions(results: &Results) -> Vec<String> {
     let mut cautions = Vec::new();
-    let pairs = results.variants.iter().filter_map(|row| Some(row.versus?.paired.pairs)).max().unwrap_or(0);
-    if (1..6).contains(&pairs) {
-        cautions
-            .push(format!("with {pairs} pairs the signed-rank test cannot give p below 0.05: take 6 seeds or more"));
+    let pairs: Vec<usize> = results.variants.iter().filter_map(|row| Some(row.versus?.paired.pairs)).collect();
+    let (most, compared) = (pairs.iter().copied().max().unwrap_or(0), pairs.len() as f64);
+    // The smallest p-value of n pairs is 2^(1-n), and Holm's method multiplies it by the number of comparisons.
+    let enough = (1..64).find(|n| compared * 0.5_f64.powi(n - 1) < 0.05).unwrap_or(64) as usize;
+    if most > 0 && most < enough {
+        let few = format!("with {most} pairs and {compared} comparisons p cannot be below 0.05");
+        cautions.push(format!("{few}: take {enough} seeds or more"));
     }
     for row in &results.variants {
         if !row.unfinished.is_empty() {
