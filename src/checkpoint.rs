@@ -15,6 +15,7 @@ use oreal_models::ModelState;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Spent;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::folder::sync;
@@ -30,6 +31,8 @@ pub(crate) struct Kept<B> {
     pub step: usize,
     /// How often the policy had moved.
     pub version: u64,
+    /// What was spent so far.
+    pub spent: Spent,
     /// What was measured before the first step.
     pub before: B,
     /// Wall time of training so far.

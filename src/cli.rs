@@ -1,5 +1,7 @@
 //! The command line: its words, and what each calls.
 
+mod ablate;
+mod compare;
 mod eval;
 mod grade;
 mod plan;
@@ -22,16 +24,14 @@ use toml::Table;
 
 use crate::catalogue::{Catalogue, section};
 use crate::claims;
-use crate::compare::{ALGORITHMS, Variant, complete, experiments, laid_out, lay_out};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::folder::reserve_numbered;
 use crate::record::{Report, pretty};
 use crate::show;
-use crate::stop::{INTERRUPTED, Stop};
+use crate::stop::INTERRUPTED;
 use crate::table::table;
-use crate::terminal::{Live, print, style, width};
+use crate::terminal::{print, style, width};
 
 impl Catalogue {
     /// The whole command line for these algorithms and environments, on the arguments of the process; see `--help`. An error
@@ -71,7 +71,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train several algorithms from one warmed-up policy and print a table (the default)
-    Compare(Compare),
+    Compare(compare::Compare),
+    /// Train variants of an experiment from several seeds, and print what the differences are worth
+    Ablate(ablate::Ablate),
     /// Run one experiment from a file
     Train(train::Train),
     /// Follow a run in its folder until it ends
@@ -102,20 +104,6 @@ enum Command {
     Claims(Claims),
     /// Print completions for a shell
     Completions { shell: Shell },
-}
-
-#[derive(Debug, Args, Default)]
-struct Compare {
-    /// Settings common to all runs (TOML); those of its [algorithm] apply to the algorithm of that name
-    file: Option<PathBuf>,
-    /// Which algorithms, NAME or NAME/PRESET
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    algorithms: Vec<String>,
-    /// Go on with the comparison in this folder: finished runs are kept, the others go on or start
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["file", "algorithms", "set", "out"])]
-    resume: Option<PathBuf>,
-    #[command(flatten)]
-    options: Options,
 }
 
 #[derive(Debug, Args)]
@@ -181,8 +169,9 @@ impl Options {
 impl Cli {
     /// Does what was asked.
     fn run(self, catalogue: &Catalogue) -> Result<String> {
-        match self.command.unwrap_or(Command::Compare(Compare::default())) {
+        match self.command.unwrap_or(Command::Compare(compare::Compare::default())) {
             Command::Compare(compare) => compare.run(catalogue),
+            Command::Ablate(ablate) => ablate.run(catalogue),
             Command::Train(train) => train.run(catalogue),
             Command::Watch(watch) => watch.run(),
             Command::Plan(plan) => plan.run(catalogue),
@@ -206,63 +195,6 @@ impl Cli {
     }
 }
 
-impl Compare {
-    fn run(self, catalogue: &Catalogue) -> Result<String> {
-        if let Some(folder) = &self.resume {
-            let experiments = laid_out(catalogue, folder, &self.options.settings())?;
-            return self.complete(experiments, folder);
-        }
-        let set = self.options.settings();
-        let (of_algorithm, set): (Vec<String>, Vec<String>) =
-            set.into_iter().partition(|s| s.starts_with("algorithm."));
-        let config = match &self.file {
-            Some(file) => catalogue.config_from_file(file, &set)?,
-            None => catalogue.config_from_toml(TOY, "settings", &set)?,
-        };
-        let names = match &self.algorithms[..] {
-            [] => ALGORITHMS.map(str::to_owned).to_vec(),
-            named => named.to_vec(),
-        };
-        let said = self.file.as_deref().map(Config::algorithm_section).transpose()?.flatten();
-        let label = said.as_ref().map(label_of);
-        if let Some(label) = label.as_ref().filter(|label| !names.contains(label)) {
-            let problem = format!("the file's [algorithm] is {label}, which is not compared: name it in --algorithms");
-            return Err(Error::setting("algorithm.name", problem));
-        }
-        let variant = |name: &String| {
-            let start = said.clone().filter(|_| label.as_ref() == Some(name));
-            let algorithm = named(name, start, &of_algorithm, catalogue)?.algorithm;
-            Ok(Variant { label: name.replace('/', "-"), algorithm })
-        };
-        let variants = names.iter().map(variant).collect::<Result<Vec<_>>>()?;
-        // Checks everything before a folder is made.
-        for (label, experiment) in experiments(&config, &variants, &self.options.out)? {
-            notices(&experiment, &format!("{label}: "));
-        }
-        let folder = reserve_numbered(&self.options.out, &format!("compare-{}", config.env.name))?;
-        let experiments = experiments(&config, &variants, folder.path())?;
-        lay_out(&experiments, folder.path())?;
-        self.complete(experiments, folder.path())
-    }
-
-    /// Runs what has not finished, until it is asked to stop.
-    fn complete(&self, experiments: Vec<(String, Experiment)>, folder: &Path) -> Result<String> {
-        let stop = Stop::at_signals();
-        let stopped = |(label, experiment): (String, Experiment)| (label, experiment.stopped_by(stop.clone()));
-        let experiments: Vec<_> = experiments.into_iter().map(stopped).collect();
-        let env = experiments.first().map_or("", |(_, experiment)| experiment.env.name()).to_owned();
-        let mut live = Live::new(self.options.quiet, self.options.json);
-        let done = complete(&experiments, folder, &mut |label, progress| live.show(label, "warm-up", &progress));
-        let (start, reports) = done.map_err(|problem| train::advised(problem, "compare", folder))?;
-        live.finish();
-        if self.options.json {
-            return train::line(&reports);
-        }
-        let took = start.seconds().map_or_else(String::new, |seconds| format!("warm-up took {seconds:.1} s; "));
-        Ok(format!("{}\n{took}recorded in {}\n{}", summary(&reports, &env), folder.display(), page(folder)))
-    }
-}
-
 impl Show {
     fn run(self, catalogue: &Catalogue) -> Result<String> {
         let of_algorithm = |setting: &String| match setting.starts_with("added.") {
@@ -270,7 +202,7 @@ impl Show {
             false => format!("algorithm.{setting}"),
         };
         let set: Vec<String> = self.set.iter().map(of_algorithm).collect();
-        let config = named(&self.algorithm, None, &set, catalogue)?;
+        let config = named(&self.algorithm, &set, catalogue)?;
         let about = catalogue.algorithms().iter().find(|entry| entry.name == config.algorithm.name);
         Ok(show::page(&config, about.map_or("", |entry| &entry.about)))
     }
@@ -342,21 +274,9 @@ fn json(what: &impl serde::Serialize) -> Result<String> {
     Ok(String::from_utf8_lossy(&pretty(what)?).into_owned() + "\n")
 }
 
-/// `NAME` or `NAME/PRESET` of an [algorithm] section.
-fn label_of(section: &Table) -> String {
-    let word = |key: &str| section.get(key).and_then(|value| value.as_str());
-    let name = word("name").unwrap_or_default();
-    word("preset").map_or_else(|| name.to_owned(), |preset| format!("{name}/{preset}"))
-}
-
-/// What is compared on when no file says otherwise.
-const TOY: &str = "[env]\nname = \"addition\"";
-
-/// A configuration with the algorithm `NAME` or `NAME/PRESET`, with settings put over it: first those of a file, then
-/// overrides.
-fn named(name: &str, start: Option<Table>, overrides: &[String], catalogue: &Catalogue) -> Result<Config> {
-    let start = start.unwrap_or_else(|| section(name));
-    let text = toml::to_string(&Table::from_iter([("algorithm".to_owned(), start.into())])).unwrap_or_default();
+/// A configuration with the algorithm `NAME` or `NAME/PRESET`, with settings put over it.
+fn named(name: &str, overrides: &[String], catalogue: &Catalogue) -> Result<Config> {
+    let text = toml::to_string(&Table::from_iter([("algorithm".to_owned(), section(name).into())])).unwrap_or_default();
     catalogue.config_from_toml(&text, name, overrides)
 }
 

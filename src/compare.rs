@@ -2,10 +2,10 @@
 
 use std::path::{Component, Path};
 
-use oreal_algos::Algorithm;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{Catalogue, Chosen};
+use crate::ablate::same_start;
+use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Progress, SharedStart};
@@ -17,27 +17,23 @@ use crate::table::table;
 /// The algorithms that are compared unless others are named.
 pub const ALGORITHMS: [&str; 4] = ["oreal", "grpo", "ppo", "rft"];
 
-/// One of the algorithms that are compared.
+/// One of those that are compared.
 #[derive(Clone, Debug)]
 pub struct Variant {
     /// Its row in the table, and its folder.
     pub label: String,
     /// With all its settings.
-    pub algorithm: Chosen<dyn Algorithm>,
+    pub config: Config,
 }
 
-/// Watches a comparison: which algorithm is at which step; `None` is the warm-up.
+/// Watches a comparison: which variant is at which step; `None` is the warm-up.
 pub type Watch<'a> = &'a mut dyn FnMut(Option<&str>, Progress<'_>);
 
-/// Trains each algorithm from the same warmed-up policy with the same seed, and records each in a folder of its own under
-/// `folder`, with the table beside them. Everything is checked before any work.
-pub fn compare(
-    config: &Config,
-    variants: &[Variant],
-    folder: &Path,
-    watch: Watch<'_>,
-) -> Result<(SharedStart, Vec<Report>)> {
-    let experiments = experiments(config, variants, folder)?;
+/// Trains each variant with the same seed and records each in a folder of its own under `folder`, with the table beside them.
+/// Variants that differ only in what acts after the warm-up start from the same policy. Everything is checked before any work.
+/// The first result is the seconds that warm-ups took.
+pub fn compare(variants: &[Variant], folder: &Path, watch: Watch<'_>) -> Result<(f64, Vec<Report>)> {
+    let experiments = experiments(variants, folder)?;
     lay_out(&experiments, folder)?;
     complete(&experiments, folder, watch)
 }
@@ -81,19 +77,22 @@ pub(crate) fn laid_out(catalogue: &Catalogue, folder: &Path, over: &[String]) ->
     runs.into_iter().map(experiment).collect()
 }
 
-/// Runs what has not begun, goes on with what has not finished, keeps what has.
+/// Runs what has not begun, goes on with what has not finished, keeps what has. The first result is the seconds that warm-ups
+/// took.
 pub(crate) fn complete(
     experiments: &[(String, Experiment)],
     folder: &Path,
     watch: Watch<'_>,
-) -> Result<(SharedStart, Vec<Report>)> {
+) -> Result<(f64, Vec<Report>)> {
     if experiments.is_empty() {
         return Err(Error::setting("--algorithms", "there is nothing to compare"));
     }
     let _held = Held::take(folder)?;
-    let (start, mut reports) = (SharedStart::default(), Vec::with_capacity(experiments.len()));
+    let mut starts: Vec<(Option<Config>, SharedStart)> = Vec::new();
+    let mut reports = Vec::with_capacity(experiments.len());
     for (label, experiment) in experiments {
-        let report = experiment.complete(&start, &mut |progress| {
+        let start = shared(&mut starts, experiment.config());
+        let report = experiment.complete(start, &mut |progress| {
             let label = (!matches!(progress, Progress::WarmUp { .. })).then_some(label.as_str());
             watch(label, progress);
         })?;
@@ -104,18 +103,29 @@ pub(crate) fn complete(
     if experiments.iter().any(|(_, experiment)| experiment.settings.record.report) {
         report::write(&[folder.to_owned()], &folder.join(report::NAME))?;
     }
-    Ok((start, reports))
+    Ok((starts.iter().filter_map(|(_, start)| start.seconds()).sum(), reports))
+}
+
+/// The start of a configuration, which others before it may have.
+fn shared(starts: &mut Vec<(Option<Config>, SharedStart)>, config: Option<Config>) -> &SharedStart {
+    let alike = |(other, _): &(Option<Config>, SharedStart)| {
+        other.as_ref().zip(config.as_ref()).is_some_and(|(other, config)| same_start(other, config))
+    };
+    let place = starts.iter().position(alike).unwrap_or(starts.len());
+    if place == starts.len() {
+        starts.push((config, SharedStart::default()));
+    }
+    &starts[place].1
 }
 
 /// The experiments by label, each checked.
-pub fn experiments(config: &Config, variants: &[Variant], folder: &Path) -> Result<Vec<(String, Experiment)>> {
+pub fn experiments(variants: &[Variant], folder: &Path) -> Result<Vec<(String, Experiment)>> {
     let labels = || variants.iter().map(|variant| &variant.label);
     if let Some(twice) = labels().find(|label| labels().filter(|other| other == label).count() > 1) {
         return Err(Error::setting("--algorithms", format!("{twice} is named twice")));
     }
-    let experiment = |Variant { label, algorithm }: &Variant| {
-        let config = Config { algorithm: algorithm.clone(), ..config.clone() };
-        let experiment = Experiment::from_config(config).record_in(folder.join(label));
+    let experiment = |Variant { label, config }: &Variant| {
+        let experiment = Experiment::from_config(config.clone()).record_in(folder.join(label));
         experiment.check()?;
         Ok((label.clone(), experiment))
     };

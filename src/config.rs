@@ -12,6 +12,7 @@ use oreal_models::{Device, Optimiser, Sampling, Schedule, Token};
 use oreal_toy_envs::Env;
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Budget;
 use crate::catalogue::{Catalogue, Chosen};
 use crate::columns::DataColumn;
 use crate::error::Result;
@@ -92,6 +93,8 @@ pub struct Train {
     pub prompts: usize,
     /// Completions of each problem.
     pub rollouts: usize,
+    /// What ends training before that.
+    pub budget: Budget,
     /// Most trajectories in one forward and backward pass; fewer where a GPU has no memory for so many. No result depends
     /// on it, but for the last digits.
     pub micro_batch: usize,
@@ -158,6 +161,21 @@ pub struct Evaluation {
     pub temperature: f64,
     /// Steps from one evaluation during training to the next; 0 for none.
     pub every: usize,
+    /// Which of the held-out problems.
+    pub part: Part,
+}
+
+/// A part of the held-out problems: settings that are chosen on the first half of them can be judged on the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// All of them. Where `completions` are fewer than half of the problems, they are of the first half.
+    #[default]
+    All,
+    /// The first half of them, in the order of all evaluations: to choose settings on.
+    Pilot,
+    /// The second half: no choice is made on it.
+    Final,
 }
 
 /// What is written down besides a line a step.
@@ -197,6 +215,16 @@ impl Catalogue {
     }
 }
 
+/// The table of a file, as it stands.
+pub(crate) fn table_from_file(path: &Path) -> Result<toml::Table> {
+    read::parse(&read::text(path)?, &path.display().to_string())
+}
+
+/// Puts `section.key=value` into a table.
+pub(crate) fn put(table: &mut toml::Table, setting: &str) -> Result<()> {
+    read::put(table, setting).map(drop)
+}
+
 /// Reads a file of sections with defaults, with `section.key=value` settings put over it.
 pub(crate) fn sections_from_file<T: read::Sections>(path: &Path, overrides: &[String]) -> Result<T> {
     read::sections_of(&read::text(path)?, &path.display().to_string(), overrides)
@@ -212,11 +240,6 @@ impl Config {
     /// The same from TOML; `place` is named in errors.
     pub fn from_toml(text: &str, place: &str, overrides: &[String]) -> Result<Config> {
         Catalogue::built_in().config_from_toml(text, place, overrides)
-    }
-
-    /// The [algorithm] section of a file; `None` where it has none.
-    pub(crate) fn algorithm_section(path: &Path) -> Result<Option<toml::Table>> {
-        read::algorithm_section(path)
     }
 
     /// As a file that gives the same configuration.
@@ -276,7 +299,7 @@ impl Default for WarmUp {
 
 impl Default for Train {
     fn default() -> Self {
-        Train { steps: 180, prompts: 48, rollouts: 16, micro_batch: 256, micro_tokens: 16_384 }
+        Train { steps: 180, prompts: 48, rollouts: 16, budget: Budget::Off, micro_batch: 256, micro_tokens: 16_384 }
     }
 }
 
@@ -296,7 +319,7 @@ impl Default for Rates {
 
 impl Default for Evaluation {
     fn default() -> Self {
-        Evaluation { completions: 500, temperature: 1.0, every: 0 }
+        Evaluation { completions: 500, temperature: 1.0, every: 0, part: Part::All }
     }
 }
 

@@ -5,12 +5,13 @@ use std::fmt;
 use oreal_models::{Model, Sampler};
 use oreal_toy_envs::{Split, Verdict};
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
+use statrs::distribution::{Beta, ContinuousCDF};
 
-use crate::config::Evaluation;
+use crate::config::{Evaluation, Part};
 use crate::error::Result;
 use crate::rollout::Rollout;
 use crate::run::problems;
+use crate::statistics::student_quantile;
 use crate::streams::{EVALUATION, Purpose};
 
 /// Share of right completions among those that could be graded, with a 95% interval for the rate over all problems.
@@ -58,8 +59,7 @@ fn effective(counts: &[(usize, usize)], rate: f64) -> f64 {
     }
     let squares: f64 = counts.iter().map(|&(right, graded)| (right as f64 - rate * graded as f64).powi(2)).sum();
     let variance = problems / (problems - 1.0) * squares / (completions * completions);
-    let quantile = |freedom: f64| StudentsT::new(0.0, 1.0, freedom).map_or(1.96, |t| t.inverse_cdf(0.975));
-    let adjusted = (quantile(completions - 1.0) / quantile(problems - 1.0)).powi(2);
+    let adjusted = (student_quantile(completions - 1.0) / student_quantile(problems - 1.0)).powi(2);
     (rate * (1.0 - rate) / variance * adjusted).min(completions)
 }
 
@@ -84,8 +84,9 @@ pub fn evaluate(
     sampler: &mut dyn Sampler,
     how: &Evaluation,
 ) -> Result<PassRate> {
-    let available = rollout.env.count(Split::HeldOut).min(how.completions as u64).max(1) as usize;
-    let problems = problems(rollout.env, Split::HeldOut, 0, Purpose::Evaluation, 0, available);
+    let (first, count) = how.part.of(rollout.env.count(Split::HeldOut));
+    let available = count.min(how.completions as u64).max(1) as usize;
+    let problems = problems(rollout.env, Split::HeldOut, 0, Purpose::Evaluation, first as usize, available);
     let each = how.completions.div_ceil(problems.len());
     let mut sampling = rollout.sampling.clone();
     (sampling.temperature, sampling.top_p, sampling.top_k) = (how.temperature, 1.0, 0);
@@ -101,8 +102,22 @@ pub fn evaluate(
     Ok(PassRate::new(&counts, ungraded))
 }
 
+impl Part {
+    /// The first of so many held-out problems, in the order of evaluations, and how many.
+    pub(crate) fn of(self, count: u64) -> (u64, u64) {
+        let half = count / 2;
+        match self {
+            Part::All => (0, count),
+            Part::Pilot => (0, half),
+            Part::Final => (half, count - half),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use rand::rngs::ChaCha8Rng;
     use rand::{RngExt, SeedableRng};
 
@@ -145,6 +160,25 @@ mod tests {
             covered += usize::from((rate.low..=rate.high).contains(&0.5));
         }
         assert!(covered >= 375, "{covered} of {runs} intervals hold the rate");
+    }
+
+    #[test]
+    fn the_halves_of_the_held_out_problems_are_disjoint_and_complete() {
+        for env in oreal_toy_envs::BuiltIn::all() {
+            let total = env.count(Split::HeldOut);
+            let of = |part: Part| {
+                let (first, count) = part.of(total);
+                let problems = problems(&*env, Split::HeldOut, 0, Purpose::Evaluation, first as usize, count as usize);
+                problems.iter().map(|problem| problem.id).collect::<BTreeSet<_>>()
+            };
+            if total > 10_000 {
+                continue;
+            }
+            let (pilot, judged) = (of(Part::Pilot), of(Part::Final));
+            assert!(pilot.is_disjoint(&judged), "{}", env.name());
+            assert_eq!(&pilot | &judged, of(Part::All), "{}", env.name());
+            assert!(pilot.len().abs_diff(judged.len()) <= 1, "{}", env.name());
+        }
     }
 
     #[test]

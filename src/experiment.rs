@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use oreal_algos::{Algorithm, Column, Role, Source};
 use oreal_models::{InProcess, Model, Sampler};
-use oreal_toy_envs::{Env, Problem};
+use oreal_toy_envs::{Env, Problem, Split};
 
 use crate::catalogue::Chosen;
 use crate::columns::DataColumn;
@@ -184,6 +184,10 @@ impl Experiment {
             let problem =
                 format!("reads the data column `{}`, which nobody provides: see Experiment::column", column.name());
             return Err(Error::setting(format!("algorithm {}", algorithm.name()), problem));
+        }
+        if self.settings.evaluation.part.of(self.env.count(Split::HeldOut)).1 == 0 {
+            let problem = format!("{} has one held-out problem, which has no halves: set it to all", self.env.name());
+            return Err(Error::setting("evaluation.part", problem));
         }
         if self.settings.warm_up.steps > 0 && self.env.teacher().is_none() {
             let problem = format!("{} has no teacher to imitate: set it to 0", self.env.name());

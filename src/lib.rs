@@ -11,6 +11,8 @@
 //!
 //! [`eval`] evaluates a model on a file of problems, on this machine or behind an endpoint, and compares two evaluations.
 //!
+//! [`ablate`] trains variants of an experiment over seeds and compares them with the [`statistics`] of their results.
+//!
 //! Where a model judges answers, a [`judge`] asks it through a [`chat`] endpoint.
 //!
 //! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`math`] (is this answer right?),
@@ -20,6 +22,7 @@
 
 mod experiment;
 
+mod budget;
 mod catalogue;
 pub mod config;
 
@@ -52,6 +55,7 @@ mod folder;
 pub mod record;
 pub mod replay;
 pub mod report;
+pub mod statistics;
 mod table;
 mod tensorboard;
 
@@ -59,6 +63,7 @@ pub mod chat;
 pub mod hub;
 pub mod judge;
 
+pub mod ablate;
 pub mod claims;
 pub mod lab;
 
@@ -69,6 +74,7 @@ pub mod show;
 mod terminal;
 mod watch;
 
+pub use budget::{Budget, Spent};
 pub use catalogue::{Catalogue, Chosen, Entry, section};
 pub use columns::DataColumn;
 pub use compare::{Variant, compare};

@@ -14,6 +14,7 @@ use oreal_toy_envs::Verdict;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
+use crate::budget::Spent;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
@@ -89,6 +90,8 @@ pub struct StepRecord {
     pub held_out: Option<PassRate>,
     /// Optimiser steps.
     pub updates: usize,
+    /// Tokens of completions in the batches of all of them: a token counts once for each update.
+    pub trained_tokens: usize,
     /// Wall time of each stage.
     pub seconds: Seconds,
 }
@@ -133,6 +136,7 @@ impl StepRecord {
             probed: learnt.probed.clone(),
             held_out: None,
             updates: learnt.losses.len(),
+            trained_tokens: learnt.tokens,
             seconds: *seconds,
         }
     }
@@ -155,8 +159,10 @@ pub struct Report {
     pub env: String,
     /// The seed of the run.
     pub seed: u64,
-    /// Training steps.
+    /// Training steps that were made.
     pub steps: usize,
+    /// What they spent.
+    pub spent: Spent,
     /// On held-out problems, before training.
     pub before: PassRate,
     /// On held-out problems, after training.

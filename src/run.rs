@@ -8,6 +8,7 @@ use oreal_algos::{Algorithm, Column, Credit, Objective, Role, credit_of};
 use oreal_models::{ModelState, Sampler};
 use oreal_toy_envs::{Env, Problem, Split};
 
+use crate::budget::Spent;
 use crate::columns::DataColumn;
 use crate::config::Settings;
 use crate::epoch;
@@ -39,6 +40,8 @@ pub struct Run {
     pub(crate) step: usize,
     /// How often the policy has moved. Completions carry the version they were drawn from.
     pub(crate) version: u64,
+    /// What the steps so far have spent.
+    pub(crate) spent: Spent,
 }
 
 /// What a run must be given back to go on as if it had never stopped: counters, and of each role weights, moments and the
@@ -49,6 +52,8 @@ pub struct TrainingState {
     pub step: usize,
     /// How often the policy has moved.
     pub version: u64,
+    /// What the steps so far have spent.
+    pub spent: Spent,
     /// Each role's model, by name.
     pub models: BTreeMap<String, ModelState>,
 }
@@ -69,8 +74,21 @@ impl Run {
         roles: Roles,
     ) -> Result<Run> {
         let (credit, objective) = (credit_of(&*algorithm), algorithm.objective());
-        let mut run =
-            Run { settings, env, renderer, algorithm, columns, sampler, roles, credit, objective, step: 0, version: 0 };
+        let (step, version, spent) = (0, 0, Spent::default());
+        let mut run = Run {
+            settings,
+            env,
+            renderer,
+            algorithm,
+            columns,
+            sampler,
+            roles,
+            credit,
+            objective,
+            step,
+            version,
+            spent,
+        };
         run.tell_sampler()?;
         Ok(run)
     }
@@ -90,13 +108,19 @@ impl Run {
         self.step
     }
 
+    /// Whether training has ended: all steps are made, or the budget is spent.
+    pub fn is_over(&self) -> bool {
+        let train = &self.settings.train;
+        self.step >= train.steps || train.budget.is_spent(&self.spent)
+    }
+
     /// What must be kept to go on later.
     pub fn state(&self) -> Result<TrainingState> {
         let model = |(role, model): (Role, &dyn oreal_models::Model)| {
             Ok((role.name().to_owned(), model.state().map_err(Error::model(role.name()))?))
         };
         let models = self.roles.iter().map(model).collect::<Result<_>>()?;
-        Ok(TrainingState { step: self.step, version: self.version, models })
+        Ok(TrainingState { step: self.step, version: self.version, spent: self.spent, models })
     }
 
     /// Goes on from a state of a run with the same settings. Every role must be in it.
@@ -105,12 +129,12 @@ impl Run {
             let problem = || Error::part("training state", format!("the role {} is not in it", role.name()));
             Ok(Cow::Borrowed(state.models.get(role.name()).ok_or_else(problem)?))
         })?;
-        self.at(state.step, state.version)
+        self.at(state.step, state.version, state.spent)
     }
 
-    /// Says which step comes next, and how often the policy has moved, where the models are those of that step.
-    pub(crate) fn at(&mut self, step: usize, version: u64) -> Result<()> {
-        (self.step, self.version) = (step, version);
+    /// Says which step comes next, how often the policy has moved and what was spent, where the models are those of that step.
+    pub(crate) fn at(&mut self, step: usize, version: u64, spent: Spent) -> Result<()> {
+        (self.step, self.version, self.spent) = (step, version, spent);
         self.tell_sampler()
     }
 
@@ -146,8 +170,10 @@ impl Run {
     }
 
     fn rate(&self, role: Role, step: usize) -> f64 {
-        let rates = &self.settings.rates;
-        rates.schedule(rates.of(role), self.settings.train.steps).rate(step as u64)
+        let (rates, train) = (&self.settings.rates, &self.settings.train);
+        // With a budget, the place in the schedule is the share of it that is spent.
+        let place = train.budget.share(&self.spent).map_or(step, |share| (share * train.steps as f64) as usize);
+        rates.schedule(rates.of(role), train.steps).rate(place as u64)
     }
 }
 

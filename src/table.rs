@@ -61,6 +61,7 @@ pub(crate) mod tests {
             env: "addition".to_owned(),
             seed: 0,
             steps: 180,
+            spent: crate::budget::Spent::default(),
             before,
             after,
             training: 0.5,

@@ -9,6 +9,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Budget;
 use crate::columns;
 use crate::error::Result;
 use crate::resample::{self, Drawn};
@@ -65,6 +66,8 @@ pub struct Seconds {
 pub struct Learnt {
     /// The batch of the first of them with its signals, before any role has moved.
     pub first: Option<Experience>,
+    /// Tokens of completions in the batches of all of them.
+    pub tokens: usize,
     /// The objective at each of them.
     pub losses: Vec<Loss>,
     /// Of each role that learns: mean gradient norm before clipping, and learning rate.
@@ -86,9 +89,9 @@ pub struct Seen {
 /// Signals that are read for the record, whether the objective reads them or not.
 const WATCHED: [Column; 2] = [Column::LOGP, Column::ENTROPY];
 
-/// Trains until the run has made as many steps as its settings say; `observe` is told of each.
+/// Trains until the run has made as many steps as its settings say, or has spent its budget; `observe` is told of each.
 pub fn train(run: &mut Run, observe: &mut dyn FnMut(&Done) -> Result<()>) -> Result<()> {
-    while run.step < run.settings.train.steps {
+    while !run.is_over() {
         observe(&step(run)?)?;
     }
     Ok(())
@@ -115,7 +118,19 @@ pub fn step(run: &mut Run) -> Result<Done> {
     drop(sequences);
     run.step += 1;
     let seconds = Seconds { sample: took.sample, judge: took.judge, fill, update };
+    let rollouts = full.layout().count(Level::Trajectory) + lost.ungraded + lost.failed;
+    spend(run, rollouts, &learnt, seconds);
     Ok(Done { step, groups, lost, resampled, full, kept, learnt, seconds })
+}
+
+/// Counts what a step took.
+fn spend(run: &mut Run, rollouts: usize, learnt: &Learnt, took: Seconds) {
+    run.spent.rollouts += rollouts as u64;
+    run.spent.updates += learnt.losses.len() as u64;
+    run.spent.tokens += learnt.tokens as u64;
+    if matches!(run.settings.train.budget, Budget::Seconds(_)) {
+        run.spent.seconds += took.sample + took.judge + took.fill + took.update;
+    }
 }
 
 /// Whole groups with the columns that credit, selection and objective read of them, and with credit.
@@ -156,6 +171,7 @@ fn learn(run: &mut Run, batch: &Experience, sequences: &[Sequence<'_>]) -> Resul
     for epoch in 0..passes.epochs {
         for kept in minibatches(batch.layout(), run.objective.minibatch_unit(), passes.minibatches, &mut rng) {
             let (batch, sequences) = (batch.keep(&kept), marked(sequences, &kept));
+            learnt.tokens += batch.layout().count(Level::Token);
             let Updated { loss, batch } = update(run, &learners, &batch, &sequences, &mut learnt.roles)?;
             if recorded && epoch == 0 {
                 learnt.seen.push(Seen { marks: kept, batch: batch.clone() });

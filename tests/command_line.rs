@@ -43,7 +43,7 @@ fn every_algorithm_has_a_page() {
 
 #[test]
 fn every_command_has_help_and_every_shell_completions() {
-    for command in ["compare", "train", "eval", "grade", "list", "show", "claims", "completions"] {
+    for command in ["compare", "ablate", "train", "eval", "grade", "list", "show", "claims", "completions"] {
         let help = oreal(&[command, "--help"]);
         assert!(help.status.success() && text(&help.stdout).contains("Usage: oreal"), "{command}");
     }

@@ -78,6 +78,7 @@ fn the_readme_names_the_commands_there_are() {
     let readme = read("README.md");
     for command in [
         "compare",
+        "ablate",
         "train",
         "watch",
         "plan",
@@ -213,10 +214,11 @@ fn the_page_of_grading_shows_the_verdicts_there_are() {
     assert!(shown >= 15, "docs/grading.md shows {shown}");
 }
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
+    "docs/ablations.md",
     "docs/claims.md",
     "docs/cuda.md",
     "docs/differences.md",

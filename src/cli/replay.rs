@@ -48,7 +48,7 @@ impl Replay {
     /// An algorithm with the settings put over its own, checked.
     fn algorithm(&self, name: &str, catalogue: &Catalogue) -> Result<Named> {
         let set: Vec<String> = self.set.iter().map(|set| format!("algorithm.{set}")).collect();
-        let algorithm = super::named(name, None, &set, catalogue)?.algorithm.value;
+        let algorithm = super::named(name, &set, catalogue)?.algorithm.value;
         oreal_algos::check(&*algorithm).map_err(|problem| Error::setting(name, problem))?;
         Ok((name.to_owned(), algorithm))
     }

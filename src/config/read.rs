@@ -53,14 +53,6 @@ pub(crate) trait Sections: Default + Serialize + DeserializeOwned {}
 
 impl<T: Default + Serialize + DeserializeOwned> Sections for T {}
 
-/// The [algorithm] section of a file, where it has one.
-pub(super) fn algorithm_section(path: &Path) -> Result<Option<Table>> {
-    match parse(&text(path)?, &path.display().to_string())?.remove("algorithm") {
-        Some(Value::Table(section)) => Ok(Some(section)),
-        _ => Ok(None),
-    }
-}
-
 fn assemble(mut table: Table, catalogue: &Catalogue) -> Result<Config> {
     let env = section(&mut table, "env", "addition")?;
     let algorithm = section(&mut table, "algorithm", "oreal")?;
@@ -74,7 +66,7 @@ fn assemble(mut table: Table, catalogue: &Catalogue) -> Result<Config> {
     Ok(config)
 }
 
-fn parse(text: &str, place: &str) -> Result<Table> {
+pub(super) fn parse(text: &str, place: &str) -> Result<Table> {
     text.parse().map_err(|problem| Error::setting(place, problem))
 }
 
@@ -154,7 +146,7 @@ fn shortened(text: &str, longest: usize) -> String {
 }
 
 /// Puts `section.key=value` into a table and returns the key; a value that is no TOML is taken as text.
-fn put(table: &mut Table, setting: &str) -> Result<String> {
+pub(super) fn put(table: &mut Table, setting: &str) -> Result<String> {
     let wrong = |problem: String| Error::setting(shown(setting), problem);
     let shape = || wrong("expected section.key=value".to_owned());
     let (path, text) = setting.split_once('=').ok_or_else(shape)?;

@@ -33,6 +33,7 @@ impl Settings {
             ("warm_up.rate", rate(self.warm_up.rate), "must be 0 or more"),
             ("train.prompts", self.train.prompts > 0, "must be at least 1"),
             ("train.rollouts", self.train.rollouts > 0, "must be at least 1"),
+            ("train.budget", self.train.budget.is_valid(), "must be more than 0"),
             ("train.micro_batch", self.train.micro_batch > 0, "must be at least 1"),
             ("train.micro_tokens", self.train.micro_tokens > 0, "must be at least 1"),
             ("sampling.temperature", TEMPERATURES.contains(&draw.temperature), &range),

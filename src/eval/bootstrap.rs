@@ -9,19 +9,13 @@
 //! Where each value is 0 or 1, the exact interval of Clopper and Pearson (1934) needs no resampling. It also stands in where
 //! all values are equal, because resamples of such values say nothing about others.
 
-use rand::{Rng, RngExt};
-use rayon::prelude::*;
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::evaluate::clopper_pearson;
-use crate::streams::{Purpose, stream};
-
-/// Resamples of a bootstrap.
-pub const RESAMPLES: usize = 10_000;
-
-/// Resamples that share a random stream.
-const BLOCK: usize = 100;
+pub use crate::statistics::{RESAMPLES, mean};
+use crate::statistics::{draw, quantile, resampled};
 
 /// A 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,11 +66,6 @@ impl Interval {
     }
 }
 
-/// The mean; 0 without values.
-pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / (values.len() as f64).max(1.0)
-}
-
 fn all_equal(values: &[f64]) -> bool {
     values.windows(2).all(|pair| pair[0] == pair[1])
 }
@@ -86,20 +75,11 @@ fn resampled_means(values: &[f64], seed: u64) -> Vec<f64> {
     if values.is_empty() {
         return Vec::new();
     }
-    let block = |block: usize| {
-        let mut rng = stream(seed, Purpose::Bootstrap, block);
-        (0..BLOCK).map(|_| resampled_mean(values, &mut rng)).collect::<Vec<f64>>()
-    };
-    let mut means: Vec<f64> = (0..RESAMPLES / BLOCK).into_par_iter().flat_map_iter(block).collect();
-    means.sort_unstable_by(f64::total_cmp);
-    means
+    resampled(seed, |rng| resampled_mean(values, rng))
 }
 
 fn resampled_mean(values: &[f64], rng: &mut impl Rng) -> f64 {
-    let count = values.len() as u64;
-    // The high half of a product is uniform but for 2^-32 times the count.
-    let draw = |_| values[((u64::from(rng.random::<u32>()) * count) >> 32) as usize];
-    (0..count).map(draw).sum::<f64>() / count as f64
+    values.iter().map(|_| values[draw(rng, values.len())]).sum::<f64>() / values.len() as f64
 }
 
 /// Efron (1987), sections 3 and 4, with the acceleration of a mean. `means` are in increasing order.
@@ -124,10 +104,3 @@ pub(super) const ROUNDING: f64 = 1e-12;
 
 /// The 97.5 % quantile of the standard normal distribution.
 const TWO_SIDED: f64 = 1.959_963_984_540_054;
-
-/// Linear between the values, which are in increasing order.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
-    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    low + (high - low) * place.fract()
-}

@@ -125,7 +125,7 @@ impl Course {
 
     /// A run that goes on from a checkpoint, with the records of the steps before it.
     pub(super) fn taken_up(held: Held, mut run: Run, kept: Kept<PassRate>, steps: &[StepRecord]) -> Result<Course> {
-        run.at(kept.step, kept.version)?;
+        run.at(kept.step, kept.version, kept.spent)?;
         let recorder = Recorder::open(Some(held), &kept.lengths, &run)?;
         let Kept { before, seconds: earlier, step, .. } = kept;
         let mut course = Course { earlier, saved: Some(step), ..Course::new(run, recorder, before) };
@@ -144,7 +144,7 @@ impl Course {
     /// The steps that are left, and the report.
     pub(super) fn finish(mut self, what: &Experiment, watch: &mut dyn FnMut(Progress<'_>)) -> Result<Report> {
         let total = self.run.settings.train.steps;
-        while self.run.step < total {
+        while !self.run.is_over() {
             let done = step(&mut self.run)?;
             let record = StepRecord { held_out: self.held_out()?, ..StepRecord::new(&done) };
             self.recorder.step(&record, &done)?;
@@ -156,7 +156,7 @@ impl Course {
         }
         let policy = self.run.roles.policy()?;
         let after = evaluate(&self.run.rollout(), policy, &mut InProcess::default(), &self.run.settings.evaluation)?;
-        self.recorder.evaluated(total, &after)?;
+        self.recorder.evaluated(self.run.step, &after)?;
         let found = self.sentinels.see_end(after);
         self.tell(found, watch)?;
         let report = self.report(what, after);
@@ -188,7 +188,7 @@ impl Course {
     fn after_step(&mut self, what: &Experiment) -> Result<()> {
         let (step, total, every) =
             (self.run.step, self.run.settings.train.steps, self.run.settings.record.checkpoint_every);
-        let (due, asked) = (every > 0 && (step.is_multiple_of(every) || step == total), what.stop.asked());
+        let (due, asked) = (every > 0 && (step.is_multiple_of(every) || self.run.is_over()), what.stop.asked());
         if due || asked {
             self.save()?;
         }
@@ -208,6 +208,7 @@ impl Course {
         let kept = Kept {
             step: self.run.step,
             version: self.run.version,
+            spent: self.run.spent,
             before: self.before,
             seconds: self.seconds(),
             pass_rate: (!since.is_empty()).then(|| since.iter().sum::<f64>() / since.len() as f64),
@@ -233,6 +234,7 @@ impl Course {
             env: what.env.name().to_owned(),
             seed: what.settings.seed,
             steps: self.run.step,
+            spent: self.run.spent,
             before: self.before,
             after,
             training: training_pass_rate(&self.pass_rates),
