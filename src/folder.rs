@@ -84,12 +84,17 @@ impl Held {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Whether nothing else is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        let others = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != LOCK);
+        fs::read_dir(&self.path).is_ok_and(|mut entries| !entries.any(others))
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let others = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != LOCK);
-        if fs::read_dir(&self.path).is_ok_and(|mut entries| !entries.any(others)) {
+        if self.is_empty() {
             // Nothing was recorded, so that the folder can go as well.
             let _ = fs::remove_file(self.path.join(LOCK));
         }

@@ -214,7 +214,7 @@ fn the_page_of_grading_shows_the_verdicts_there_are() {
     assert!(shown >= 15, "docs/grading.md shows {shown}");
 }
 
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 16] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -225,7 +225,9 @@ const PAGES: [&str; 14] = [
     "docs/grading.md",
     "docs/problem_sets.md",
     "docs/replay.md",
+    "docs/report.md",
     "docs/runs.md",
+    "docs/sentinels.md",
     "docs/speed.md",
     "docs/your_algorithm.md",
     "docs/your_environment.md",

@@ -127,7 +127,8 @@ pub(crate) fn same_start(a: &Config, b: &Config) -> bool {
         let mut start = settings.clone();
         // What acts after the warm-up only.
         (start.train, start.sampling, start.added) = (Train::default(), Default::default(), Default::default());
-        (start.roles, start.record) = (Default::default(), Default::default());
+        (start.roles, start.record, start.sentinels) = (Default::default(), Default::default(), Default::default());
+        start.evaluation.every = 0;
         start.rates.roles.clear();
         start
     };

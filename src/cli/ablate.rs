@@ -6,13 +6,14 @@ use clap::Args;
 use indicatif::ProgressBar;
 use oreal_models::Device;
 
-use super::{Options, notices};
+use super::{Options, notices, page};
 use crate::ablate::{ABLATION, Ablation, Event, Results, run};
 use crate::catalogue::Catalogue;
 use crate::config::table_from_file;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::folder::reserve_numbered;
+use crate::report;
 use crate::terminal::{print, style, width};
 
 #[derive(Debug, Args)]
@@ -94,7 +95,10 @@ fn train(ablation: &Ablation, folder: &Path, quiet: bool) -> Result<String> {
     bar.abandon();
     let results = Results::read(ablation, folder)?;
     results.write(folder)?;
-    let text = format!("\n{}\nrecorded in {}\n", results.table(width()), folder.display());
+    if ablation.cells.iter().any(|cell| cell.config.settings.record.report) {
+        report::write(&[folder.to_owned()], &folder.join(report::NAME))?;
+    }
+    let text = format!("\n{}\nrecorded in {}\n{}", results.table(width()), folder.display(), page(folder));
     if failures.is_empty() {
         return Ok(text);
     }

@@ -78,6 +78,9 @@ impl Experiment {
         if [CONFIG, MANIFEST, "metrics.jsonl"].iter().any(|name| folder.join(name).exists()) {
             return Err(taken(folder));
         }
+        if !held.is_empty() {
+            return Err(Error::file(folder, "holds something that is no run: move it away"));
+        }
         if let Some(config) = self.config() {
             write_durably(&folder.join(CONFIG), config.to_toml().as_bytes())?;
         }
