@@ -207,7 +207,10 @@ fn what_nobody_can_grade_is_not_trained_on_and_reported_apart() {
     assert!(before.ungraded > 0 && before.completions + before.ungraded == 64, "{before:?}");
     assert!(after.rate > 0.9 && after.completions + after.ungraded == 64, "{after:?}");
     let transcripts = std::fs::read_to_string(folder.path().join("run/transcripts.jsonl")).unwrap();
-    assert!(transcripts.contains("\\\\boxed{1}") && !transcripts.contains("\"\\\\boxed{x}\""), "{transcripts}");
+    assert!(
+        transcripts.contains("\\\\boxed{1}") && !transcripts.contains("\"completion\":\"\\\\boxed{x}\""),
+        "{transcripts}"
+    );
     assert_eq!(report.notices, [""; 0]);
 }
 

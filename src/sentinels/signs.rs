@@ -48,9 +48,9 @@ pub const SENTINELS: &[Sentinel] = &[
     },
     Sentinel {
         name: "no_gradient",
-        what: "the gradient of a role is exactly 0, though trajectories are learnt from",
-        remedy: "`oreal show` prints the loss: a coefficient of 0, a selection that keeps one kind of answer only, or an \
-                 advantage that is 0 everywhere does this",
+        what: "the gradient of a role is exactly 0, though there are right and wrong answers to learn from",
+        remedy: "`oreal show` prints the loss: a coefficient or weight of 0, or a selection that keeps one kind of answer \
+                 only, does this",
         sign: no_gradient,
     },
     Sentinel {
@@ -129,7 +129,7 @@ const COLLAPSED: (f64, f64) = (0.02, 0.05);
 const SOLVED: f64 = 0.8;
 
 /// Median of the estimate of KL to the reference, nats a token.
-const KL_FAR: f64 = 3.0;
+const KL_FAR: f64 = 5.0;
 
 /// Area under the ROC curve, by how much the mean must be above one half.
 const CHANCE: f64 = 0.005;
@@ -191,7 +191,8 @@ fn sampler_apart(history: &History, _: &SentinelSettings) -> Sign {
 }
 
 fn no_gradient(history: &History, _: &SentinelSettings) -> Sign {
-    let learns = |record: &StepRecord| record.kept > 0 && record.updates > 0;
+    // Groups of one kind have no gradient relative to the group, which is told apart; a solved problem needs none.
+    let learns = |record: &StepRecord| record.kept > 0 && record.updates > 0 && record.mixed_groups > 0.0;
     let zero = |role: &str, record: &StepRecord| record.gradient_norm.get(role) == Some(&0.0);
     let role = history.last()?.gradient_norm.keys().find(|role| history.lasts(|r| learns(r) && zero(role, r)))?;
     let severity = if role == "policy" { Severity::Stop } else { Severity::Warning };
