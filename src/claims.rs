@@ -15,10 +15,12 @@ mod bias_and_noise;
 mod estimators;
 mod gradients;
 mod off_policy;
+mod one_answer;
 mod reward_model;
 pub(crate) mod seeds;
 mod shaping;
 mod sufficiency;
+mod threshold;
 mod token_rewards;
 mod training;
 mod variance;
@@ -42,6 +44,7 @@ pub fn all() -> Vec<Claim> {
         estimators::claims(),
         off_policy::claims(),
         token_rewards::claims(),
+        threshold::claims(),
         reward_model::claims(),
         variance::claims(),
         training::claims(),

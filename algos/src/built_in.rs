@@ -52,7 +52,7 @@ macro_rules! algorithms {
 
 algorithms! {
     "oreal" Oreal "clones right answers, pushes wrong ones down, weighed by a token-level reward model" {
-        "released" Oreal::default(), "paper" Oreal::paper(), "outcome" Oreal::outcome()
+        "released" Oreal::default(), "soft" Oreal::soft(), "paper" Oreal::paper(), "outcome" Oreal::outcome()
     }
     "grpo" Grpo "clipped surrogate on rewards normalised in their group" {
         "deepseek" Grpo::default(), "dapo" Grpo::dapo(), "dr_grpo" Grpo::dr_grpo()

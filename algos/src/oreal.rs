@@ -101,6 +101,37 @@ impl Default for Oreal {
 }
 
 impl Oreal {
+    /// The released code with token weights that fade instead of ending at a threshold, on all trajectories, from the first
+    /// step. A claim stands behind each of the three changes:
+    ///
+    /// - The threshold lets the first token of a problem learn from right answers alone or from wrong ones alone, because
+    ///   before it both have the same confidence (`first-token-threshold`). Without it right answers weigh the confidence and
+    ///   wrong ones 1 less the confidence.
+    /// - Of a group, a pair has a lower signal-to-noise ratio than all answers (`pairs-waste-rollouts`).
+    /// - A reward model that has learnt nothing then weighs every token 0.5, as if there were none (`no-threshold-start`), so
+    ///   the policy need not wait for it.
+    ///
+    /// ```text
+    /// A = (2·1[R > 0.5] - 1 - mean_group(2·1[R > 0.5] - 1))·trajectories_per_group/max(trajectories_per_group - 1, 1)
+    ///
+    /// right             = 1[R > 0.5]
+    /// confidence        = sg(σ(running_mean(w)))
+    /// positive          = sum_batch((-A·clip((confidence - τ)/(1 - τ), 0, 1)·logπ)·right)/max(sum_batch(right), 1)
+    /// negative          = sum_batch(exp(logπ - sg(logπ))·A·clip((1 - confidence - τ)/(1 - τ), 0, 1)·(1 - right))/max(sum_batch(1 - right), 1)
+    /// kl                = mean_batch(exp(-(logπ - logπ_ref)) + logπ - logπ_ref - 1)
+    /// reward_model_loss = mean_batch(softplus(mean_trajectory(w)) - mean_trajectory(w)·right)
+    /// loss              = positive - η·negative + β·kl + reward_model_loss
+    /// with τ = 0, η = 0.5, β = 0.01
+    /// ```
+    pub fn soft() -> Self {
+        Oreal {
+            token_weights: TokenWeights::Threshold(Coefficient::Constant(0.0)),
+            selection: Selection::All,
+            frozen_steps: 0,
+            ..Oreal::default()
+        }
+    }
+
     /// As the paper states it (eq. 6, 9-12); it gives eta no value, and 1 adds none.
     ///
     /// ```text

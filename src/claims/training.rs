@@ -12,6 +12,7 @@ use super::seeds::{above, differences, over};
 use crate::error::{Error, Result};
 use crate::train::train;
 
+mod released;
 mod roc;
 mod task;
 mod tokens;
@@ -21,7 +22,7 @@ use task::{FEWER, FULL, Size, experiment, start, trained};
 use tokens::{Marks, Read};
 
 pub fn claims() -> Vec<Claim> {
-    vec![
+    let mut claims = vec![
         Claim {
             name: "ablation-ladder",
             topic: Topic::Empirical,
@@ -96,7 +97,9 @@ pub fn claims() -> Vec<Claim> {
                 check: Trained(|watch| ceiling(FEWER, [600, 150], watch)),
             },
         },
-    ]
+    ];
+    claims.extend(released::claims());
+    claims
 }
 
 type Watch<'a> = &'a mut dyn FnMut(f64);
@@ -163,14 +166,20 @@ impl Algorithm for Reversed {
 
 /// Trains every rung from the same initial policy.
 fn ladder(size: Size, rungs: fn() -> Vec<Arm>, watch: Watch<'_>) -> Result<Evidence> {
-    let names: Vec<_> = rungs().into_iter().map(|(name, _)| name).collect();
-    let found = over(size.seeds.clone(), names.len(), watch, |seed, done| {
-        let start = start(&size, seed)?;
-        let end = |(_, algorithm)| trained(&size, seed, &start, algorithm, done);
-        rungs().into_iter().map(end).collect::<Result<Vec<_>>>()
-    })?;
+    let (names, found) = ends(&size, rungs, watch)?;
     let step = |i: usize| above(format!("{} over {}", names[i], names[i - 1]), 0.0, &differences(&found, i, i - 1));
     Ok(Evidence::new((1..names.len()).map(step)))
+}
+
+/// Trains each arm from the same initial policy: their names, and their pass rates at each seed.
+fn ends(size: &Size, arms: fn() -> Vec<Arm>, watch: Watch<'_>) -> Result<(Vec<&'static str>, Vec<Vec<f64>>)> {
+    let names: Vec<_> = arms().into_iter().map(|(name, _)| name).collect();
+    let found = over(size.seeds.clone(), names.len(), watch, |seed, done| {
+        let start = start(size, seed)?;
+        let end = |(_, algorithm)| trained(size, seed, &start, algorithm, done);
+        arms().into_iter().map(end).collect::<Result<Vec<_>>>()
+    })?;
+    Ok((names, found))
 }
 
 /// Trains two initial policies, from two lengths of warm-up, with the same algorithms.

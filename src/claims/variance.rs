@@ -7,6 +7,7 @@ use oreal_algos::{
 use super::claim::Check::Exact;
 use super::claim::{Claim, Control, Topic};
 use super::evidence::{Evidence, Measurement, Verdict};
+use super::one_answer::OneAnswer;
 use super::worlds::{PASS_RATES, arms, binomial, two_arms};
 use crate::error::{Error, Result};
 use crate::lab::{GradientMoments, Lab};
@@ -152,66 +153,15 @@ pub(super) fn pair() -> Oreal {
 }
 
 /// Mean and variance of the policy's gradient.
-fn moments(lab: &Lab, algorithm: &dyn Algorithm) -> Result<GradientMoments> {
+pub(super) fn moments(lab: &Lab, algorithm: &dyn Algorithm) -> Result<GradientMoments> {
     Ok(lab.expected(algorithm)?.roles.remove(&Role::POLICY).unwrap_or_default())
 }
 
-/// Moments of a single answer of one token, with `X = ∇logπ`.
-struct OneAnswer {
-    p: f64,
-    /// `|∇p|²`
-    squared_gradient: f64,
-    /// `E[R·|X|²]`
-    right: f64,
-    /// `E[(1-R)·|X|²]`
-    wrong: f64,
-}
-
-impl OneAnswer {
-    fn new(lab: &Lab) -> OneAnswer {
-        let (p, probabilities) = (lab.pass_rates()[0], lab.probabilities(0));
-        let squares: f64 = probabilities.iter().map(|mass| mass * mass).sum();
-        let mut one = OneAnswer { p, squared_gradient: 0.0, right: 0.0, wrong: 0.0 };
-        for (answer, mass) in lab.questions()[0].answers.iter().zip(probabilities) {
-            let (r, square) = (answer.verdict.reward(), 1.0 - 2.0 * mass + squares);
-            one.squared_gradient += (mass * (r - p)).powi(2);
-            one.right += mass * r * square;
-            one.wrong += mass * (1.0 - r) * square;
-        }
-        one
-    }
-
-    /// Variance of the gradient of K answers without a baseline.
-    fn plain(&self, k: f64) -> f64 {
-        (self.right - self.squared_gradient) / k
-    }
-
-    /// K times the variance as K goes to infinity: `E[(R-p)²·|X|²] - |∇p|²`.
-    fn limit(&self) -> f64 {
-        (1.0 - self.p).powi(2) * self.right + self.p.powi(2) * self.wrong - self.squared_gradient
-    }
-
-    /// Variance of the gradient of K answers with the leave-one-out baseline.
-    fn leave_one_out(&self, k: f64) -> f64 {
-        let baseline = self.p * (1.0 - self.p) * (self.right + self.wrong) + self.squared_gradient;
-        self.limit() / k + baseline / (k * (k - 1.0))
-    }
-
-    /// Mean in units of `∇p` and variance of `a·X⁺ + b·X⁻` for a random right and a random wrong answer, from the
-    /// expectations of `a`, `b`, `a²`, `b²` and `ab`.
-    fn of_pair(&self, [a, b, aa, bb, ab]: [f64; 5]) -> (f64, f64) {
-        let (p, q) = (self.p, 1.0 - self.p);
-        let mean = a / p - b / q;
-        let square = aa * self.right / p + bb * self.wrong / q - 2.0 * ab * self.squared_gradient / (p * q);
-        (mean, square - mean * mean * self.squared_gradient)
-    }
-}
-
-fn at(p: f64, k: usize) -> String {
+pub(super) fn at(p: f64, k: usize) -> String {
     format!("p {p}, K {k}")
 }
 
-fn grid<const N: usize>(sizes: [usize; N]) -> impl Iterator<Item = (f64, usize)> {
+pub(super) fn grid<const N: usize>(sizes: [usize; N]) -> impl Iterator<Item = (f64, usize)> {
     PASS_RATES.into_iter().flat_map(move |p| sizes.map(|k| (p, k)))
 }
 
@@ -250,17 +200,6 @@ fn baseline(with: &dyn Algorithm) -> Result<Evidence> {
     Ok(Evidence::new(stated).exactly(exactly))
 }
 
-/// Mean in units of `∇p` and variance of the step of [`pair`] with another eta.
-fn of_kept(one: &OneAnswer, k: usize, eta: f64) -> (f64, f64) {
-    let mut sums = [0.0; 5];
-    for right in 1..k {
-        let [a, b] = [(k - right) as f64, -eta * right as f64].map(|sum| 2.0 * sum / (k - 1) as f64);
-        let mass = binomial(k, right, one.p);
-        sums.iter_mut().zip([a, b, a * a, b * b, a * b]).for_each(|(sum, x)| *sum += mass * x);
-    }
-    one.of_pair(sums)
-}
-
 fn pairs(shaping: Shaping) -> Result<Evidence> {
     let (mut stated, mut exactly) = (Vec::new(), Vec::new());
     let algorithm = Oreal { shaping, ..pair() };
@@ -270,7 +209,7 @@ fn pairs(shaping: Shaping) -> Result<Evidence> {
         let (one, kept, all) = (OneAnswer::new(&lab), moments(&lab, &algorithm)?, moments(&lab, &all)?);
         let rows = if k == 2 { &mut exactly } else { &mut stated };
         rows.push(Measurement::at_least(at(p, k), all.signal_to_noise(), kept.signal_to_noise()));
-        let variance = of_kept(&one, k, eta).1;
+        let variance = one.of_kept(k, [1.0, eta]).1;
         exactly.push(Measurement::number(format!("variance, {}", at(p, k)), variance, kept.variance));
         let (a, b) = (2.0 * (1.0 - p), -2.0 * eta * p);
         let (mean, variance) = one.of_pair([a, b, a * a, b * b, a * b]);
@@ -293,8 +232,7 @@ fn positives(shaping: Shaping) -> Result<Evidence> {
         let (right, both) = (right?, both?);
         stated.push(Measurement::at_least(at(p, k), both.signal_to_noise(), right.signal_to_noise()));
         for (eta, found) in [(0.0, right), (0.5, both)] {
-            let (mean, variance) = of_kept(&one, k, eta);
-            let formula = mean * (one.squared_gradient / variance).sqrt();
+            let formula = one.signal_to_noise(k, [1.0, eta]);
             exactly.push(Measurement::number(
                 format!("formula, eta {eta}, {}", at(p, k)),
                 formula,
