@@ -224,8 +224,8 @@ fn summary(reports: &[Report], env: &str) -> String {
     let Some(first) = reports.first() else { return String::new() };
     let before = &first.before;
     let mut text = format!(
-        "\npass rate on {} held-out problems of {env}, {} completions, with 95% intervals;\ntrain: rollouts of the last \
-         tenth of the steps\n\n{}",
+        "\npass rate in % on {} held-out problems of {env}, {} completions, with 95% intervals;\ntrain: rollouts of the \
+         last tenth of the steps; rate: the policy's peak learning rate\n\n{}",
         before.problems,
         before.completions,
         table(reports, width())

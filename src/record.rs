@@ -169,6 +169,8 @@ pub struct Report {
     pub after: PassRate,
     /// Pass rate of the rollouts of the last tenth of the steps: on problems trained on.
     pub training: f64,
+    /// Peak learning rate of the policy.
+    pub rate: f64,
     /// Of training and evaluation.
     pub seconds: f64,
     /// What the sentinels found.

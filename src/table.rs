@@ -4,12 +4,12 @@ use crate::evaluate::PassRate;
 use crate::record::Report;
 
 /// Characters of a line beside its label.
-const VALUES: usize = 66;
+const VALUES: usize = 68;
 
 /// A line for each report where `width` columns are enough, else a few lines for each.
 pub fn table(reports: &[Report], width: usize) -> String {
     let label = reports.iter().map(|report| report.algorithm.chars().count()).max().unwrap_or(0).max(9);
-    let rows: Vec<[String; 6]> = reports.iter().map(row).collect();
+    let rows: Vec<[String; 7]> = reports.iter().map(row).collect();
     if label + VALUES <= width {
         let mut text = line(label, &HEAD.map(str::to_owned));
         rows.iter().for_each(|row| text += &line(label, row));
@@ -25,15 +25,16 @@ pub fn table(reports: &[Report], width: usize) -> String {
     text
 }
 
-const HEAD: [&str; 6] = ["algorithm", "before, %", "after, %", "train, %", "steps", "seconds"];
+const HEAD: [&str; 7] = ["algorithm", "before", "after", "train", "steps", "rate", "s"];
 
-fn row(report: &Report) -> [String; 6] {
+fn row(report: &Report) -> [String; 7] {
     [
         report.algorithm.clone(),
         percent(&report.before),
         percent(&report.after),
         format!("{:.1}", 100.0 * report.training),
         report.steps.to_string(),
+        format!("{:e}", report.rate),
         format!("{:.1}", report.seconds),
     ]
 }
@@ -43,8 +44,8 @@ fn percent(PassRate { rate, low, high, .. }: &PassRate) -> String {
     format!("{rate:.1} [{low:.1}, {high:.1}]")
 }
 
-fn line(label: usize, [name, before, after, training, steps, seconds]: &[String; 6]) -> String {
-    let text = format!("{name:label$}  {before:18}  {after:18}  {training:>8}  {steps:>5}  {seconds:>7}");
+fn line(label: usize, [name, before, after, training, steps, rate, seconds]: &[String; 7]) -> String {
+    let text = format!("{name:label$}  {before:18}  {after:18}  {training:>5}  {steps:>5}  {rate:>6}  {seconds:>6}");
     format!("{}\n", text.trim_end())
 }
 
@@ -65,6 +66,7 @@ pub(crate) mod tests {
             before,
             after,
             training: 0.5,
+            rate: 5e-4,
             seconds: 12.3,
             findings: Vec::new(),
             notices: Vec::new(),
@@ -79,9 +81,12 @@ pub(crate) mod tests {
         for width in [40, 80, 200] {
             let text = table(&reports, width);
             assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
-            assert!(["65.0", "100.0", "50.0", "180", "12.3"].iter().all(|value| text.contains(value)), "{text}");
+            assert!(
+                ["65.0", "100.0", "50.0", "180", "5e-4", "12.3"].iter().all(|value| text.contains(value)),
+                "{text}"
+            );
         }
         assert_eq!(table(&reports[..2], 80).lines().count(), 3, "a line each");
-        assert_eq!(table(&reports[..1], 40).lines().count(), 6, "a line for each value");
+        assert_eq!(table(&reports[..1], 40).lines().count(), 7, "a line for each value");
     }
 }

@@ -37,8 +37,8 @@ pub(super) struct Compare {
     options: Options,
 }
 
-/// What is compared on when no file says otherwise.
-const TOY: &str = "[env]\nname = \"addition\"";
+/// What is compared where neither a file nor names of algorithms are given.
+const MAIN_JOB: &str = include_str!("../../examples/compare.toml");
 
 impl Compare {
     pub(super) fn run(self, catalogue: &Catalogue) -> Result<String> {
@@ -93,9 +93,12 @@ impl Compare {
             self.options.settings().into_iter().partition(|s| s.starts_with("algorithm."));
         let (mut base, place) = match &self.file {
             Some(file) => (table_from_file(file)?, file.display().to_string()),
-            None => (TOY.parse().map_err(|problem| Error::setting("settings", problem))?, "settings".to_owned()),
+            None => (MAIN_JOB.parse().map_err(|problem| Error::setting("settings", problem))?, "settings".to_owned()),
         };
-        let named = variants(&mut base)?;
+        let mut named = variants(&mut base)?;
+        if self.file.is_none() && !self.algorithms.is_empty() {
+            named.clear();
+        }
         let names = match self.algorithms.is_empty() {
             true if named.is_empty() => ALGORITHMS.map(str::to_owned).to_vec(),
             _ => self.algorithms.clone(),
@@ -105,18 +108,18 @@ impl Compare {
             let problem = format!("the file's [algorithm] is {label}, which is not compared: name it in --algorithms");
             return Err(Error::setting("algorithm.name", problem));
         }
+        // What the command line says goes over what a variant says.
         let own = |row: VariantSettings| {
-            let set = of_algorithm.iter().cloned().chain(row.set).collect();
+            let set = row.set.into_iter().chain(of_algorithm.iter().chain(&set).cloned()).collect();
             VariantSettings { set, ..row }
         };
-        let rows: Vec<VariantSettings> =
-            of_algorithms(&names, &of_algorithm).into_iter().chain(named.into_iter().map(own)).collect();
+        let rows: Vec<VariantSettings> = of_algorithms(&names, &[]).into_iter().chain(named).map(own).collect();
         labels(rows.iter().map(|row| row.label.as_str()), "--algorithms")?;
         let seeds = match self.seeds {
             Some(0) => return Err(Error::setting("--seeds", "must be at least 1")),
             seeds => Seeds::Count(seeds.unwrap_or(1)),
         };
-        let settings = AblationSettings { seeds, problems: Part::All, set, variants: rows, ..Default::default() };
+        let settings = AblationSettings { seeds, problems: Part::All, variants: rows, ..Default::default() };
         settings.validate()?;
         Ablation::new(settings, &base, &place, catalogue)
     }

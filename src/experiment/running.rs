@@ -241,6 +241,7 @@ impl Course {
             before: self.before,
             after,
             training: training_pass_rate(&self.pass_rates),
+            rate: what.settings.rates.roles["policy"],
             seconds: self.seconds(),
             findings: self.findings.clone(),
             notices: what.env.notices_after(),
