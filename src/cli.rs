@@ -147,7 +147,7 @@ struct Options {
     /// No progress bars
     #[arg(long)]
     quiet: bool,
-    /// JSON instead of a table: the record of each step in a line of its own, and the report last
+    /// JSON lines instead of a table: the record of each step, or over several seeds the report of each run; the results last
     #[arg(long)]
     json: bool,
 }

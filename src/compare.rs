@@ -45,7 +45,8 @@ struct Comparison {
     runs: Vec<String>,
 }
 
-const COMPARISON: &str = "comparison.json";
+/// The list of its runs, in its folder.
+pub(crate) const COMPARISON: &str = "comparison.json";
 
 /// Makes the folders of all runs, each with its settings, and last the list of them.
 pub(crate) fn lay_out(experiments: &[(String, Experiment)], folder: &Path) -> Result<()> {

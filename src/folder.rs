@@ -60,7 +60,7 @@ pub(crate) struct Held {
 }
 
 /// The file that is locked.
-const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 
 impl Held {
     /// Takes a folder, which is made as needed.

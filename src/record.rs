@@ -185,7 +185,7 @@ pub struct Report {
 }
 
 /// The file that says that a run has finished.
-const REPORT: &str = "report.json";
+pub(crate) const REPORT: &str = "report.json";
 
 /// Longest report that is read, in bytes.
 const LONGEST: u64 = 1 << 24;

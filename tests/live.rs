@@ -117,3 +117,47 @@ fn every_number_is_in_the_event_file() {
     place.run(&["train", "experiment.toml", "--quiet"]);
     assert!(!place.0.path().join("runs/bandit-oreal-2/events.out.tfevents.oreal").exists());
 }
+
+/// A grid of two algorithms and two seeds.
+const GRID: &str = "[ablation]\nseeds = 2\nparallel = 1\n[ablation.axes]\nalgorithm = [\"rloo\", \"rft\"]\n";
+
+#[test]
+fn an_ablation_tells_each_run_that_is_done() {
+    let place = Place::new();
+    fs::write(place.0.path().join("grid.toml"), format!("{SETTINGS}{GRID}")).unwrap();
+    let (printed, told) = place.run(&["ablate", "grid.toml"]);
+    assert!(printed.contains("\nvariant ") && printed.contains("recorded in runs/ablate-grid-1"), "{printed}");
+    for (number, run) in ["rloo/seed-0", "rft/seed-0", "rloo/seed-1", "rft/seed-1"].into_iter().enumerate() {
+        assert!(told.contains(&format!("{}/4 {run}: ", number + 1)), "{run}: {told}");
+    }
+    assert_eq!((told.matches("% after, ").count(), told.matches("; left 0:0").count()), (4, 3), "{told}");
+    assert!(!told.contains('\u{1b}') && !told.contains('\r'), "{told:?}");
+    let (_, told) = place.run(&["ablate", "grid.toml", "--quiet"]);
+    assert_eq!(told, "");
+}
+
+#[test]
+fn json_of_several_seeds_is_a_line_for_each_run_and_the_results_last() {
+    let place = Place::new();
+    fs::write(place.0.path().join("grid.toml"), format!("{SETTINGS}{GRID}")).unwrap();
+    let compare: &[&str] = &["compare", "experiment.toml", "--algorithms", "rloo,rft", "--seeds", "2"];
+    for (args, folder) in [(&["ablate", "grid.toml"] as &[&str], "ablate-grid-1"), (compare, "compare-bandit-1")] {
+        let (printed, told) = place.run(&[args, &["--json"]].concat());
+        assert_eq!(told, "", "no bars");
+        let lines: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let mut runs: Vec<&str> = lines[..4].iter().map(|line| line["run"].as_str().unwrap()).collect();
+        runs.sort_unstable();
+        assert_eq!(runs, ["rft/seed-0", "rft/seed-1", "rloo/seed-0", "rloo/seed-1"]);
+        let folder = place.0.path().join("runs").join(folder);
+        for line in &lines[..4] {
+            let report = fs::read(folder.join(line["run"].as_str().unwrap()).join("report.json")).unwrap();
+            let report: Value = serde_json::from_slice(&report).unwrap();
+            assert!(report["after"] == line["after"] && report["steps"] == line["steps"], "{line}");
+        }
+        let results: Value = serde_json::from_slice(&fs::read(folder.join("results.json")).unwrap()).unwrap();
+        assert_eq!(lines[4..], [results]);
+        // What has finished is not told again.
+        let (printed, _) = place.run(&[args[0], "--json", "--resume", folder.to_str().unwrap()]);
+        assert_eq!(printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>(), lines[4..]);
+    }
+}

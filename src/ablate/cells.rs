@@ -113,14 +113,9 @@ impl Ablation {
         named.and_then(|name| self.labels.iter().position(|label| label == name)).unwrap_or(0)
     }
 
-    /// Steps of the runs that are not finished, warm-ups included: at most so many where there is a budget.
-    pub fn open_steps(&self, folder: &Path) -> usize {
-        let open = self.cells.iter().filter(|cell| !cell.is_finished(folder));
-        open.map(|cell| {
-            let (train, warm_up) = (cell.config.settings.train.steps, cell.config.settings.warm_up.steps);
-            train.saturating_add(if cell.variant == 0 { warm_up } else { 0 })
-        })
-        .fold(0, usize::saturating_add)
+    /// How many cells are finished.
+    pub fn finished(&self, folder: &Path) -> usize {
+        self.cells.iter().filter(|cell| cell.is_finished(folder)).count()
     }
 
     /// The file that gives this ablation again.
@@ -144,6 +139,11 @@ impl Ablation {
 }
 
 impl Cell {
+    /// Its folder within that of the ablation, as a text.
+    pub fn name(&self) -> String {
+        self.folder.display().to_string()
+    }
+
     /// Whether it has a report.
     pub fn is_finished(&self, folder: &Path) -> bool {
         folder.join(&self.folder).join("report.json").is_file()

@@ -152,7 +152,7 @@ impl Course {
             let record = StepRecord { held_out: self.held_out()?, ..StepRecord::new(&done) };
             self.recorder.step(&record, &done)?;
             self.pass_rates.push(record.pass_rate);
-            watch(Progress::Step { record: &record, total });
+            watch(Progress::Step { record: &record, total, share: self.share() });
             let found = self.sentinels.see(&record);
             self.tell(found, watch)?;
             self.after_step(what)?;
@@ -165,6 +165,13 @@ impl Course {
         let report = self.report(what, after);
         self.recorder.finish(&report, &self.run)?;
         Ok(report)
+    }
+
+    /// How much of the training is done.
+    fn share(&self) -> f64 {
+        let train = &self.run.settings.train;
+        let spent = train.budget.share(&self.run.spent).unwrap_or_default();
+        (self.run.step as f64 / train.steps as f64).max(spent)
     }
 
     /// An evaluation, where it is time for one.
