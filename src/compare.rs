@@ -9,8 +9,8 @@ use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Progress, SharedStart};
-use crate::folder::{Held, write_durably};
-use crate::record::{Report, pretty, read, write};
+use crate::folder::Held;
+use crate::record::{CONFIG, REPORT, Report, pretty, read, write};
 use crate::report;
 use crate::table::table;
 
@@ -52,7 +52,7 @@ pub(crate) const COMPARISON: &str = "comparison.json";
 pub(crate) fn lay_out(experiments: &[(String, Experiment)], folder: &Path) -> Result<()> {
     experiments.iter().try_for_each(|(_, experiment)| experiment.lay_out())?;
     let runs = experiments.iter().map(|(label, _)| label.clone()).collect();
-    write_durably(&folder.join(COMPARISON), &pretty(&Comparison { runs })?)
+    write(&folder.join(COMPARISON), &pretty(&Comparison { runs })?)
 }
 
 /// The experiments of a comparison that was laid out, with settings put over all of them.
@@ -72,7 +72,7 @@ pub(crate) fn laid_out(catalogue: &Catalogue, folder: &Path, over: &[String]) ->
             return Err(failed(&format_args!("{label:?} is no folder in it")));
         }
         let run = folder.join(&label);
-        let config = catalogue.config_from_file(&run.join("config.toml"), over)?;
+        let config = catalogue.config_from_file(&run.join(CONFIG), over)?;
         Ok((label, Experiment::from_config(config).record_in(run)))
     };
     runs.into_iter().map(experiment).collect()
@@ -99,7 +99,7 @@ pub(crate) fn complete(
         })?;
         reports.push(Report { algorithm: label.clone(), ..report });
     }
-    write(&folder.join("report.json"), &pretty(&reports)?)?;
+    write(&folder.join(REPORT), &pretty(&reports)?)?;
     write(&folder.join("table.txt"), table(&reports, 80).as_bytes())?;
     if experiments.iter().any(|(_, experiment)| experiment.settings.record.report) {
         report::write(&[folder.to_owned()], &folder.join(report::NAME))?;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::folder::held;
-use crate::record::{METRICS, Report, read};
+use crate::record::{MANIFEST, METRICS, Report, check_holds_run, read};
 
 /// Between two looks at the folder.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -28,9 +28,7 @@ type Print<'a> = &'a mut dyn FnMut(&str) -> Result<ControlFlow<()>>;
 /// # Errors
 /// A folder without a run.
 pub(crate) fn follow(folder: &Path, every: u64, print: Print<'_>) -> Result<String> {
-    if !["config.toml", "manifest.json"].iter().any(|name| folder.join(name).exists()) {
-        return Err(Error::file(folder, "there is no run: it has neither config.toml nor manifest.json"));
-    }
+    check_holds_run(folder)?;
     let (mut rows, mut steps) = (Rows::default(), None);
     if print(HEAD)?.is_break() {
         return Ok(String::new());
@@ -100,7 +98,7 @@ fn line(row: &Row) -> String {
 
 /// Steps that the run is to make.
 fn total(folder: &Path) -> Option<u64> {
-    let manifest: Value = serde_json::from_slice(&read(&folder.join("manifest.json"), 1 << 24).ok()?).ok()?;
+    let manifest: Value = serde_json::from_slice(&read(&folder.join(MANIFEST), 1 << 24).ok()?).ok()?;
     manifest.pointer("/settings/train/steps")?.as_u64()
 }
 

@@ -12,6 +12,7 @@ use crate::catalogue::{Catalogue, Chosen};
 use crate::config::{Config, Part};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::record::{CONFIG, Difference, REPORT, difference, read_text};
 
 /// Most runs of one ablation.
 const MOST: usize = 10_000;
@@ -129,7 +130,7 @@ impl Ablation {
     /// [`Error::File`] with the recorded configuration; files that cannot be read.
     pub fn check_folder(&self, folder: &Path) -> Result<()> {
         for cell in &self.cells {
-            let path = folder.join(&cell.folder).join("config.toml");
+            let path = folder.join(&cell.folder).join(CONFIG);
             if path.try_exists().map_err(|problem| Error::file(&path, problem))? {
                 same(&path, &cell.config)?;
             }
@@ -146,7 +147,7 @@ impl Cell {
 
     /// Whether it has a report.
     pub fn is_finished(&self, folder: &Path) -> bool {
-        folder.join(&self.folder).join("report.json").is_file()
+        folder.join(&self.folder).join(REPORT).is_file()
     }
 }
 
@@ -219,27 +220,15 @@ fn check(config: &Config, name: &str) -> Result<()> {
 const LONGEST: u64 = 1 << 22;
 
 fn same(path: &Path, config: &Config) -> Result<()> {
-    let text = super::outcome::read(path, LONGEST)?;
-    let recorded: Table = text.parse().map_err(|problem| Error::file(path, problem))?;
-    let expected: Table = config.to_toml().parse().map_err(|problem| Error::file(path, problem))?;
-    match difference(&recorded, &expected, "") {
+    let json = |text: &str| {
+        let table: Table = text.parse().map_err(|problem| Error::file(path, problem))?;
+        serde_json::to_value(table).map_err(|problem| Error::file(path, problem))
+    };
+    match difference(&json(&read_text(path, LONGEST)?)?, &json(&config.to_toml())?) {
         None => Ok(()),
-        Some((key, was, is)) => {
-            let problem = format!("was recorded with {key} = {was}, and is {is} now: use a new folder");
+        Some(Difference { key, there, here }) => {
+            let problem = format!("was recorded with {key} = {there}, and is {here} now: use a new folder");
             Err(Error::file(path, problem))
         }
     }
-}
-
-/// The first key whose values differ, and both values.
-fn difference(a: &Table, b: &Table, within: &str) -> Option<(String, String, String)> {
-    let shown = |value: Option<&Value>| value.map_or_else(|| "not there".to_owned(), Value::to_string);
-    a.keys().chain(b.keys()).find_map(|key| {
-        let path = if within.is_empty() { key.clone() } else { format!("{within}.{key}") };
-        match (a.get(key), b.get(key)) {
-            (Some(Value::Table(a)), Some(Value::Table(b))) => difference(a, b, &path),
-            (a, b) if a == b => None,
-            (a, b) => Some((path, shown(a), shown(b))),
-        }
-    })
 }

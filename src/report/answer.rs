@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::recorded::Recorded;
-use crate::claims::seeds::interval;
+use crate::statistics::interval;
 use crate::evaluate::PassRate;
 
 /// An answer in two lines; its state decides its colour.
