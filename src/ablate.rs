@@ -15,8 +15,9 @@ mod settings;
 mod table;
 mod variants;
 
+pub(crate) use cells::planned;
 pub use cells::{Ablation, Cell};
-pub(crate) use failures::{FAILURES, Failures};
+pub(crate) use failures::Failures;
 pub use outcome::Outcome;
 pub use results::{Failed, Results, Spending, Summary, VariantResults, Versus};
 pub(crate) use run::ABLATION;

@@ -76,7 +76,7 @@ enum Command {
     Ablate(ablate::Ablate),
     /// Run one experiment from a file
     Train(train::Train),
-    /// Follow a run in its folder until it ends
+    /// Follow a run in its folder until it ends, or all runs of a comparison or an ablation
     Watch(watch::Watch),
     /// Print what a run needs of memory, and whether it fits
     Plan(plan::PlanCommand),

@@ -38,12 +38,21 @@ pub fn compare(variants: &[Variant], folder: &Path, watch: Watch<'_>) -> Result<
     complete(&experiments, folder, watch)
 }
 
+/// How many runs the comparison in a folder consists of; `None` where there is none.
+pub(crate) fn planned(folder: &Path) -> Option<usize> {
+    let comparison: Comparison = serde_json::from_slice(&read(&folder.join(COMPARISON), LONGEST).ok()?).ok()?;
+    Some(comparison.runs.len())
+}
+
 /// What a comparison consists of, for one that was stopped.
 #[derive(Serialize, Deserialize)]
 struct Comparison {
     /// The folders of its runs, in the order of the table.
     runs: Vec<String>,
 }
+
+/// Longest list of runs that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// The list of its runs, in its folder.
 pub(crate) const COMPARISON: &str = "comparison.json";
@@ -64,7 +73,7 @@ pub(crate) fn laid_out(catalogue: &Catalogue, folder: &Path, over: &[String]) ->
     let failed = |problem: &dyn std::fmt::Display| {
         Error::file(&path, format!("{problem}: this is no comparison that can go on; start it again"))
     };
-    let text = read(&path, 1 << 20).map_err(|problem| failed(&problem))?;
+    let text = read(&path, LONGEST).map_err(|problem| failed(&problem))?;
     let Comparison { runs } = serde_json::from_slice(&text).map_err(|problem| failed(&problem))?;
     let experiment = |label: String| {
         let inside = Path::new(&label).components().all(|part| matches!(part, Component::Normal(_)));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use oreal_toy_envs::Env;
 use toml::{Table, Value};
 
+use super::run::ABLATION;
 use super::settings::{AblationSettings, Matched, PILOT_SEEDS, TaskSettings, VariantSettings};
 use super::variants::{config, labels, part, rows};
 use crate::budget::Budget;
@@ -149,6 +150,14 @@ impl Cell {
     pub fn is_finished(&self, folder: &Path) -> bool {
         folder.join(&self.folder).join(REPORT).is_file()
     }
+}
+
+/// How many runs the ablation in a folder consists of; `None` where there is none.
+pub(crate) fn planned(folder: &Path) -> Option<usize> {
+    let file: Table = read_text(&folder.join(ABLATION), LONGEST).ok()?.parse().ok()?;
+    let settings = AblationSettings::from_section(file.get("ablation")?.as_table()?).ok()?;
+    let (variants, seeds) = (rows(&settings).ok()?.len(), settings.seeds.list(0).len());
+    Some(variants.saturating_mul(seeds).saturating_mul(settings.tasks.len().max(1)))
 }
 
 /// Every variant on every task from every seed, checked.

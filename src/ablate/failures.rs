@@ -38,6 +38,11 @@ impl Failures {
         self.0.get(cell).map(String::as_str)
     }
 
+    /// All of them: cell and message.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(cell, message)| (cell.as_str(), message.as_str()))
+    }
+
     /// Whether that changes anything.
     pub(super) fn insert(&mut self, cell: &str, error: &Error) -> bool {
         let message: String = error.to_string().chars().take(MESSAGE).collect();

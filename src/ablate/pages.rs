@@ -11,7 +11,17 @@ const ESTIMATES: [&str; 7] =
 /// A line for each variant, with every number; what is not known is empty.
 pub(super) fn csv(results: &Results) -> String {
     let names = ESTIMATES.iter().flat_map(|name| [(*name).to_owned(), format!("{name}_low"), format!("{name}_high")]);
-    let rest = ["failed", "unfinished", "wilcoxon", "wilcoxon_holm", "sign", "pairs", "deviation", "pairs_for_measured", "pairs_for_smallest"];
+    let rest = [
+        "failed",
+        "unfinished",
+        "wilcoxon",
+        "wilcoxon_holm",
+        "sign",
+        "pairs",
+        "deviation",
+        "pairs_for_measured",
+        "pairs_for_smallest",
+    ];
     let spent = ["before", "steps", "updates", "rollouts", "tokens"];
     let head = ["variant", "runs"].into_iter().map(str::to_owned).chain(names);
     let head: Vec<String> = head.chain(rest.into_iter().chain(spent).map(str::to_owned)).collect();

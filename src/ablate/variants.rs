@@ -85,7 +85,8 @@ pub(crate) fn labels<'a>(labels: impl Iterator<Item = &'a str>, key: &str) -> Re
     for label in labels {
         let fits = !label.is_empty() && label.len() <= 100 && !label.starts_with('.') && label.chars().all(is_safe);
         if !fits || TAKEN.contains(&label.to_ascii_lowercase().as_str()) {
-            let problem = "a label names a folder: up to 100 letters, digits and ._+=,- that no file there has as its name";
+            let problem =
+                "a label names a folder: up to 100 letters, digits and ._+=,- that no file there has as its name";
             return Err(Error::setting(key, format!("{label:?}: {problem}")));
         }
         if !seen.insert(label.to_ascii_lowercase()) {

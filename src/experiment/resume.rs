@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
 use crate::folder::Held;
 use crate::record::{
-    CONFIG, Difference, MANIFEST, METRICS, Report, check_holds_run, difference, holds_run, manifest, read, read_text, records,
+    CONFIG, Difference, MANIFEST, METRICS, Report, check_holds_run, difference, holds_run, manifest, read, read_text,
+    records,
 };
 use crate::run::Run;
 

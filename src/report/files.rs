@@ -55,6 +55,16 @@ pub(crate) fn runs(folders: &[PathBuf]) -> Result<Vec<Found>> {
     Ok(found)
 }
 
+/// Folders of the runs below a folder; none where there is none.
+///
+/// # Errors
+/// A folder that cannot be read; too many runs.
+pub(crate) fn below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    search(folder, "", DEPTH, &mut found)?;
+    Ok(found.into_iter().map(|run| run.path).collect())
+}
+
 fn search(folder: &Path, label: &str, depth: usize, found: &mut Vec<Found>) -> Result<()> {
     let entries = fs::read_dir(folder).map_err(|problem| Error::file(folder, problem))?;
     let folders = entries.filter_map(std::result::Result::ok).filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));

@@ -63,9 +63,8 @@ impl Recorded {
         let manifest = files::json(&path.join(MANIFEST), &mut problems).unwrap_or_default();
         let report = files::json(&path.join(REPORT), &mut problems);
         let outcome = report.and_then(|report| {
-            let told = |problem: serde_json::Error| {
-                problems.push(format!("{}: {problem}", path.join(REPORT).display()))
-            };
+            let told =
+                |problem: serde_json::Error| problems.push(format!("{}: {problem}", path.join(REPORT).display()));
             serde_json::from_value(report).map_err(told).ok()
         });
         let metrics = Metrics::read(&path);

@@ -90,4 +90,3 @@ fn metrics(run: &Path) -> Vec<StepRecord> {
 fn results(folder: &Path) -> Vec<Vec<u8>> {
     ["results.json", "results.csv", "results.md"].map(|name| fs::read(folder.join(name)).unwrap()).to_vec()
 }
-
