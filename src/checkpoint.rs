@@ -19,7 +19,7 @@ use crate::budget::Spent;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::folder::sync;
-use crate::record::{holds, pretty, read, save_policy};
+use crate::record::{MANIFEST, holds, pretty, read, save_policy};
 use crate::renderer::Renderer;
 use crate::roles::Roles;
 
@@ -57,7 +57,6 @@ struct Listed {
 }
 
 const STATE: &str = "state.json";
-const MANIFEST: &str = "manifest.json";
 
 /// Longest manifest and state that are read, in bytes.
 const LONGEST: u64 = 1 << 20;

@@ -76,7 +76,7 @@ enum Command {
     Ablate(ablate::Ablate),
     /// Run one experiment from a file
     Train(train::Train),
-    /// Follow a run in its folder until it ends
+    /// Follow a run in its folder until it ends, or all runs of a comparison or an ablation
     Watch(watch::Watch),
     /// Print what a run needs of memory, and whether it fits
     Plan(plan::PlanCommand),
@@ -147,7 +147,7 @@ struct Options {
     /// No progress bars
     #[arg(long)]
     quiet: bool,
-    /// JSON instead of a table: the record of each step in a line of its own, and the report last
+    /// JSON lines instead of a table: the record of each step, or over several seeds the report of each run; the results last
     #[arg(long)]
     json: bool,
 }

@@ -9,8 +9,8 @@ use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Progress, SharedStart};
-use crate::folder::{Held, write_durably};
-use crate::record::{Report, pretty, read, write};
+use crate::folder::Held;
+use crate::record::{CONFIG, REPORT, Report, pretty, read, write};
 use crate::report;
 use crate::table::table;
 
@@ -38,6 +38,12 @@ pub fn compare(variants: &[Variant], folder: &Path, watch: Watch<'_>) -> Result<
     complete(&experiments, folder, watch)
 }
 
+/// How many runs the comparison in a folder consists of; `None` where there is none.
+pub(crate) fn planned(folder: &Path) -> Option<usize> {
+    let comparison: Comparison = serde_json::from_slice(&read(&folder.join(COMPARISON), LONGEST).ok()?).ok()?;
+    Some(comparison.runs.len())
+}
+
 /// What a comparison consists of, for one that was stopped.
 #[derive(Serialize, Deserialize)]
 struct Comparison {
@@ -45,13 +51,17 @@ struct Comparison {
     runs: Vec<String>,
 }
 
-const COMPARISON: &str = "comparison.json";
+/// Longest list of runs that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// The list of its runs, in its folder.
+pub(crate) const COMPARISON: &str = "comparison.json";
 
 /// Makes the folders of all runs, each with its settings, and last the list of them.
 pub(crate) fn lay_out(experiments: &[(String, Experiment)], folder: &Path) -> Result<()> {
     experiments.iter().try_for_each(|(_, experiment)| experiment.lay_out())?;
     let runs = experiments.iter().map(|(label, _)| label.clone()).collect();
-    write_durably(&folder.join(COMPARISON), &pretty(&Comparison { runs })?)
+    write(&folder.join(COMPARISON), &pretty(&Comparison { runs })?)
 }
 
 /// The experiments of a comparison that was laid out, with settings put over all of them.
@@ -63,7 +73,7 @@ pub(crate) fn laid_out(catalogue: &Catalogue, folder: &Path, over: &[String]) ->
     let failed = |problem: &dyn std::fmt::Display| {
         Error::file(&path, format!("{problem}: this is no comparison that can go on; start it again"))
     };
-    let text = read(&path, 1 << 20).map_err(|problem| failed(&problem))?;
+    let text = read(&path, LONGEST).map_err(|problem| failed(&problem))?;
     let Comparison { runs } = serde_json::from_slice(&text).map_err(|problem| failed(&problem))?;
     let experiment = |label: String| {
         let inside = Path::new(&label).components().all(|part| matches!(part, Component::Normal(_)));
@@ -71,7 +81,7 @@ pub(crate) fn laid_out(catalogue: &Catalogue, folder: &Path, over: &[String]) ->
             return Err(failed(&format_args!("{label:?} is no folder in it")));
         }
         let run = folder.join(&label);
-        let config = catalogue.config_from_file(&run.join("config.toml"), over)?;
+        let config = catalogue.config_from_file(&run.join(CONFIG), over)?;
         Ok((label, Experiment::from_config(config).record_in(run)))
     };
     runs.into_iter().map(experiment).collect()
@@ -98,7 +108,7 @@ pub(crate) fn complete(
         })?;
         reports.push(Report { algorithm: label.clone(), ..report });
     }
-    write(&folder.join("report.json"), &pretty(&reports)?)?;
+    write(&folder.join(REPORT), &pretty(&reports)?)?;
     write(&folder.join("table.txt"), table(&reports, 80).as_bytes())?;
     if experiments.iter().any(|(_, experiment)| experiment.settings.record.report) {
         report::write(&[folder.to_owned()], &folder.join(report::NAME))?;

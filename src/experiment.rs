@@ -85,6 +85,8 @@ pub enum Progress<'a> {
         record: &'a StepRecord,
         /// Steps in all.
         total: usize,
+        /// How much of the training is done, from 0 to 1: of its steps, or of its budget where that is more.
+        share: f64,
     },
 }
 

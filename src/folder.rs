@@ -60,7 +60,7 @@ pub(crate) struct Held {
 }
 
 /// The file that is locked.
-const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 
 impl Held {
     /// Takes a folder, which is made as needed.
@@ -107,8 +107,8 @@ pub(crate) fn held(path: &Path) -> bool {
     matches!(lock, Ok(Err(TryLockError::WouldBlock)))
 }
 
-/// Writes a file that is whole, or not there, whatever ends the process or the machine.
-pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file that is whole, or as it was before, whatever ends the process or the machine.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);
@@ -122,7 +122,9 @@ pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&partial);
     }
     written.map_err(|problem| Error::file(path, problem))?;
-    path.parent().map_or(Ok(()), sync)
+    // The parent of a bare name is the folder that the process is in, which has no name.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync(parent.unwrap_or(Path::new(".")))
 }
 
 /// Makes what was made or renamed in a folder last. Only Unix can be asked for it.

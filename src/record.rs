@@ -1,5 +1,7 @@
 //! What a run leaves behind: `manifest.json`, `config.toml`, `metrics.jsonl`, `transcripts.jsonl`, `report.json`, weights.
 
+mod difference;
+mod files;
 mod log;
 mod transcripts;
 
@@ -18,7 +20,7 @@ use crate::budget::Spent;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
-use crate::folder::{Held, write_durably};
+use crate::folder::Held;
 use crate::renderer::Renderer;
 use crate::report;
 use crate::rollout::{Group, Trajectory};
@@ -28,6 +30,9 @@ use crate::tensorboard::{self, Events};
 use crate::train::{Done, Seconds};
 use transcripts::Transcripts;
 
+pub(crate) use crate::folder::write;
+pub(crate) use difference::{Difference, difference};
+pub(crate) use files::{CONFIG, FINDINGS, MANIFEST, METRICS, REPORT, TRANSCRIPTS, check_holds_run, holds_run};
 pub(crate) use log::{Log, holds, records};
 
 /// A line of `metrics.jsonl`. Rates and means of the batch are over its graded trajectories; those of the loss are over the
@@ -186,9 +191,6 @@ pub struct Report {
     pub config: Option<Config>,
 }
 
-/// The file that says that a run has finished.
-const REPORT: &str = "report.json";
-
 /// Longest report that is read, in bytes.
 const LONGEST: u64 = 1 << 24;
 
@@ -220,12 +222,6 @@ struct Folder {
     sentinels: Log,
     events: Option<Events>,
 }
-
-/// The file of metrics, a line a step.
-pub(crate) const METRICS: &str = "metrics.jsonl";
-const TRANSCRIPTS: &str = "transcripts.jsonl";
-/// The file of findings.
-pub(crate) const FINDINGS: &str = "sentinels.jsonl";
 
 impl Recorder {
     /// Opens the records of a run, each at the length that it has at the run's step; without lengths, at its beginning.
@@ -290,7 +286,7 @@ impl Recorder {
         for (role, model) in run.roles.iter().filter(|(role, _)| *role != Role::REFERENCE) {
             save_model(&folder.join(role.name()), role, model, &*run.renderer)?;
         }
-        write_durably(&folder.join(REPORT), &pretty(outcome)?)?;
+        write(&folder.join(REPORT), &pretty(outcome)?)?;
         if run.settings.record.report {
             report::write(std::slice::from_ref(&folder.to_owned()), &folder.join(report::NAME))?;
         }
@@ -388,8 +384,7 @@ pub(crate) fn read(path: &Path, longest: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whole or not at all.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = path.with_extension("partial");
-    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).map_err(|problem| Error::file(path, problem))
+/// The same as a text.
+pub(crate) fn read_text(path: &Path, longest: u64) -> Result<String> {
+    String::from_utf8(read(path, longest)?).map_err(|_| Error::file(path, "not UTF-8 text"))
 }

@@ -25,6 +25,8 @@ use crate::error::{Error, Result};
 use crate::record;
 use recorded::Recorded;
 
+pub(crate) use files::below as runs_below;
+
 /// Name of the page in a run's folder.
 pub const NAME: &str = "report.html";
 

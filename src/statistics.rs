@@ -25,7 +25,7 @@ pub use holm::holm;
 pub use improvement::{improvement, probability_of_improvement};
 pub use paired::{Paired, sign_test, wilcoxon};
 pub use power::{pairs_needed, power};
-pub(crate) use student::student_quantile;
+pub(crate) use student::{interval, student_quantile};
 
 /// A number with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

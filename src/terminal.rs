@@ -1,5 +1,7 @@
 //! What the command line shows while it works, and how wide it may be.
 
+mod grid;
+
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -14,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::experiment::Progress;
 use crate::record::StepRecord;
 use crate::train::Seconds;
+
+pub use grid::Grid;
 
 /// Columns of the terminal; 80 where there is none.
 pub fn width() -> usize {
@@ -104,7 +108,7 @@ impl Bars {
     pub fn show(&mut self, name: &str, progress: &Progress<'_>) {
         let (done, total) = match progress {
             Progress::WarmUp { done, total } => (*done, *total),
-            Progress::Step { record, total } => (record.step + 1, *total),
+            Progress::Step { record, total, .. } => (record.step + 1, *total),
             Progress::Found(finding) => {
                 self.above(&format!("warning: {finding}"));
                 return;
@@ -219,7 +223,7 @@ mod tests {
                 let (trajectories, length) = (768, 32.0);
                 let record =
                     StepRecord { step, pass_rate: 1.0, trajectories, length, seconds, ..StepRecord::default() };
-                bars.show(name, &Progress::Step { record: &record, total: 100_000 });
+                bars.show(name, &Progress::Step { record: &record, total: 100_000, share: 0.0 });
             }
             bars.finish();
             let text = terminal.contents();

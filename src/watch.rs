@@ -1,4 +1,6 @@
-//! Follows a run by the files in its folder, whoever writes them.
+//! Follows runs by the files in their folders, whoever writes them.
+
+mod several;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -12,7 +14,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::folder::held;
-use crate::record::{METRICS, Report, read};
+use crate::record::{MANIFEST, METRICS, Report, holds_run, read};
 
 /// Between two looks at the folder.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -23,14 +25,16 @@ const LONGEST: u64 = 1 << 20;
 /// What is printed where; breaks where nobody reads any more.
 type Print<'a> = &'a mut dyn FnMut(&str) -> Result<ControlFlow<()>>;
 
-/// Prints a line every so many steps until the run has ended; returns how it ended. A run that is taken up again is followed on.
+/// Prints a line every so many steps until the run in a folder has ended, or all runs below it; returns how they ended. A run that
+/// is taken up again is followed on.
 ///
 /// # Errors
 /// A folder without a run.
 pub(crate) fn follow(folder: &Path, every: u64, print: Print<'_>) -> Result<String> {
-    if !["config.toml", "manifest.json"].iter().any(|name| folder.join(name).exists()) {
-        return Err(Error::file(folder, "there is no run: it has neither config.toml nor manifest.json"));
-    }
+    if holds_run(folder) { one(folder, every, print) } else { several::follow(folder, every, print) }
+}
+
+fn one(folder: &Path, every: u64, print: Print<'_>) -> Result<String> {
     let (mut rows, mut steps) = (Rows::default(), None);
     if print(HEAD)?.is_break() {
         return Ok(String::new());
@@ -47,10 +51,7 @@ pub(crate) fn follow(folder: &Path, every: u64, print: Print<'_>) -> Result<Stri
             return Ok(String::new());
         }
         if let Some(report) = report {
-            return Ok(format!(
-                "finished after {} steps: {} before, {} after\n",
-                report.steps, report.before, report.after
-            ));
+            return Ok(ended(&report));
         }
         if !running {
             let of = steps.map_or_else(String::new, |total| format!(" of {total}"));
@@ -62,6 +63,11 @@ pub(crate) fn follow(folder: &Path, every: u64, print: Print<'_>) -> Result<Stri
         }
         thread::sleep(PAUSE);
     }
+}
+
+/// How a run ended.
+fn ended(Report { steps, before, after, .. }: &Report) -> String {
+    format!("finished after {steps} steps: {before} before, {after} after\n")
 }
 
 /// A line of `metrics.jsonl`, as far as it is shown.
@@ -100,7 +106,7 @@ fn line(row: &Row) -> String {
 
 /// Steps that the run is to make.
 fn total(folder: &Path) -> Option<u64> {
-    let manifest: Value = serde_json::from_slice(&read(&folder.join("manifest.json"), 1 << 24).ok()?).ok()?;
+    let manifest: Value = serde_json::from_slice(&read(&folder.join(MANIFEST), 1 << 24).ok()?).ok()?;
     manifest.pointer("/settings/train/steps")?.as_u64()
 }
 

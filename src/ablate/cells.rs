@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use oreal_toy_envs::Env;
 use toml::{Table, Value};
 
+use super::run::ABLATION;
 use super::settings::{AblationSettings, Matched, PILOT_SEEDS, TaskSettings, VariantSettings};
 use super::variants::{config, labels, part, rows};
 use crate::budget::Budget;
@@ -12,6 +13,7 @@ use crate::catalogue::{Catalogue, Chosen};
 use crate::config::{Config, Part};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::record::{CONFIG, Difference, REPORT, difference, read_text};
 
 /// Most runs of one ablation.
 const MOST: usize = 10_000;
@@ -113,14 +115,9 @@ impl Ablation {
         named.and_then(|name| self.labels.iter().position(|label| label == name)).unwrap_or(0)
     }
 
-    /// Steps of the runs that are not finished, warm-ups included: at most so many where there is a budget.
-    pub fn open_steps(&self, folder: &Path) -> usize {
-        let open = self.cells.iter().filter(|cell| !cell.is_finished(folder));
-        open.map(|cell| {
-            let (train, warm_up) = (cell.config.settings.train.steps, cell.config.settings.warm_up.steps);
-            train.saturating_add(if cell.variant == 0 { warm_up } else { 0 })
-        })
-        .fold(0, usize::saturating_add)
+    /// How many cells are finished.
+    pub fn finished(&self, folder: &Path) -> usize {
+        self.cells.iter().filter(|cell| cell.is_finished(folder)).count()
     }
 
     /// The file that gives this ablation again.
@@ -134,7 +131,7 @@ impl Ablation {
     /// [`Error::File`] with the recorded configuration; files that cannot be read.
     pub fn check_folder(&self, folder: &Path) -> Result<()> {
         for cell in &self.cells {
-            let path = folder.join(&cell.folder).join("config.toml");
+            let path = folder.join(&cell.folder).join(CONFIG);
             if path.try_exists().map_err(|problem| Error::file(&path, problem))? {
                 same(&path, &cell.config)?;
             }
@@ -144,10 +141,23 @@ impl Ablation {
 }
 
 impl Cell {
+    /// Its folder within that of the ablation, as a text.
+    pub fn name(&self) -> String {
+        self.folder.display().to_string()
+    }
+
     /// Whether it has a report.
     pub fn is_finished(&self, folder: &Path) -> bool {
-        folder.join(&self.folder).join("report.json").is_file()
+        folder.join(&self.folder).join(REPORT).is_file()
     }
+}
+
+/// How many runs the ablation in a folder consists of; `None` where there is none.
+pub(crate) fn planned(folder: &Path) -> Option<usize> {
+    let file: Table = read_text(&folder.join(ABLATION), LONGEST).ok()?.parse().ok()?;
+    let settings = AblationSettings::from_section(file.get("ablation")?.as_table()?).ok()?;
+    let (variants, seeds) = (rows(&settings).ok()?.len(), settings.seeds.list(0).len());
+    Some(variants.saturating_mul(seeds).saturating_mul(settings.tasks.len().max(1)))
 }
 
 /// Every variant on every task from every seed, checked.
@@ -219,27 +229,15 @@ fn check(config: &Config, name: &str) -> Result<()> {
 const LONGEST: u64 = 1 << 22;
 
 fn same(path: &Path, config: &Config) -> Result<()> {
-    let text = super::outcome::read(path, LONGEST)?;
-    let recorded: Table = text.parse().map_err(|problem| Error::file(path, problem))?;
-    let expected: Table = config.to_toml().parse().map_err(|problem| Error::file(path, problem))?;
-    match difference(&recorded, &expected, "") {
+    let json = |text: &str| {
+        let table: Table = text.parse().map_err(|problem| Error::file(path, problem))?;
+        serde_json::to_value(table).map_err(|problem| Error::file(path, problem))
+    };
+    match difference(&json(&read_text(path, LONGEST)?)?, &json(&config.to_toml())?) {
         None => Ok(()),
-        Some((key, was, is)) => {
-            let problem = format!("was recorded with {key} = {was}, and is {is} now: use a new folder");
+        Some(Difference { key, there, here }) => {
+            let problem = format!("was recorded with {key} = {there}, and is {here} now: use a new folder");
             Err(Error::file(path, problem))
         }
     }
-}
-
-/// The first key whose values differ, and both values.
-fn difference(a: &Table, b: &Table, within: &str) -> Option<(String, String, String)> {
-    let shown = |value: Option<&Value>| value.map_or_else(|| "not there".to_owned(), Value::to_string);
-    a.keys().chain(b.keys()).find_map(|key| {
-        let path = if within.is_empty() { key.clone() } else { format!("{within}.{key}") };
-        match (a.get(key), b.get(key)) {
-            (Some(Value::Table(a)), Some(Value::Table(b))) => difference(a, b, &path),
-            (a, b) if a == b => None,
-            (a, b) => Some((path, shown(a), shown(b))),
-        }
-    })
 }

@@ -1,7 +1,5 @@
 //! What a finished run came to, from its folder.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -10,7 +8,7 @@ use super::settings::Matched;
 use crate::budget::Spent;
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
-use crate::record::StepRecord;
+use crate::record::{METRICS, REPORT, StepRecord, read_text};
 use crate::statistics::area_under;
 
 /// Longest record that is read, in bytes.
@@ -45,27 +43,16 @@ impl Outcome {
     /// # Errors
     /// Files that are missing, too long or not as a run writes them.
     pub fn read(folder: &Path, matched: Matched) -> Result<Outcome> {
-        let path = folder.join("report.json");
+        let path = folder.join(REPORT);
         let recorded: Recorded =
-            serde_json::from_str(&read(&path, LONGEST)?).map_err(|problem| Error::file(&path, problem))?;
+            serde_json::from_str(&read_text(&path, LONGEST)?).map_err(|problem| Error::file(&path, problem))?;
         let Recorded { before, after, steps, spent } = recorded;
-        let path = folder.join("metrics.jsonl");
+        let path = folder.join(METRICS);
         let record = |line: &str| serde_json::from_str(line).map_err(|problem| Error::file(&path, problem));
-        let records: Vec<StepRecord> = read(&path, LONGEST)?.lines().map(record).collect::<Result<_>>()?;
+        let records: Vec<StepRecord> = read_text(&path, LONGEST)?.lines().map(record).collect::<Result<_>>()?;
         let area = area_under(&curve(&records, matched)).unwrap_or(0.0);
         Ok(Outcome { before, after, area, steps, spent })
     }
-}
-
-/// A file's text, which is not read where it is longer than so many bytes.
-pub(super) fn read(path: &Path, longest: u64) -> Result<String> {
-    let failed = |problem: std::io::Error| Error::file(path, problem);
-    let mut text = String::new();
-    File::open(path).map_err(failed)?.take(longest + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > longest {
-        return Err(Error::file(path, format!("longer than {longest} bytes: this is no record of a run")));
-    }
-    Ok(text)
 }
 
 /// The pass rate of each step's rollouts over what was spent before it: the policy that drew them had learnt from that.

@@ -11,7 +11,17 @@ const ESTIMATES: [&str; 7] =
 /// A line for each variant, with every number; what is not known is empty.
 pub(super) fn csv(results: &Results) -> String {
     let names = ESTIMATES.iter().flat_map(|name| [(*name).to_owned(), format!("{name}_low"), format!("{name}_high")]);
-    let rest = ["wilcoxon", "wilcoxon_holm", "sign", "pairs", "deviation", "pairs_for_measured", "pairs_for_smallest"];
+    let rest = [
+        "failed",
+        "unfinished",
+        "wilcoxon",
+        "wilcoxon_holm",
+        "sign",
+        "pairs",
+        "deviation",
+        "pairs_for_measured",
+        "pairs_for_smallest",
+    ];
     let spent = ["before", "steps", "updates", "rollouts", "tokens"];
     let head = ["variant", "runs"].into_iter().map(str::to_owned).chain(names);
     let head: Vec<String> = head.chain(rest.into_iter().chain(spent).map(str::to_owned)).collect();
@@ -38,6 +48,8 @@ fn line(row: &VariantResults) -> Vec<String> {
     numbers.extend(estimate(versus.map(|versus| versus.paired.difference)));
     numbers.extend(estimate(versus.map(|versus| versus.improvement)));
     numbers.extend([
+        Some(row.failed.len() as f64),
+        Some(row.unfinished.len() as f64),
         versus.map(|versus| versus.paired.wilcoxon),
         versus.map(|versus| versus.wilcoxon_holm),
         versus.map(|versus| versus.paired.sign),
@@ -81,6 +93,8 @@ pub(super) fn markdown(results: &Results) -> String {
                 text += &line(&[format!("{name}/seed-{seed}"), format!("{:.1}", 100.0 * score)]);
             }
         }
+        variant.failed.iter().for_each(|failed| text += &line(&[failed.run.clone(), "failed".to_owned()]));
+        variant.unfinished.iter().for_each(|run| text += &line(&[run.clone(), "not finished".to_owned()]));
     }
     text
 }
@@ -109,5 +123,7 @@ mod tests {
         let page = markdown(&results);
         assert!(page.contains("| oreal,beta=0.01 | 50.0 [43.8, 62.5] | +12.5 ["), "{page}");
         assert!(page.contains("| rft/seed-1 | 37.5 |"), "{page}");
+        assert!(page.contains("| c/seed-1 | failed |\n| c/seed-0 | not finished |"), "{page}");
+        assert!(page.contains("\nc/seed-1: step 3: the loss is NaN, because"), "{page}");
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::cells::{Ablation, Cell};
+use super::failures::Failures;
 use super::outcome::Outcome;
 use super::settings::Matched;
 use super::{pages, table};
@@ -52,7 +53,9 @@ pub struct VariantResults {
     pub label: String,
     /// Runs that are finished, over all tasks.
     pub runs: usize,
-    /// Folders of those that are not.
+    /// Those that failed. No score stands for them: numbers are over the runs that finished.
+    pub failed: Vec<Failed>,
+    /// Folders of those that have not run, or not to their end.
     pub unfinished: Vec<String>,
     /// The seeds of the finished runs, for each task.
     pub seeds: Vec<Vec<u64>>,
@@ -64,6 +67,15 @@ pub struct VariantResults {
     /// Absent for the baseline, and where no seed is finished for both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub versus: Option<Versus>,
+}
+
+/// A run that failed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failed {
+    /// Its folder, within that of the ablation.
+    pub run: String,
+    /// Its error.
+    pub problem: String,
 }
 
 /// The scores of a variant.
@@ -125,7 +137,7 @@ struct Run<'a> {
 }
 
 impl Results {
-    /// From the runs in a folder; those that are not finished are named.
+    /// From the runs in a folder; those that failed or are not finished are named.
     ///
     /// # Errors
     /// Records that cannot be read.
@@ -134,9 +146,9 @@ impl Results {
         let finished = |cell: &&Cell| cell.is_finished(folder);
         let read = |cell| Ok(Run { cell, outcome: Outcome::read(&folder.join(&cell.folder), matched)? });
         let runs: Vec<Run<'_>> = ablation.cells.iter().filter(finished).map(read).collect::<Result<_>>()?;
-        let baseline = ablation.baseline();
-        let mut variants: Vec<VariantResults> =
-            (0..ablation.labels.len()).map(|variant| VariantResults::new(ablation, &runs, variant)).collect();
+        let (baseline, failures) = (ablation.baseline(), Failures::read(folder)?);
+        let row = |variant| VariantResults::new(ablation, &runs, &failures, variant);
+        let mut variants: Vec<VariantResults> = (0..ablation.labels.len()).map(row).collect();
         for number in (0..variants.len()).filter(|number| *number != baseline) {
             let versus = Versus::new(&variants[number], &variants[baseline], ablation.settings.smallest_difference);
             variants[number].versus = versus;
@@ -174,16 +186,23 @@ impl Results {
 }
 
 impl VariantResults {
-    fn new(ablation: &Ablation, runs: &[Run<'_>], variant: usize) -> VariantResults {
+    fn new(ablation: &Ablation, runs: &[Run<'_>], failures: &Failures, variant: usize) -> VariantResults {
         let own: Vec<&Run<'_>> = runs.iter().filter(|run| run.cell.variant == variant).collect();
         let missing = |cell: &&Cell| cell.variant == variant && own.iter().all(|run| run.cell.folder != cell.folder);
-        let unfinished = ablation.cells.iter().filter(missing).map(|cell| cell.folder.display().to_string()).collect();
+        let (mut failed, mut unfinished) = (Vec::new(), Vec::new());
+        for run in ablation.cells.iter().filter(missing).map(Cell::name) {
+            match failures.of(&run).map(str::to_owned) {
+                Some(problem) => failed.push(Failed { run, problem }),
+                None => unfinished.push(run),
+            }
+        }
         let of_task = |task| own.iter().copied().filter(|run| run.cell.task == task).collect();
         let tasks: Vec<Vec<&Run<'_>>> = (0..ablation.tasks.len()).map(of_task).collect();
         let complete = tasks.iter().all(|task| !task.is_empty());
         VariantResults {
             label: ablation.labels[variant].clone(),
             runs: own.len(),
+            failed,
             unfinished,
             seeds: tasks.iter().map(|runs| runs.iter().map(|run| run.cell.seed).collect()).collect(),
             scores: values(&tasks, |outcome| outcome.after.rate),

@@ -1,6 +1,6 @@
 //! The results as a table for a terminal.
 
-use super::results::{Results, VariantResults};
+use super::results::{Failed, Results, VariantResults};
 use crate::config::Part;
 use crate::statistics::Estimate;
 
@@ -24,11 +24,19 @@ pub(super) fn row(row: &VariantResults) -> [String; 9] {
         versus(&|versus| points(&versus.paired.difference)),
         versus(&|versus| format!("{:.3}", versus.wilcoxon_holm)),
         versus(&|versus| percent(&versus.improvement)),
-        row.runs.to_string(),
+        runs(row),
         summary(&|summary| percent(&summary.mean)),
         summary(&|summary| percent(&summary.area)),
         versus(&|versus| versus.pairs_for_smallest.map_or_else(none, |pairs| pairs.to_string())),
     ]
+}
+
+/// How many runs the numbers are over, and of how many, where some are missing.
+fn runs(row: &VariantResults) -> String {
+    match row.failed.len() + row.unfinished.len() {
+        0 => row.runs.to_string(),
+        missing => format!("{} of {}", row.runs, row.runs + missing),
+    }
 }
 
 /// What the numbers are.
@@ -69,8 +77,14 @@ pub(super) fn cautions(results: &Results) -> Vec<String> {
         cautions.push(format!("{few}: take {enough} seeds or more"));
     }
     for row in &results.variants {
+        if !row.failed.is_empty() {
+            let (label, failed) = (&row.label, counted(row.failed.len()));
+            let too_good = if row.runs > 0 { ", so the numbers of the others may be too good" } else { "" };
+            cautions.push(format!("{label}: {failed} failed without a score{too_good}"));
+            cautions.extend(row.failed.iter().map(|Failed { run, problem }| format!("{run}: {}", one_line(problem))));
+        }
         if !row.unfinished.is_empty() {
-            cautions.push(format!("{}: {} runs are not finished", row.label, row.unfinished.len()));
+            cautions.push(format!("{}: {} not finished", row.label, counted(row.unfinished.len())));
         }
         if let Some(summary) = row.summary.filter(|summary| summary.short > 0) {
             let label = &row.label;
@@ -79,6 +93,19 @@ pub(super) fn cautions(results: &Results) -> Vec<String> {
         }
     }
     cautions
+}
+
+fn counted(runs: usize) -> String {
+    if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") }
+}
+
+/// A message without line breaks and other control characters.
+pub(crate) fn one_line(message: &str) -> String {
+    message
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A line for each variant. Columns that `width` has no room for are left out from the last one on; the files have all.

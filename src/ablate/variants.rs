@@ -2,16 +2,32 @@
 
 use toml::{Table, Value};
 
+use super::failures::FAILURES;
+use super::run::ABLATION;
 use super::settings::{AblationSettings, VariantSettings};
 use crate::catalogue::{Catalogue, section};
+use crate::compare::COMPARISON;
 use crate::config::{Config, Part, Settings, Train};
 use crate::error::{Error, Result};
+use crate::folder::LOCK;
+use crate::record::REPORT;
 
 /// Most variants of one ablation.
 const MOST: usize = 1000;
 
-/// Names that results have in the folder of an ablation.
-const TAKEN: [&str; 5] = ["ablation.toml", "results.csv", "results.json", "results.md", "report.html"];
+/// Names of other things in the folder of an ablation or a comparison.
+const TAKEN: [&str; 10] = [
+    ABLATION,
+    COMPARISON,
+    FAILURES,
+    LOCK,
+    REPORT,
+    "report.html",
+    "results.csv",
+    "results.json",
+    "results.md",
+    "table.txt",
+];
 
 /// The variants of the grid, and those that are named.
 pub(super) fn rows(settings: &AblationSettings) -> Result<Vec<VariantSettings>> {
@@ -69,7 +85,8 @@ pub(crate) fn labels<'a>(labels: impl Iterator<Item = &'a str>, key: &str) -> Re
     for label in labels {
         let fits = !label.is_empty() && label.len() <= 100 && !label.starts_with('.') && label.chars().all(is_safe);
         if !fits || TAKEN.contains(&label.to_ascii_lowercase().as_str()) {
-            let problem = "a label names a folder: up to 100 letters, digits and ._+=,- that no result has as its name";
+            let problem =
+                "a label names a folder: up to 100 letters, digits and ._+=,- that no file there has as its name";
             return Err(Error::setting(key, format!("{label:?}: {problem}")));
         }
         if !seen.insert(label.to_ascii_lowercase()) {

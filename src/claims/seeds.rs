@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
-
 use super::evidence::Measurement;
 use crate::error::Result;
+use crate::statistics::interval;
 
 /// The results of `run` in the order of seeds. As many seeds run at a time as there are processors; runs do not affect
 /// each other, so results do not depend on the number of processors. A run has `arms` parts and calls its second
@@ -57,36 +56,10 @@ pub fn differences(found: &[Vec<f64>], first: usize, second: usize) -> Vec<f64> 
     found.iter().map(|arms| arms[first] - arms[second]).collect()
 }
 
-/// Mean and two-sided 95% interval of Student's t. The interval of a single number is infinite.
-pub fn interval(values: &[f64]) -> (f64, [f64; 2]) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
-    let half = match StudentsT::new(0.0, 1.0, n - 1.0) {
-        Ok(t) => t.inverse_cdf(0.975) * (squares / (n - 1.0) / n).sqrt(),
-        Err(_) => f64::INFINITY,
-    };
-    (mean, [mean - half, mean + half])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Error;
-
-    /// `scipy.stats.t.interval(0.95, len(x) - 1, numpy.mean(x), scipy.stats.sem(x))`
-    #[test]
-    fn interval_is_that_of_student() {
-        let cases: [(&[f64], [f64; 2]); 2] =
-            [(&[0.1, 0.3, 0.2, 0.5, -0.1], [-0.07764, 0.47764]), (&[1.0, 2.0], [-4.85310, 7.85310])];
-        for (values, expected) in cases {
-            let (mean, [low, high]) = interval(values);
-            assert!((low - expected[0]).abs() < 1e-5 && (high - expected[1]).abs() < 1e-5, "{values:?}: {low} {high}");
-            assert!((low + high - 2.0 * mean).abs() < 1e-12);
-        }
-        assert_eq!(interval(&[0.5]).1, [f64::NEG_INFINITY, f64::INFINITY]);
-        assert_eq!(interval(&[0.5, 0.5]).1, [0.5, 0.5]);
-    }
 
     #[test]
     fn results_are_in_the_order_of_seeds_and_every_arm_is_reported() {

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::ablate::{finish, resume};
+use super::ablate::Shown;
 use super::train::{advised, line};
 use super::{Options, notices, page, summary};
 use crate::ablate::{ABLATION, Ablation, AblationSettings, Seeds, VariantSettings, label_of, labels, of_algorithms};
@@ -44,7 +44,7 @@ impl Compare {
     pub(super) fn run(self, catalogue: &Catalogue) -> Result<String> {
         if let Some(folder) = &self.resume {
             if folder.join(ABLATION).exists() {
-                return resume(folder, &self.options.settings(), self.options.quiet, catalogue);
+                return self.shown().resume(folder, &self.options.settings(), catalogue);
             }
             let experiments = laid_out(catalogue, folder, &self.options.settings())?;
             return self.complete(experiments, folder);
@@ -53,7 +53,7 @@ impl Compare {
         let env = ablation.cells.first().map_or("", |cell| cell.config.env.name.as_str());
         let name = format!("compare-{env}");
         if ablation.seeds.len() > 1 {
-            return finish(&ablation, &name, &self.options);
+            return self.shown().begin(&ablation, &self.options.out, &name);
         }
         let variant = |cell: &crate::ablate::Cell| {
             let label = ablation.labels[cell.variant].clone();
@@ -68,6 +68,11 @@ impl Compare {
         let experiments = experiments(&variants, folder.path())?;
         lay_out(&experiments, folder.path())?;
         self.complete(experiments, folder.path())
+    }
+
+    /// Of a comparison over several seeds.
+    fn shown(&self) -> Shown {
+        Shown { command: "compare", quiet: self.options.quiet, json: self.options.json }
     }
 
     /// Runs what has not finished, until it is asked to stop.

@@ -10,7 +10,7 @@ use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Progress};
 use crate::folder::reserve_numbered;
-use crate::record::Report;
+use crate::record::{CONFIG, Report};
 use crate::stop::Stop;
 use crate::terminal::Live;
 
@@ -47,7 +47,7 @@ impl Train {
     }
 
     fn resume(&self, folder: &Path, catalogue: &Catalogue) -> Result<String> {
-        let config = folder.join("config.toml");
+        let config = folder.join(CONFIG);
         if !config.exists() {
             let problem = "there is no config.toml, so no run to go on with: start one with `oreal train FILE`";
             return Err(Error::file(folder, problem));

@@ -1,4 +1,4 @@
-//! `oreal watch`: a run in the terminal, while it goes on or afterwards.
+//! `oreal watch`: runs in the terminal, while they go on or afterwards.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::watch::follow;
 
 #[derive(Debug, Args)]
 pub(super) struct Watch {
-    /// The run's folder
+    /// A run's folder, or one with runs below it, as that of a comparison or an ablation
     folder: PathBuf,
     /// A line every so many steps
     #[arg(long, value_name = "STEPS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]

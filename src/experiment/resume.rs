@@ -1,19 +1,21 @@
 //! A run that was stopped goes on from its folder as if it had never stopped.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 
 use serde_json::Value;
 
-use super::running::{CONFIG, Course, MANIFEST};
+use super::running::Course;
 use super::{Experiment, Progress, WarmedUp};
 use crate::checkpoint::{self, Kept};
 use crate::config::ModelSettings;
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
 use crate::folder::Held;
-use crate::record::{METRICS, Report, manifest, read, records};
+use crate::record::{
+    CONFIG, Difference, MANIFEST, METRICS, Report, check_holds_run, difference, holds_run, manifest, read, read_text,
+    records,
+};
 use crate::run::Run;
 
 /// A warmed-up policy that several experiments start from, made when the first of them needs it. They may differ in their
@@ -60,9 +62,7 @@ impl Experiment {
         let Some(folder) = &self.folder else {
             return Err(Error::part("experiment", "has no folder to go on in: see Experiment::record_in"));
         };
-        if !folder.join(CONFIG).exists() && !folder.join(MANIFEST).exists() {
-            return Err(Error::file(folder, "there is no run: it has neither config.toml nor manifest.json"));
-        }
+        check_holds_run(folder)?;
         let held = Held::take(folder)?;
         if Report::read(folder)?.is_some() {
             return Err(Error::file(folder, "this run has finished: report.json is what it came to"));
@@ -81,7 +81,7 @@ impl Experiment {
             let (run, before) = start.prepare(self, watch)?;
             return self.course(None, run, before)?.finish(self, watch);
         };
-        if folder.join(CONFIG).exists() || folder.join(MANIFEST).exists() {
+        if holds_run(folder) {
             let held = Held::take(folder)?;
             return match Report::read(folder)? {
                 Some(report) => {
@@ -133,7 +133,7 @@ impl Experiment {
         let path = folder.join(CONFIG);
         let Some(config) = self.config().filter(|_| path.exists()) else { return Ok(()) };
         let wrong = |problem: String| Error::file(&path, problem);
-        let text = String::from_utf8(read(&path, 1 << 20)?).map_err(|_| wrong("not UTF-8 text".to_owned()))?;
+        let text = read_text(&path, 1 << 20)?;
         let json = |text: &str| {
             let table: toml::Table = text.parse().map_err(|problem: toml::de::Error| wrong(problem.to_string()))?;
             serde_json::to_value(table).map_err(|problem| wrong(problem.to_string()))
@@ -171,31 +171,11 @@ fn without(value: &mut Value, keys: &[&str]) {
 
 /// An error that names the first thing that differs.
 fn differs(path: &Path, there: &Value, here: &Value) -> Result<()> {
-    match difference("", there, here) {
+    match difference(there, here) {
         None => Ok(()),
-        Some(what) => {
+        Some(Difference { key, there, here }) => {
             let advice = "a run goes on with the settings that it began with; start a new run with others";
-            Err(Error::file(path, format!("{what}: {advice}")))
+            Err(Error::file(path, format!("{key} is {there} there and {here} here: {advice}")))
         }
     }
-}
-
-fn difference(place: &str, there: &Value, here: &Value) -> Option<String> {
-    if there == here {
-        return None;
-    }
-    if let (Value::Object(there), Value::Object(here)) = (there, here) {
-        let keys: BTreeSet<&String> = there.keys().chain(here.keys()).collect();
-        let of = |key: &String| {
-            let path = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
-            let value = |fields: &serde_json::Map<String, Value>| fields.get(key).cloned().unwrap_or_default();
-            difference(&path, &value(there), &value(here))
-        };
-        return keys.into_iter().find_map(of);
-    }
-    let shown = |value: &Value| match value {
-        Value::Null => "not set".to_owned(),
-        value => value.to_string().chars().take(200).collect(),
-    };
-    Some(format!("{place} is {} there and {} here", shown(there), shown(here)))
 }

@@ -11,8 +11,8 @@ use super::{Experiment, Progress, WarmedUp};
 use crate::checkpoint::{self, Kept};
 use crate::error::{Error, Result};
 use crate::evaluate::{PassRate, evaluate};
-use crate::folder::{self, Held, Reserved, taken, write_durably};
-use crate::record::{Recorder, Report, StepRecord, manifest, pretty};
+use crate::folder::{self, Held, Reserved, taken};
+use crate::record::{CONFIG, MANIFEST, METRICS, Recorder, Report, StepRecord, manifest, pretty, write};
 use crate::run::Run;
 use crate::sentinels::{Finding, Sentinels};
 use crate::train::step;
@@ -75,14 +75,14 @@ impl Experiment {
     pub(super) fn begin(&self) -> Result<Option<Held>> {
         let Some(folder) = &self.folder else { return Ok(None) };
         let held = Held::take(folder)?;
-        if [CONFIG, MANIFEST, "metrics.jsonl"].iter().any(|name| folder.join(name).exists()) {
+        if [CONFIG, MANIFEST, METRICS].iter().any(|name| folder.join(name).exists()) {
             return Err(taken(folder));
         }
         if !held.is_empty() {
             return Err(Error::file(folder, "holds something that is no run: move it away"));
         }
         if let Some(config) = self.config() {
-            write_durably(&folder.join(CONFIG), config.to_toml().as_bytes())?;
+            write(&folder.join(CONFIG), config.to_toml().as_bytes())?;
         }
         Ok(Some(held))
     }
@@ -104,7 +104,7 @@ impl Experiment {
         recorder.evaluated(0, &before)?;
         if let Some(folder) = recorder.path() {
             let manifest = manifest(self.config().as_ref(), &self.notices(), &run);
-            write_durably(&folder.join(MANIFEST), &pretty(&manifest)?)?;
+            write(&folder.join(MANIFEST), &pretty(&manifest)?)?;
         }
         let mut course = Course::new(run, recorder, before);
         if course.run.settings.record.checkpoint_every > 0 {
@@ -113,11 +113,6 @@ impl Experiment {
         Ok(course)
     }
 }
-
-/// The settings of a run, as a file.
-pub(super) const CONFIG: &str = "config.toml";
-/// What is known of a run before its first step.
-pub(super) const MANIFEST: &str = "manifest.json";
 
 impl Course {
     fn new(run: Run, recorder: Recorder, before: PassRate) -> Course {
@@ -152,7 +147,7 @@ impl Course {
             let record = StepRecord { held_out: self.held_out()?, ..StepRecord::new(&done) };
             self.recorder.step(&record, &done)?;
             self.pass_rates.push(record.pass_rate);
-            watch(Progress::Step { record: &record, total });
+            watch(Progress::Step { record: &record, total, share: self.share() });
             let found = self.sentinels.see(&record);
             self.tell(found, watch)?;
             self.after_step(what)?;
@@ -165,6 +160,13 @@ impl Course {
         let report = self.report(what, after);
         self.recorder.finish(&report, &self.run)?;
         Ok(report)
+    }
+
+    /// How much of the training is done.
+    fn share(&self) -> f64 {
+        let train = &self.run.settings.train;
+        let spent = train.budget.share(&self.run.spent).unwrap_or_default();
+        (self.run.step as f64 / train.steps as f64).max(spent)
     }
 
     /// An evaluation, where it is time for one.

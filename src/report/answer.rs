@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::recorded::Recorded;
-use crate::claims::seeds::interval;
 use crate::evaluate::PassRate;
+use crate::statistics::interval;
 
 /// An answer in two lines; its state decides its colour.
 #[derive(Debug, PartialEq, Serialize)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::recorded::Recorded;
 use super::text::visible;
-use crate::claims::seeds::interval;
+use crate::statistics::interval;
 
 /// Most points of a curve.
 const POINTS: usize = 160;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::record::{MANIFEST, read};
 
 /// Largest JSON file that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -40,7 +41,7 @@ pub(crate) fn runs(folders: &[PathBuf]) -> Result<Vec<Found>> {
     for folder in folders {
         let before = found.len();
         let name = name(folder);
-        if folder.join("manifest.json").is_file() {
+        if folder.join(MANIFEST).is_file() {
             found.push(Found { label: name, path: folder.clone() });
             continue;
         }
@@ -52,6 +53,16 @@ pub(crate) fn runs(folders: &[PathBuf]) -> Result<Vec<Found>> {
         }
     }
     Ok(found)
+}
+
+/// Folders of the runs below a folder; none where there is none.
+///
+/// # Errors
+/// A folder that cannot be read; too many runs.
+pub(crate) fn below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    search(folder, "", DEPTH, &mut found)?;
+    Ok(found.into_iter().map(|run| run.path).collect())
 }
 
 fn search(folder: &Path, label: &str, depth: usize, found: &mut Vec<Found>) -> Result<()> {
@@ -67,7 +78,7 @@ fn search(folder: &Path, label: &str, depth: usize, found: &mut Vec<Found>) -> R
             (true, label) => label.to_owned(),
             _ => format!("{label}{own}/"),
         };
-        if path.join("manifest.json").is_file() {
+        if path.join(MANIFEST).is_file() {
             if found.len() == RUNS {
                 let problem = format!("holds more than {RUNS} runs: name fewer folders");
                 return Err(Error::file(folder, problem));
@@ -94,18 +105,11 @@ fn name(folder: &Path) -> String {
 
 /// A file's text; `None` where there is none, and a sentence where it cannot be read.
 pub(crate) fn text(path: &Path) -> Option<std::result::Result<String, String>> {
-    let named = |problem: &str| format!("{}: {problem}", path.display());
-    let file = match File::open(path) {
-        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return None,
-        Err(problem) => return Some(Err(named(&problem.to_string()))),
-        Ok(file) => file,
-    };
-    let mut bytes = Vec::new();
-    Some(match file.take(LARGEST + 1).read_to_end(&mut bytes) {
-        Err(problem) => Err(named(&problem.to_string())),
-        Ok(_) if bytes.len() as u64 > LARGEST => Err(named("is too large to be one of a run")),
-        Ok(_) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-    })
+    if let Ok(false) = path.try_exists() {
+        return None;
+    }
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Some(read(path, LARGEST).map(text).map_err(|problem| problem.to_string()))
 }
 
 /// A JSON file; what is wrong with it is added to `problems`.

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::files;
+use crate::record::METRICS;
 
 /// Most series of a run; more are left out.
 const SERIES: usize = 200;
@@ -29,11 +30,10 @@ impl Metrics {
     pub(crate) fn read(folder: &Path) -> Metrics {
         let (mut names, mut steps) = (BTreeMap::new(), BTreeMap::new());
         let mut unnumbered = 0;
-        let broken =
-            files::lines(&folder.join("metrics.jsonl"), &mut |line| match line.get("step").and_then(Value::as_u64) {
-                Some(step) => drop(steps.insert(step, numbers(&line, &mut names))),
-                None => unnumbered += 1,
-            });
+        let broken = files::lines(&folder.join(METRICS), &mut |line| match line.get("step").and_then(Value::as_u64) {
+            Some(step) => drop(steps.insert(step, numbers(&line, &mut names))),
+            None => unnumbered += 1,
+        });
         let mut series: Vec<Vec<(u64, f64)>> = vec![Vec::new(); names.len()];
         for (step, values) in &steps {
             values.iter().for_each(|&(id, value)| series[id].push((*step, value)));

@@ -16,6 +16,7 @@ use super::text::{quoted, script, visible};
 use super::timings::{Timing, timings};
 use super::transcripts::{self, Shown};
 use crate::error::{Error, Result};
+use crate::record::CONFIG;
 
 /// Most characters of a text that a file says.
 const TEXT: usize = 2000;
@@ -271,7 +272,7 @@ fn transcripts_of(variants: &[(String, Vec<&Recorded>)], problems: &mut Vec<Stri
 
 /// What a run's settings were, and how to run it again.
 fn again(run: &Recorded) -> Value {
-    let config = run.path.join("config.toml");
+    let config = run.path.join(CONFIG);
     let command = run.has_config.then(|| format!("oreal train {}", quoted(&visible(&config.to_string_lossy(), TEXT))));
     let mut manifest = run.manifest.clone();
     if let Some(sections) = manifest.as_object_mut() {

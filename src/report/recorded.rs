@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::files::{self, Found};
 use super::metrics::Metrics;
 use crate::evaluate::PassRate;
+use crate::record::{CONFIG, FINDINGS, MANIFEST, METRICS, REPORT};
 
 /// Most sentinels of a run that are shown.
 const SENTINELS: usize = 200;
@@ -59,29 +60,28 @@ pub(crate) struct Sentinel {
 impl Recorded {
     pub(crate) fn read(Found { label, path }: Found) -> Recorded {
         let mut problems = Vec::new();
-        let manifest = files::json(&path.join("manifest.json"), &mut problems).unwrap_or_default();
-        let report = files::json(&path.join("report.json"), &mut problems);
+        let manifest = files::json(&path.join(MANIFEST), &mut problems).unwrap_or_default();
+        let report = files::json(&path.join(REPORT), &mut problems);
         let outcome = report.and_then(|report| {
-            let told = |problem: serde_json::Error| {
-                problems.push(format!("{}: {problem}", path.join("report.json").display()))
-            };
+            let told =
+                |problem: serde_json::Error| problems.push(format!("{}: {problem}", path.join(REPORT).display()));
             serde_json::from_value(report).map_err(told).ok()
         });
         let metrics = Metrics::read(&path);
         if metrics.broken > 0 {
-            let place = path.join("metrics.jsonl");
+            let place = path.join(METRICS);
             problems.push(format!("{}: {}", place.display(), left_out(metrics.broken)));
         }
         let (mut sentinels, mut unread) = (Vec::new(), 0);
-        let broken = files::lines(&path.join("sentinels.jsonl"), &mut |line| match serde_json::from_value(line) {
+        let broken = files::lines(&path.join(FINDINGS), &mut |line| match serde_json::from_value(line) {
             Ok(sentinel) if sentinels.len() < SENTINELS => sentinels.push(sentinel),
             _ => unread += 1,
         });
         if broken.unwrap_or(0) + unread > 0 {
-            let place = path.join("sentinels.jsonl");
+            let place = path.join(FINDINGS);
             problems.push(format!("{}: {}", place.display(), left_out(broken.unwrap_or(0) + unread)));
         }
-        let has_config = path.join("config.toml").is_file();
+        let has_config = path.join(CONFIG).is_file();
         Recorded { label, path, manifest, has_config, outcome, metrics, sentinels, problems }
     }
 

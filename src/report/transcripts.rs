@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::files;
 use super::text::visible;
+use crate::record::TRANSCRIPTS;
 
 /// Most groups of one page, and of one run on it.
 const GROUPS: usize = 24;
@@ -103,7 +104,7 @@ struct Part {
 
 /// Groups of a run: the first, the last, and some between. `runs` share the page.
 pub(crate) fn read(run: &str, folder: &Path, runs: usize, problems: &mut Vec<String>) -> Vec<Shown> {
-    let (path, mut steps) = (folder.join("transcripts.jsonl"), BTreeSet::new());
+    let (path, mut steps) = (folder.join(TRANSCRIPTS), BTreeSet::new());
     let broken = files::lines(&path, &mut |line| steps.extend(line.get("step").and_then(Value::as_u64)));
     if let Some(broken) = broken.filter(|broken| *broken > 0) {
         problems.push(format!("{}: lines that could not be read: {broken}", path.display()));

@@ -27,6 +27,18 @@ pub(crate) fn student_quantile(freedom: f64) -> f64 {
     0.5 * (low + high)
 }
 
+/// Mean and two-sided 95 % interval of Student's t. The interval of a single number is infinite.
+pub(crate) fn interval(values: &[f64]) -> (f64, [f64; 2]) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+    let half = match values.len() {
+        0 | 1 => f64::INFINITY,
+        _ => student_quantile(n - 1.0) * (squares / (n - 1.0) / n).sqrt(),
+    };
+    (mean, [mean - half, mean + half])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +54,19 @@ mod tests {
         }
         assert!(student_quantile(0.5).is_nan() && student_quantile(f64::NAN).is_nan());
         assert!((1..3000).all(|freedom| student_quantile(f64::from(freedom)).is_finite()), "and it always returns");
+    }
+
+    /// `scipy.stats.t.interval(0.95, len(x) - 1, numpy.mean(x), scipy.stats.sem(x))`
+    #[test]
+    fn interval_is_that_of_student() {
+        let cases: [(&[f64], [f64; 2]); 2] =
+            [(&[0.1, 0.3, 0.2, 0.5, -0.1], [-0.07764, 0.47764]), (&[1.0, 2.0], [-4.85310, 7.85310])];
+        for (values, expected) in cases {
+            let (mean, [low, high]) = interval(values);
+            assert!((low - expected[0]).abs() < 1e-5 && (high - expected[1]).abs() < 1e-5, "{values:?}: {low} {high}");
+            assert!((low + high - 2.0 * mean).abs() < 1e-12);
+        }
+        assert_eq!(interval(&[0.5]).1, [f64::NEG_INFINITY, f64::INFINITY]);
+        assert_eq!(interval(&[0.5, 0.5]).1, [0.5, 0.5]);
     }
 }

@@ -27,13 +27,16 @@ pub(crate) fn results() -> Results {
     let row = |label: &str, summary, versus| VariantResults {
         label: label.to_owned(),
         runs: 3,
+        failed: Vec::new(),
         unfinished: Vec::new(),
         seeds: vec![vec![0, 1, 2]],
         scores: vec![vec![0.5, 0.375, 0.625]],
         summary,
         versus,
     };
-    let empty = VariantResults { runs: 0, unfinished: vec!["c/seed-0".to_owned()], ..row("c", None, None) };
+    let problem = "step 3: the loss is NaN,\n  because `ratio` is not finite".to_owned();
+    let failed = vec![Failed { run: "c/seed-1".to_owned(), problem }];
+    let empty = VariantResults { runs: 0, failed, unfinished: vec!["c/seed-0".to_owned()], ..row("c", None, None) };
     Results {
         envs: vec!["addition".to_owned()],
         tasks: vec![String::new()],
@@ -64,7 +67,17 @@ fn tables_fit_the_terminal() {
 #[test]
 fn what_a_reader_must_know_is_said() {
     let text = table(&results(), 200);
-    for part in ["96 rollouts each", "final half", "take 6 seeds or more", "c: 1 runs are not finished", "n for 5"] {
+    let said = [
+        "96 rollouts each",
+        "final half",
+        "take 6 seeds or more",
+        "c: 1 run failed without a score",
+        "\nc/seed-1: step 3: the loss is NaN, because `ratio` is not finite\n",
+        "c: 1 run not finished",
+        "n for 5",
+        " 0 of 2 ",
+    ];
+    for part in said {
         assert!(text.contains(part), "{part}:\n{text}");
     }
 }

@@ -1,5 +1,7 @@
 //! What a user's own crate brings: an environment, an algorithm, an objective written by hand, a selection of its own.
 
+mod settings;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +12,7 @@ use oreal::algos::{
 use oreal::config::ModelSettings;
 use oreal::envs::{Answer, Ending, Env, Problem, Split, Verdict, World};
 use oreal::models::{Completion, Failure, Model, Request, Sampler, Sampling};
-use oreal::{Catalogue, Config, Experiment, Progress, Settings, StepRecord};
+use oreal::{Experiment, Progress, Settings, StepRecord};
 use rand::Rng;
 
 /// Repeat the letter. The judge is out for every answer with a `c`.
@@ -331,71 +333,4 @@ fn a_loss_that_is_not_finite_names_its_node_and_changes_nothing() {
     let message = oreal::step(&mut run).err().expect("an infinite loss").to_string();
     assert!(message.contains("step 0") && message.contains("quotient") && message.contains("no weights"), "{message}");
     assert_eq!(run.state().unwrap(), before);
-}
-
-/// Settings that do not refuse unknown keys by themselves.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-struct Lenient {
-    weight: f64,
-}
-
-impl Algorithm for Lenient {
-    fn name(&self) -> &str {
-        "lenient"
-    }
-    fn credit<'g>(&self, x: Data<'g>) -> Expr<'g, OneToken, Frozen> {
-        Rloo::default().credit(x)
-    }
-    fn objective(&self) -> Box<dyn Objective> {
-        Rloo::default().objective()
-    }
-}
-
-#[test]
-fn an_unknown_key_of_ones_own_algorithm_is_named() {
-    let presets = [("light", Lenient { weight: 1.0 }), ("heavy", Lenient { weight: 5.0 })];
-    let catalogue = Catalogue::built_in().algorithm("lenient", "a test", presets);
-    let show = |set: &str| catalogue.run(&["test", "show", "lenient/heavy", "--set", set]);
-    assert!(show("weight=2.5").unwrap().contains("weight = 2.5"));
-    assert!(catalogue.run(&["test", "show", "lenient/heavy"]).unwrap().contains("weight = 5.0"));
-    let message = show("wieght=2").unwrap_err().to_string();
-    assert!(message.contains("algorithm.wieght") && message.contains("unknown field `wieght`"), "{message}");
-}
-
-/// Settings that no TOML file can hold.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-struct TooLarge {
-    weight: u64,
-}
-
-impl Algorithm for TooLarge {
-    fn name(&self) -> &str {
-        "too_large"
-    }
-    fn credit<'g>(&self, x: Data<'g>) -> Expr<'g, OneToken, Frozen> {
-        Rloo::default().credit(x)
-    }
-    fn objective(&self) -> Box<dyn Objective> {
-        Rloo::default().objective()
-    }
-}
-
-#[test]
-fn settings_that_cannot_be_written_are_refused_where_they_are_named() {
-    let presets = [("default", TooLarge { weight: u64::MAX })];
-    let catalogue = Catalogue::built_in().algorithm("too_large", "a test", presets);
-    let message = catalogue.run(&["test", "show", "too_large"]).unwrap_err().to_string();
-    assert!(message.contains("algorithm.name") && message.contains("settings of too_large"), "{message}");
-    assert!(catalogue.run(&["test", "show", "rloo"]).is_ok(), "the others can be used");
-}
-
-#[test]
-fn the_last_of_several_overrides_holds() {
-    let overrides = ["train.steps=3", "seed=1", "train.steps=7", "seed=2"].map(str::to_owned);
-    let config = Config::from_toml("seed = 9", "test", &overrides).unwrap();
-    assert_eq!((config.settings.seed, config.settings.train.steps), (2, 7));
-    let overrides = ["seed=1", "seed=-5"].map(str::to_owned);
-    let message = Config::from_toml("", "test", &overrides).unwrap_err().to_string();
-    assert!(message.starts_with("--set seed=-5: seed"), "{message}");
 }
