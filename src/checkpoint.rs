@@ -1,5 +1,5 @@
 //! Checkpoints of a run: everything to go on byte for byte, in `checkpoints/step-N/` of its folder, where N is the number of steps
-//! made.
+//! made. Which loop makes the steps is no matter: what it keeps besides models and records is its own type.
 //!
 //! A checkpoint has a file for each role (weights, moments, optimiser steps), `state.json` (counters, and how long the records
 //! were), and `manifest.json`, which is written last and has the SHA-256 of each. It is written into a folder of another name, synced,
@@ -15,7 +15,6 @@ use oreal_models::ModelState;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
-use crate::budget::Spent;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::folder::sync;
@@ -26,21 +25,17 @@ use crate::roles::Roles;
 /// What a checkpoint keeps besides models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Kept<B> {
+pub(crate) struct Kept<S> {
     /// The step that comes next.
     pub step: usize,
-    /// How often the policy had moved.
-    pub version: u64,
-    /// What was spent so far.
-    pub spent: Spent,
-    /// What was measured before the first step.
-    pub before: B,
     /// Wall time of training so far.
     pub seconds: f64,
-    /// Mean pass rate in training of the steps since the checkpoint before; `None` where there are none.
-    pub pass_rate: Option<f64>,
+    /// What the best checkpoint has most of; `None` where nothing was measured.
+    pub score: Option<f64>,
     /// Bytes of each record, by file name.
     pub lengths: BTreeMap<String, u64>,
+    /// What the loop keeps besides.
+    pub state: S,
 }
 
 /// Every other file of a checkpoint.
@@ -61,13 +56,23 @@ const STATE: &str = "state.json";
 /// Longest manifest and state that are read, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// Writes a checkpoint into a run's folder. With a renderer, the policy is in it as a folder of weights too.
-pub(crate) fn write<B: Serialize>(
+/// Writes a checkpoint into a run's folder, and removes older ones but for the `last`. Where the best one is kept too, `best` writes
+/// the policy into each as a folder of weights.
+///
+/// # Errors
+/// One that could not be written, as on a disk that is full; it says which one is whole.
+pub(crate) fn save<S: Serialize>(
     folder: &Path,
     roles: &Roles,
-    kept: &Kept<B>,
-    renderer: Option<&dyn Renderer>,
+    kept: &Kept<S>,
+    last: usize,
+    best: Option<&dyn Renderer>,
 ) -> Result<()> {
+    write(folder, roles, kept, best).map_err(|problem| unsaved(folder, kept.step, &problem))?;
+    keep(folder, last, best.is_some())
+}
+
+fn write<S: Serialize>(folder: &Path, roles: &Roles, kept: &Kept<S>, renderer: Option<&dyn Renderer>) -> Result<()> {
     let all = place(folder);
     let partial = all.join(format!(".step-{}.partial", kept.step));
     remove(&partial)?;
@@ -84,13 +89,14 @@ pub(crate) fn write<B: Serialize>(
     written.and_then(|()| tidy(folder))
 }
 
-fn fill<B: Serialize>(partial: &Path, roles: &Roles, kept: &Kept<B>, renderer: Option<&dyn Renderer>) -> Result<()> {
+fn fill<S: Serialize>(partial: &Path, roles: &Roles, kept: &Kept<S>, renderer: Option<&dyn Renderer>) -> Result<()> {
     fs::create_dir_all(partial).map_err(|problem| Error::file(partial, problem))?;
     let mut files = BTreeMap::new();
     for (role, model) in roles.iter() {
-        let state = model.state().and_then(|state| state.to_bytes()).map_err(Error::model(role.name()))?;
         let name = file_of(role.name());
-        files.insert(name.clone(), put(&partial.join(name), &state)?);
+        let path = partial.join(&name);
+        model.state().and_then(|state| state.write(&path)).map_err(Error::model(role.name()))?;
+        files.insert(name, listed(&path)?);
     }
     files.insert(STATE.to_owned(), put(&partial.join(STATE), &pretty(kept)?)?);
     if let Some(renderer) = renderer {
@@ -98,6 +104,13 @@ fn fill<B: Serialize>(partial: &Path, roles: &Roles, kept: &Kept<B>, renderer: O
     }
     put(&partial.join(MANIFEST), &pretty(&Manifest { files })?)?;
     sync(partial)
+}
+
+/// A file that was written, once it is on the disk.
+fn listed(path: &Path) -> Result<Listed> {
+    let synced = File::open(path).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
+    let bytes = synced.map_err(|problem| Error::file(path, problem))?.len();
+    Ok(Listed { bytes, sha256: digest::of_file(path)? })
 }
 
 /// Writes a file to the disk.
@@ -109,12 +122,12 @@ fn put(path: &Path, bytes: &[u8]) -> Result<Listed> {
 
 /// Takes up the newest checkpoint that is whole, and whose records `check` finds whole. Others that are newer are named in `notes`
 /// and set aside. `None` where there is none; the models may have been changed then.
-pub(crate) fn newest<B: DeserializeOwned>(
+pub(crate) fn newest<S: DeserializeOwned>(
     folder: &Path,
     roles: &mut Roles,
     notes: &mut Vec<String>,
-    check: &mut dyn FnMut(&Kept<B>) -> Result<()>,
-) -> Result<Option<Kept<B>>> {
+    check: &mut dyn FnMut(&Kept<S>) -> Result<()>,
+) -> Result<Option<Kept<S>>> {
     tidy(folder)?;
     for step in steps(folder)?.into_iter().rev() {
         let place = place(folder).join(name(step));
@@ -134,12 +147,12 @@ pub(crate) fn newest<B: DeserializeOwned>(
 }
 
 /// What a checkpoint keeps besides models, where the records are as long as it says.
-fn state<B: DeserializeOwned>(folder: &Path, place: &Path, step: usize) -> Result<(Kept<B>, Manifest)> {
+fn state<S: DeserializeOwned>(folder: &Path, place: &Path, step: usize) -> Result<(Kept<S>, Manifest)> {
     let path = place.join(MANIFEST);
     let manifest: Manifest =
         serde_json::from_slice(&read(&path, LONGEST)?).map_err(|problem| Error::file(&path, problem))?;
     let path = place.join(STATE);
-    let kept: Kept<B> =
+    let kept: Kept<S> =
         serde_json::from_slice(&whole(place, STATE, &manifest)?).map_err(|problem| Error::file(&path, problem))?;
     if kept.step != step {
         return Err(Error::file(&path, format!("a checkpoint of step {}", kept.step)));
@@ -179,8 +192,18 @@ fn record_of(folder: &Path, name: &str) -> Result<PathBuf> {
     }
 }
 
-/// Removes all checkpoints but the newest ones, and with `best` the one with the highest pass rate in training.
-pub(crate) fn keep(folder: &Path, last: usize, best: bool) -> Result<()> {
+/// For a checkpoint that could not be written.
+fn unsaved(folder: &Path, step: usize, problem: &Error) -> Error {
+    let last = steps(folder).ok().and_then(|steps| steps.last().copied());
+    let rest = match last {
+        Some(last) => format!("the checkpoint of step {last} is whole: make room, then go on from it with --resume"),
+        None => "there is none before it: make room, then start again with --resume".to_owned(),
+    };
+    Error::file(folder, format!("no checkpoint of step {step} could be written ({problem}); {rest}"))
+}
+
+/// Removes all checkpoints but the newest ones, and with `best` the one with the highest score.
+fn keep(folder: &Path, last: usize, best: bool) -> Result<()> {
     let steps = steps(folder)?;
     let best = if best { best_of(folder, &steps) } else { None };
     let old = &steps[..steps.len().saturating_sub(last)];
@@ -190,15 +213,15 @@ pub(crate) fn keep(folder: &Path, last: usize, best: bool) -> Result<()> {
     tidy(folder)
 }
 
-/// The checkpoint with the highest pass rate in training, of several the newest.
+/// The checkpoint with the highest score, of several the newest.
 fn best_of(folder: &Path, steps: &[usize]) -> Option<usize> {
-    let rate = |step: usize| {
+    let score = |step: usize| {
         let state = read(&place(folder).join(name(step)).join(STATE), LONGEST).ok()?;
-        Some((serde_json::from_slice::<Kept<IgnoredAny>>(&state).ok()?.pass_rate?, step))
+        Some((serde_json::from_slice::<Kept<IgnoredAny>>(&state).ok()?.score?, step))
     };
     steps
         .iter()
-        .filter_map(|&step| rate(step))
+        .filter_map(|&step| score(step))
         .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
         .map(|(_, step)| step)
 }

@@ -23,6 +23,11 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> String {
     digits(&Sha256::digest(bytes))
 }
 
+/// Of parts, one after the other.
+pub(crate) fn of_parts<P: AsRef<[u8]>>(parts: impl Iterator<Item = P>) -> String {
+    digits(&parts.fold(Sha256::new(), |digest, part| digest.chain_update(part)).finalize())
+}
+
 /// Of a file.
 pub(crate) fn of_file(path: &Path) -> Result<String> {
     let failed = |problem: io::Error| Error::file(path, problem);

@@ -27,6 +27,7 @@ use crate::sentinels::Finding;
 use crate::stop::Stop;
 
 pub use resume::SharedStart;
+pub(crate) use resume::{check_config, differs};
 
 /// An algorithm on an environment, with settings.
 #[derive(Clone)]

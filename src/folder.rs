@@ -80,13 +80,25 @@ impl Held {
         Err(Error::file(path, "another process is working on this run: wait until it ends, or end it"))
     }
 
+    /// Takes a folder for a new run. One that has any of the files `of_a_run`, or anything else, is refused.
+    pub(crate) fn take_new(path: &Path, of_a_run: &[&str]) -> Result<Held> {
+        let held = Held::take(path)?;
+        if of_a_run.iter().any(|name| path.join(name).exists()) {
+            return Err(taken(path));
+        }
+        if !held.is_empty() {
+            return Err(Error::file(path, "holds something that is no run: move it away"));
+        }
+        Ok(held)
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether nothing else is in it.
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         let others = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != LOCK);
         fs::read_dir(&self.path).is_ok_and(|mut entries| !entries.any(others))
     }
@@ -134,7 +146,7 @@ pub(crate) fn sync(folder: &Path) -> Result<()> {
 }
 
 /// For a folder that another run has written into.
-pub(crate) fn taken(path: &Path) -> Error {
+fn taken(path: &Path) -> Error {
     Error::file(path, "exists: a run is recorded in a new folder, so that none is overwritten")
 }
 

@@ -1,7 +1,7 @@
 //! What a run needs of memory, from its sizes, before anything is allocated.
 //!
-//! Weights and moments stay for the whole run. Rollouts add caches of keys and values; an update adds gradients and activations.
-//! The fullest moment is what must fit.
+//! Weights and moments stay for the whole run. Rollouts add caches of keys and values; an update adds gradients and activations; a
+//! checkpoint adds copies of one role's weights and moments. The fullest moment is what must fit.
 
 mod size;
 
@@ -99,6 +99,8 @@ impl Plan {
             Stage { name: "rollouts", items: rollouts(settings, sizes.as_ref(), lengths) },
             Stage { name: "update", items: update(settings, sizes.as_ref(), lengths, &roles) },
             Stage { name: "evaluation", items: evaluation(settings, sizes.as_ref(), lengths) },
+            Stage { name: "checkpoint", items: saved(&roles).into_iter().collect() },
+            Stage { name: "going on", items: read_back(&roles).into_iter().collect() },
         ];
         let available = if settings.device == Device::Cpu { available() } else { None };
         let model = sizes.as_ref().map_or("model", |sizes| model_key(settings, sizes));
@@ -301,6 +303,27 @@ fn update(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengt
             bytes: learning * pass(settings, sizes, tokens / lengths.both(), lengths),
         },
     ]
+}
+
+/// The role whose state is the largest. What is mapped from a checkpoint's files has none.
+fn largest(roles: &[RolePlan]) -> Option<&RolePlan> {
+    let own = roles.iter().filter(|role| role.weights >= 4.0 * role.parameters);
+    own.max_by(|a, b| (a.weights + a.moments).total_cmp(&(b.weights + b.moments)))
+}
+
+/// What writing a checkpoint takes: a copy of one role at a time.
+fn saved(roles: &[RolePlan]) -> Option<Item> {
+    let role = largest(roles)?;
+    let what = format!("weights and moments of the {} once more, as they are written", role.role);
+    Some(Item { key: "model", what, bytes: role.weights + role.moments })
+}
+
+/// What reading one takes: the file and its tensors, then the tensors and the new weights and moments, before the old weights go. The
+/// role has no moments until then.
+fn read_back(roles: &[RolePlan]) -> Option<Item> {
+    let role = largest(roles)?;
+    let what = format!("weights and moments of the {} twice more, as they are read", role.role);
+    Some(Item { key: "model", what, bytes: 2.0 * role.weights + role.moments })
 }
 
 /// Bytes that can still be taken: what Linux says is available, and no more than the control group's limit.

@@ -7,7 +7,7 @@ mod transcripts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use oreal_algos::{Column, Experience, Loss, Role};
@@ -33,7 +33,7 @@ use transcripts::Transcripts;
 pub(crate) use crate::folder::write;
 pub(crate) use difference::{Difference, difference};
 pub(crate) use files::{CONFIG, FINDINGS, MANIFEST, METRICS, REPORT, TRANSCRIPTS, check_holds_run, holds_run};
-pub(crate) use log::{Log, holds, records};
+pub(crate) use log::{Line, Log, holds, records};
 
 /// A line of `metrics.jsonl`. Rates and means of the batch are over its graded trajectories; those of the loss are over the
 /// step's updates; those of signals are over the tokens of the first update, before any weight has moved, and absent without
@@ -362,12 +362,6 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 pub(crate) fn pretty(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(value).map_err(|problem| Error::part("record", problem))
-}
-
-pub(crate) fn line(file: &mut File, path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut bytes = serde_json::to_vec(value).map_err(|problem| Error::file(path, problem))?;
-    bytes.push(b'\n');
-    file.write_all(&bytes).map_err(|problem| Error::file(path, problem))
 }
 
 /// The bytes of a regular file that is no longer than this.

@@ -1,4 +1,5 @@
-//! The rollouts of a step: more problems are drawn in place of those that teach nothing, as often as the algorithm allows.
+//! The rollouts of a step: more problems are drawn in place of those that teach nothing, as often as the algorithm allows and until
+//! enough teach something.
 
 use oreal_algos::{Level, Select};
 
@@ -24,8 +25,10 @@ pub(crate) struct Drawn {
 /// The rollouts of the run's next step. Problems that could not be graded are not replaced.
 pub(crate) fn draw(run: &mut Run) -> Result<Drawn> {
     let (mut drawn, mut asked, mut missing) = (Drawn::default(), 0, run.settings.train.prompts);
+    let enough = (run.algorithm.enough() * missing as f64).ceil() as usize;
+    let may_lack = missing.saturating_sub(enough);
     for round in 0..=run.algorithm.resamples() as u64 {
-        if missing == 0 {
+        if round > 0 && missing <= may_lack {
             break;
         }
         let problems = run.problems_from(run.step, asked, missing);
@@ -36,7 +39,7 @@ pub(crate) fn draw(run: &mut Run) -> Result<Drawn> {
             Rollout { seed, ..usual }.groups(policy, &mut *run.sampler, run.step as u64, problems, count)?;
         drawn.resampled += if round == 0 { 0 } else { missing };
         asked += missing;
-        missing = drawn.add(groups, took, &run.algorithm.select())?;
+        missing = drawn.add(groups, took, &run.algorithm.teaches())?;
     }
     Ok(drawn)
 }

@@ -4,11 +4,10 @@
 //! padding; a step takes as many as its number of tokens holds, in an order of its own for each epoch.
 
 mod examples;
+pub(crate) mod running;
 mod settings;
 
-use std::fs::File;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,17 +15,19 @@ use oreal_algos::{Column, Experience, Layout, Objective, Role, minimise};
 use oreal_models::{Schedule, Sequence};
 use serde::{Deserialize, Serialize};
 
+use crate::config::Settings;
 use crate::epoch;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model;
-use crate::record::{self, line, pretty};
+use crate::record::Line;
 use crate::renderer::{self, Renderer};
 use crate::roles::Roles;
+use crate::stop::Stop;
 use crate::streams::Purpose;
 use crate::update::{Update, lengths};
 use examples::{Example, Read};
 
-pub use settings::{Examples, Pace, SftSettings};
+pub use settings::{Checkpoints, Examples, Pace, SftSettings};
 
 /// Everything that fine-tuning needs.
 pub struct FineTuning {
@@ -37,6 +38,21 @@ pub struct FineTuning {
     /// The examples of each step, as positions of the run.
     steps: Vec<Range<usize>>,
     objective: Box<dyn Objective>,
+    stop: Stop,
+}
+
+/// What is told of fine-tuning on its way.
+#[derive(Clone, Copy, Debug)]
+pub enum SftProgress<'a> {
+    /// It goes on after so many steps; `notes` say what was damaged or missing.
+    Resumed {
+        /// The step that comes next.
+        step: usize,
+        /// What a user should know.
+        notes: &'a [String],
+    },
+    /// A step was made.
+    Step(&'a SftStep),
 }
 
 /// A line of `metrics.jsonl`.
@@ -54,12 +70,20 @@ pub struct SftStep {
     pub gradient_norm: f64,
     /// Learning rate.
     pub rate: f64,
+    /// Loss on the held-out examples after the step, where it has a checkpoint and the best one is kept.
+    pub held_out: Option<f64>,
     /// Wall time.
     pub seconds: f64,
 }
 
+impl Line for SftStep {
+    fn step(&self) -> usize {
+        self.step
+    }
+}
+
 /// What fine-tuning came to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SftReport {
     /// Examples to learn from.
     pub examples: usize,
@@ -89,59 +113,23 @@ impl FineTuning {
     pub fn new(settings: SftSettings) -> Result<FineTuning> {
         settings.validate()?;
         let renderer = renderer::of(&settings.model, &settings.text, None)?;
-        let how = crate::config::Settings {
-            seed: settings.seed,
-            device: settings.device,
-            model: settings.model.clone(),
-            text: settings.text.clone(),
-            optimiser: settings.optimiser,
-            ..Default::default()
-        };
-        model::check(&how, renderer.vocabulary())?;
+        model::check(&how(&settings), renderer.vocabulary())?;
         let read = examples::read(&settings, &*renderer)?;
         let steps = steps(&settings, &read.train);
-        let policy = model::policy(&how, renderer.vocabulary())?;
-        let roles = Roles::of([(Role::POLICY, policy)].into(), 1.0);
+        let roles = roles(&settings, &*renderer)?;
         let objective = minimise(|x| -x.logp().mean::<oreal_algos::Batch>());
-        Ok(FineTuning { settings, renderer, roles, read, steps, objective })
+        Ok(FineTuning { settings, renderer, roles, read, steps, objective, stop: Stop::default() })
+    }
+
+    /// Stops after the step that it is at, once `stop` is asked: the step is saved, and the error is
+    /// [`Error::Stopped`](crate::Error::Stopped).
+    pub fn stopped_by(self, stop: Stop) -> FineTuning {
+        FineTuning { stop, ..self }
     }
 
     /// Number of steps.
     pub fn steps(&self) -> usize {
         self.steps.len()
-    }
-
-    /// Learns from all examples; a folder, which must be new or reserved, gets the record and the model. `watch` is told of each
-    /// step.
-    ///
-    /// # Errors
-    /// A loss that is not finite, files that cannot be written.
-    pub fn run(mut self, folder: &Path, watch: &mut dyn FnMut(&SftStep)) -> Result<SftReport> {
-        let clock = Instant::now();
-        let metrics = folder.join("metrics.jsonl");
-        let mut file = File::create_new(&metrics).map_err(|problem| Error::file(&metrics, problem))?;
-        let config = toml::to_string(&self.settings).map_err(|problem| Error::setting("settings", problem))?;
-        record::write(&folder.join("config.toml"), config.as_bytes())?;
-        let before = self.held_out_loss()?;
-        for step in 0..self.steps.len() {
-            let done = self.step(step)?;
-            line(&mut file, &metrics, &done)?;
-            watch(&done);
-        }
-        let report = SftReport {
-            examples: self.read.train.len(),
-            tokens: self.read.train.iter().map(Example::len).sum(),
-            held_out: self.read.held_out.len(),
-            too_long: self.read.too_long,
-            unused: self.read.unused,
-            steps: self.steps.len(),
-            before,
-            after: self.held_out_loss()?,
-            seconds: clock.elapsed().as_secs_f64(),
-        };
-        record::save_policy(&folder.join("policy"), self.roles.policy()?, &*self.renderer)?;
-        record::write(&folder.join("report.json"), &pretty(&report)?)?;
-        Ok(report)
     }
 
     fn step(&mut self, step: usize) -> Result<SftStep> {
@@ -163,6 +151,7 @@ impl FineTuning {
             tokens: examples.iter().map(|example| example.len()).sum(),
             gradient_norm: norms.into_iter().sum(),
             rate,
+            held_out: None,
             seconds: clock.elapsed().as_secs_f64(),
         })
     }
@@ -179,6 +168,24 @@ impl FineTuning {
         }
         Ok((count > 0).then(|| sum / f64::from(count)))
     }
+}
+
+/// The settings that a model is made with.
+fn how(settings: &SftSettings) -> Settings {
+    Settings {
+        seed: settings.seed,
+        device: settings.device,
+        model: settings.model.clone(),
+        text: settings.text.clone(),
+        optimiser: settings.optimiser,
+        ..Settings::default()
+    }
+}
+
+/// The policy before the first step.
+fn roles(settings: &SftSettings, renderer: &dyn Renderer) -> Result<Roles> {
+    let policy = model::policy(&how(settings), renderer.vocabulary())?;
+    Ok(Roles::of([(Role::POLICY, policy)].into(), 1.0))
 }
 
 /// Held-out examples that are read at once.

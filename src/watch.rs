@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::folder::held;
 use crate::record::{MANIFEST, METRICS, Report, holds_run, read};
+use crate::sft::running::{self as sft, is_tuning};
 
 /// Between two looks at the folder.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -41,7 +42,7 @@ fn one(folder: &Path, every: u64, print: Print<'_>) -> Result<String> {
     }
     loop {
         // Asked before the lines are read, so that the last of them are.
-        let (report, running) = (Report::read(folder)?, held(folder));
+        let (outcome, running) = (outcome(folder)?, held(folder));
         steps = steps.or_else(|| total(folder));
         let gone = rows.each_new(&folder.join(METRICS), &mut |row| {
             let last = steps.is_some_and(|total| row.step + 1 == total);
@@ -50,14 +51,14 @@ fn one(folder: &Path, every: u64, print: Print<'_>) -> Result<String> {
         if gone.is_break() {
             return Ok(String::new());
         }
-        if let Some(report) = report {
-            return Ok(ended(&report));
+        if let Some(outcome) = outcome {
+            return Ok(outcome);
         }
         if !running {
             let of = steps.map_or_else(String::new, |total| format!(" of {total}"));
-            let done = rows.steps;
+            let (done, command) = (rows.steps, if is_tuning(folder) { "sft" } else { "train" });
             return Ok(format!(
-                "no process works on this run, which has made {done}{of} steps; to go on: oreal train --resume {}\n",
+                "no process works on this run, which has made {done}{of} steps; to go on: oreal {command} --resume {}\n",
                 folder.display()
             ));
         }
@@ -81,6 +82,9 @@ struct Row {
     loss: Option<f64>,
     entropy: Option<f64>,
     kl_to_reference: Option<f64>,
+    /// Of a step of fine-tuning.
+    tokens: Option<f64>,
+    /// Of each stage, or of the whole step.
     #[serde(default)]
     seconds: Value,
 }
@@ -89,8 +93,10 @@ const HEAD: &str = "  step   reward  right, %  length        loss  entropy      
 
 fn line(row: &Row) -> String {
     let number = |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
-    let seconds: f64 = row.seconds.as_object().map_or(0.0, |stages| stages.values().filter_map(Value::as_f64).sum());
-    let tokens = row.trajectories.zip(row.length).map(|(count, length)| count * length / seconds);
+    let sum = |stages: &serde_json::Map<String, Value>| stages.values().filter_map(Value::as_f64).sum();
+    let seconds: f64 = row.seconds.as_object().map_or_else(|| row.seconds.as_f64().unwrap_or_default(), sum);
+    let tokens = row.tokens.or_else(|| row.trajectories.zip(row.length).map(|(count, length)| count * length));
+    let tokens = tokens.map(|tokens| tokens / seconds);
     format!(
         "{:>6}  {:>7}  {:>8}  {:>6}  {:>10}  {:>7}  {:>8}  {:>8}\n",
         row.step,
@@ -104,8 +110,19 @@ fn line(row: &Row) -> String {
     )
 }
 
+/// What the run came to, in a line; `None` where it has not finished.
+fn outcome(folder: &Path) -> Result<Option<String>> {
+    if is_tuning(folder) {
+        return sft::outcome(folder);
+    }
+    Ok(Report::read(folder)?.map(|report| ended(&report)))
+}
+
 /// Steps that the run is to make.
 fn total(folder: &Path) -> Option<u64> {
+    if is_tuning(folder) {
+        return sft::steps(folder);
+    }
     let manifest: Value = serde_json::from_slice(&read(&folder.join(MANIFEST), 1 << 24).ok()?).ok()?;
     manifest.pointer("/settings/train/steps")?.as_u64()
 }

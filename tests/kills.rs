@@ -39,6 +39,25 @@ fn prepared() -> (tempfile::TempDir, String, String) {
     (folder, file, out)
 }
 
+/// The same of fine-tuning, with texts and a tokenizer.
+fn prepared_tuning() -> (tempfile::TempDir, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, out, data, tokenizer] =
+        ["tuning.toml", "out", "data", "tokenizer"].map(|name| folder.path().join(name).display().to_string());
+    let size = ["--count", "60", "--held-out", "5", "--steps", "1"];
+    succeeded(&program(&[&["word-problems", "--out", &data], &size[..]].concat()).output().unwrap());
+    let (texts, fields) = (format!("{data}/train.jsonl"), "problem,solution");
+    let trained = ["tokenizer", "--texts", &texts, "--fields", fields, "--size", "300", "--out", &tokenizer];
+    succeeded(&program(&trained).output().unwrap());
+    let settings = format!(
+        "[model]\nkind = \"transformer\"\nnum_hidden_layers = 1\nhidden_size = 16\nintermediate_size = 24\n[text]\ntokenizer = \
+         \"{tokenizer}\"\n[examples]\nkind = \"texts\"\nfile = \"{texts}\"\nfields = [\"problem\", \"solution\"]\n[sft]\nepochs = \
+         4\ntokens = 512\nheld_out = 0.1\nrate = 1e-2\n[record]\ncheckpoint_every = 1\nkeep_best = true\n"
+    );
+    fs::write(&file, settings).unwrap();
+    (folder, file, out)
+}
+
 /// The folder that is made last in this one, once it is made.
 fn made(out: &str, program: &mut Child) -> PathBuf {
     for _ in 0..1000 {
@@ -159,6 +178,31 @@ fn a_comparison_that_is_killed_ends_as_if_left_alone() {
     let again = program(&["compare", "--quiet", "--resume", run.to_str().unwrap()]).output().unwrap();
     succeeded(&again);
     assert!(!text(&again.stdout).contains("warm-up took"), "all of it was kept: {}", text(&again.stdout));
+}
+
+#[test]
+fn fine_tuning_that_is_killed_or_interrupted_ends_as_if_left_alone() {
+    let (folder, file, out) = prepared_tuning();
+    let clock = Instant::now();
+    succeeded(&program(&["sft", &file, "--quiet", "--out", &out]).output().unwrap());
+    let (whole, took) = (Path::new(&out).join("sft-1"), clock.elapsed());
+    let out = folder.path().join("killed").display().to_string();
+    let (run, killed) = killed_until_done("sft", &[&file], &out, took.mul_f64(0.6), 3, 11);
+    assert_same(&whole, &run, &format!("fine-tuning, killed {killed} times"));
+    let out = folder.path().join("interrupted").display().to_string();
+    let mut child = program(&["sft", &file, "--quiet", "--out", &out]).spawn().unwrap();
+    let run = made(&out, &mut child);
+    while !run.join("metrics.jsonl").exists() || metrics(&run).len() < 2 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let (said, advice) = (text(&output.stderr), format!("to go on: oreal sft --resume {}", run.display()));
+    assert!(output.status.code() == Some(130) && said.contains(&advice), "{said}");
+    succeeded(&program(&["sft", "--quiet", "--resume", run.to_str().unwrap()]).output().unwrap());
+    assert_same(&whole, &run, "fine-tuning, interrupted");
+    let output = program(&["sft", "--quiet", "--resume", run.to_str().unwrap()]).output().unwrap();
+    assert!(!output.status.success() && text(&output.stderr).contains("has finished"), "{}", text(&output.stderr));
 }
 
 #[test]

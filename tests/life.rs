@@ -196,6 +196,8 @@ fn wrong_settings_are_told_by_their_key() {
         ("sft.rate=-1", "sft.rate"),
         ("sft.held_out=1", "sft.held_out"),
         ("sft.longest=3", "examples"),
+        ("record.keep_last=0", "record.keep_last"),
+        ("record.transcripts_every=1", "record.transcripts_every"),
         ("sft.speed=1", "sft.speed"),
         ("examples.fields=[]", "examples.fields"),
         ("examples.fields=[\"text\"]", "train.jsonl, line 1"),

@@ -13,6 +13,8 @@ mod oreal;
 mod ppo;
 #[path = "reference/trl.rs"]
 mod trl;
+#[path = "reference/verl.rs"]
+mod verl;
 
 use ::oreal::algos::{Algorithm, Column, Experience, Layout, credit_of};
 

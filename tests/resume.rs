@@ -8,6 +8,8 @@ use oreal::{Config, Error, Experiment, Progress, SharedStart, Stop};
 
 #[path = "resume/same.rs"]
 mod same;
+#[path = "resume/tuning.rs"]
+mod tuning;
 use same::{assert_same, metrics};
 
 const SETTINGS: &str = "[env]\nname = \"bandit\"\n[warm_up]\nsteps = 8\nbatch = 16\nrate = 0.02\n[train]\nsteps = 5\nprompts = \

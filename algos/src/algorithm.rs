@@ -58,10 +58,20 @@ pub trait Algorithm: Debug + Send + Sync {
         Passes::ONCE
     }
 
-    /// How often a step may draw more problems, in place of those of whose completions [`Algorithm::select`] keeps nothing; at
+    /// How often a step may draw more problems, in place of those of whose completions [`Algorithm::teaches`] selects nothing; at
     /// most [`crate::MOST_RESAMPLES`].
     fn resamples(&self) -> usize {
         0
+    }
+
+    /// The share of a step's problems, from 0 to 1, with which no more are drawn.
+    fn enough(&self) -> f64 {
+        1.0
+    }
+
+    /// What has to be selected of a problem's completions, so that no other is drawn in its place.
+    fn teaches(&self) -> Select {
+        self.select()
     }
 
     /// How many completions of a prefix the column `prefix_value` is a mean over; at least 1.
@@ -118,6 +128,14 @@ impl<A: Algorithm + ?Sized> Algorithm for Arc<A> {
 
     fn resamples(&self) -> usize {
         (**self).resamples()
+    }
+
+    fn enough(&self) -> f64 {
+        (**self).enough()
+    }
+
+    fn teaches(&self) -> Select {
+        (**self).teaches()
     }
 
     fn continuations(&self) -> usize {

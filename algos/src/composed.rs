@@ -188,6 +188,14 @@ impl Algorithm for WithAdded {
         self.algorithm.resamples()
     }
 
+    fn enough(&self) -> f64 {
+        self.algorithm.enough()
+    }
+
+    fn teaches(&self) -> Select {
+        self.algorithm.teaches()
+    }
+
     fn continuations(&self) -> usize {
         self.algorithm.continuations()
     }
@@ -261,6 +269,14 @@ where
 
     fn resamples(&self) -> usize {
         self.algorithm.resamples()
+    }
+
+    fn enough(&self) -> f64 {
+        self.algorithm.enough()
+    }
+
+    fn teaches(&self) -> Select {
+        self.algorithm.teaches()
     }
 
     fn continuations(&self) -> usize {

@@ -51,7 +51,7 @@ pub fn dialects() -> Vec<Dialect> {
             "TRL 1.16, `loss_type=\"dr_grpo\"`, `scale_rewards=\"none\"`, `max_completion_length=16`",
             Grpo { average: sixteen, ..once(&centred) },
         ),
-        Dialect::new("verl", "verl 0.5", verl(&token)),
+        Dialect::new("verl", "verl 0.9.1", verl(&token)),
         Dialect::new("slime", "slime", Grpo { scale: deviation(1.0, 1e-6), ..by_trajectory }),
         Dialect::new("prime_rl", "prime-rl (its first update: it masks where others clip)", centred.clone()),
         Dialect::new("open_instruct", "open-instruct, centred advantages", centred.clone()),

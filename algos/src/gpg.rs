@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::Algorithm;
+use crate::coefficient::Coefficient;
 use crate::estimators::{Average, Scale};
 use crate::expr::Expr;
 use crate::formula::minimise;
 use crate::objective::Objective;
 use crate::rank::{Batch, Frozen, Group, Live, Token};
-use crate::settings::IllegalSetting;
+use crate::selection::{Select, Selection};
+use crate::settings::{IllegalSetting, Inert};
 use crate::terms::{Data, Terms};
 
 /// `-mean A·logπ` over all tokens with `A = α·(r - mean)` in each group. Groups whose rewards are all the same have no gradient
@@ -29,11 +31,16 @@ pub struct Gpg {
     pub scale: Scale,
     /// What the sum over tokens is divided by.
     pub average: Average,
+    /// How often a step may draw more problems, in place of those whose rewards are all the same; at most 1000. They count in the
+    /// mean and in `α` like all others.
+    pub resample: usize,
+    /// The share of mixed groups with which no more are drawn; from 0 to 1. The paper's code has 0.5 (`min_inverse_alpha`).
+    pub threshold: f64,
 }
 
 impl Default for Gpg {
     fn default() -> Self {
-        Gpg { scale: Scale::One, average: Average::Token }
+        Gpg { scale: Scale::One, average: Average::Token, resample: 0, threshold: 0.5 }
     }
 }
 
@@ -64,8 +71,28 @@ impl Algorithm for Gpg {
         Some(self.loss(x))
     }
 
+    fn resamples(&self) -> usize {
+        self.resample
+    }
+
+    fn enough(&self) -> f64 {
+        self.threshold
+    }
+
+    fn teaches(&self) -> Select {
+        Selection::Mixed.into()
+    }
+
     fn validate(&self) -> Result<(), IllegalSetting> {
         self.scale.check("scale")?;
-        self.average.check("average")
+        self.average.check("average")?;
+        Coefficient::Constant(self.threshold).check("threshold", 0.0..=1.0)
+    }
+
+    fn inert(&self) -> Vec<Inert> {
+        match self.resample {
+            0 => vec![Inert::new("threshold", "`resample` is 0: no more problems are drawn")],
+            _ => Vec::new(),
+        }
     }
 }

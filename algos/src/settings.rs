@@ -93,6 +93,10 @@ pub fn check(algorithm: &dyn Algorithm) -> Result<(), IllegalSetting> {
         let problem = format!("must be at most {MOST_RESAMPLES}, not {}", algorithm.resamples());
         return Err(IllegalSetting::new("resample", problem));
     }
+    if !(0.0..=1.0).contains(&algorithm.enough()) {
+        let problem = format!("must be from 0 to 1, not {}", algorithm.enough());
+        return Err(IllegalSetting::new("enough", problem));
+    }
     let read_by_loss = algorithm.objective().reads();
     if !read_by_loss.iter().any(|column| column.is_signal()) {
         return Err(IllegalSetting::new(

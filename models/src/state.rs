@@ -1,9 +1,10 @@
 //! Everything a training run must keep of a model, apart from any file.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors, serialize};
+use safetensors::{Dtype, SafeTensors, serialize, serialize_to_file};
 
 use crate::error::{Error, Result};
 
@@ -51,17 +52,31 @@ impl ModelState {
     /// As a safetensors file; the same state is the same bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let steps = self.steps.to_le_bytes();
+        serialize(self.views(&steps)?, Some(self.metadata())).map_err(|problem| damaged(problem.to_string()))
+    }
+
+    /// Writes the bytes of [`ModelState::to_bytes`] to a file, a tensor at a time, so that they are in memory once.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let steps = self.steps.to_le_bytes();
+        let written = serialize_to_file(self.views(&steps)?, Some(self.metadata()), path);
+        written.map_err(|problem| Error::file(path, problem))
+    }
+
+    fn views<'a>(&'a self, steps: &'a [u8]) -> Result<Vec<(&'a str, TensorView<'a>)>> {
         let view = |name: &str, dtype, shape: &[usize], bytes| {
             TensorView::new(dtype, shape.to_vec(), bytes)
                 .map_err(|problem| damaged(format!("tensor `{name}`: {problem}")))
         };
-        let mut views = vec![(STEPS, view(STEPS, Dtype::U64, &[1], &steps)?)];
+        let mut views = vec![(STEPS, view(STEPS, Dtype::U64, &[1], steps)?)];
         for (name, Stored { dtype, shape, bytes }) in &self.tensors {
             views.push((name, view(name, *dtype, shape, bytes)?));
         }
-        // A single entry: the library writes several in no fixed order.
-        let metadata = HashMap::from([(KIND.to_owned(), self.kind.clone())]);
-        serialize(views, Some(metadata)).map_err(|problem| damaged(problem.to_string()))
+        Ok(views)
+    }
+
+    /// A single entry: the library writes several in no fixed order.
+    fn metadata(&self) -> HashMap<String, String> {
+        HashMap::from([(KIND.to_owned(), self.kind.clone())])
     }
 
     /// Reads what [`ModelState::to_bytes`] wrote.
@@ -150,6 +165,11 @@ mod tests {
         let bytes = state().to_bytes().unwrap();
         assert_eq!(ModelState::from_bytes(&bytes).unwrap(), state());
         assert_eq!(bytes, state().to_bytes().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.safetensors");
+        state().write(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "the file is the same");
+        assert!(state().write(folder.path()).unwrap_err().to_string().contains(&folder.path().display().to_string()));
         assert_eq!(state().size(), 12);
     }
 

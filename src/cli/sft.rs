@@ -1,23 +1,33 @@
-//! `oreal sft`: supervised fine-tuning from a file of settings.
+//! `oreal sft`: supervised fine-tuning from a file of settings, or one that was stopped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
+use oreal_models::Device;
 
+use super::train::advised;
 use crate::config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::folder::reserve_numbered;
-use crate::sft::{FineTuning, SftReport, SftSettings};
+use crate::sft::{FineTuning, SftProgress, SftReport, SftSettings};
+use crate::stop::Stop;
 use crate::terminal::style;
 
 #[derive(Debug, Args)]
 pub(super) struct Sft {
     /// Model, examples and pace (TOML): see examples/sft.toml
-    file: PathBuf,
+    #[arg(required_unless_present = "resume")]
+    file: Option<PathBuf>,
+    /// Go on in this folder from its newest checkpoint, with the settings that the run began with
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["file", "set", "out"])]
+    resume: Option<PathBuf>,
     /// Override a setting of the file, as in --set sft.epochs=3
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
+    /// Where the model is: cpu, or cuda:0 for the first GPU [default: the file's, or cpu]
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<Device>,
     /// Where a new folder is made for the record and the model
     #[arg(long, value_name = "FOLDER", default_value = "runs")]
     out: PathBuf,
@@ -28,17 +38,62 @@ pub(super) struct Sft {
 
 impl Sft {
     pub(super) fn run(self) -> Result<String> {
-        let settings: SftSettings = config::sections_from_file(&self.file, &self.set)?;
-        let tuning = FineTuning::new(settings)?;
+        match (&self.resume, &self.file) {
+            (Some(folder), _) => self.resume(folder),
+            (None, Some(file)) => self.start(file),
+            (None, None) => Err(Error::setting("sft", "needs a file, or --resume")),
+        }
+    }
+
+    fn start(&self, file: &Path) -> Result<String> {
+        let tuning = self.tuning(file)?;
         let folder = reserve_numbered(&self.out, "sft")?;
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(tuning.steps() as u64) };
+        self.watched(folder.path(), tuning, |tuning, watch| tuning.run(folder.path(), watch))
+    }
+
+    fn resume(&self, folder: &Path) -> Result<String> {
+        let config = folder.join("config.toml");
+        if !config.exists() {
+            let problem = "there is no config.toml, so no run to go on with: start one with `oreal sft FILE`";
+            return Err(Error::file(folder, problem));
+        }
+        self.watched(folder, self.tuning(&config)?, |tuning, watch| tuning.resume(folder, watch))
+    }
+
+    fn tuning(&self, file: &Path) -> Result<FineTuning> {
+        let device = self.device.map(|device| format!("device=\"{device}\""));
+        let set: Vec<String> = self.set.iter().cloned().chain(device).collect();
+        let settings: SftSettings = config::sections_from_file(file, &set)?;
+        FineTuning::new(settings)
+    }
+
+    fn watched(
+        &self,
+        folder: &Path,
+        tuning: FineTuning,
+        run: impl FnOnce(FineTuning, &mut dyn FnMut(SftProgress<'_>)) -> Result<SftReport>,
+    ) -> Result<String> {
+        let total = tuning.steps();
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(total as u64) };
         bar.set_style(style("{wide_bar} {pos}/{len} {elapsed} left {eta} {msg}"));
-        let report = tuning.run(folder.path(), &mut |step| {
-            bar.set_message(format!("loss {:.3}", step.loss));
-            bar.inc(1);
-        })?;
+        let mut watch = |progress: SftProgress<'_>| match progress {
+            SftProgress::Resumed { step, notes } => {
+                notes.iter().for_each(|note| eprintln!("note: {note}"));
+                if !self.quiet {
+                    eprintln!("going on after {step} of {total} steps");
+                }
+                bar.set_position(step as u64);
+                bar.reset_eta();
+            }
+            SftProgress::Step(step) => {
+                bar.set_message(format!("loss {:.3}", step.loss));
+                bar.inc(1);
+            }
+        };
+        let report = run(tuning.stopped_by(Stop::at_signals()), &mut watch);
         bar.finish_and_clear();
-        Ok(format!("{}recorded in {}\n", summary(&report), folder.path().display()))
+        let report = report.map_err(|problem| advised(problem, "sft", folder))?;
+        Ok(format!("{}recorded in {}\n", summary(&report), folder.display()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use super::running::Course;
+use super::running::{Course, Position};
 use super::{Experiment, Progress, WarmedUp};
 use crate::checkpoint::{self, Kept};
 use crate::config::ModelSettings;
@@ -109,7 +109,7 @@ impl Experiment {
             let mut run = self.prepare(&self.without_warm_up()?)?;
             self.check_manifest(&folder, &run)?;
             let mut earlier = Vec::new();
-            let mut check = |kept: &Kept<PassRate>| {
+            let mut check = |kept: &Kept<Position>| {
                 let length = kept.lengths.get(METRICS).copied().unwrap_or_default();
                 earlier.clear();
                 records(&folder.join(METRICS), length, kept.step, &mut |record| earlier.push(record))
@@ -132,16 +132,7 @@ impl Experiment {
     fn check_same(&self, folder: &Path) -> Result<()> {
         let path = folder.join(CONFIG);
         let Some(config) = self.config().filter(|_| path.exists()) else { return Ok(()) };
-        let wrong = |problem: String| Error::file(&path, problem);
-        let text = read_text(&path, 1 << 20)?;
-        let json = |text: &str| {
-            let table: toml::Table = text.parse().map_err(|problem: toml::de::Error| wrong(problem.to_string()))?;
-            serde_json::to_value(table).map_err(|problem| wrong(problem.to_string()))
-        };
-        let (mut there, mut here) = (json(&text)?, json(&config.to_toml())?);
-        without(&mut there, &["device"]);
-        without(&mut here, &["device"]);
-        differs(&path, &there, &here)
+        check_config(&path, &config.to_toml())
     }
 
     /// Refuses a folder of another run, as its manifest says: formulas and sizes are in it too, and what came from Rust.
@@ -163,6 +154,20 @@ impl Experiment {
     }
 }
 
+/// Refuses a file of settings that are not these. Where the models are may differ.
+pub(crate) fn check_config(path: &Path, settings: &str) -> Result<()> {
+    let wrong = |problem: String| Error::file(path, problem);
+    let text = read_text(path, 1 << 20)?;
+    let json = |text: &str| {
+        let table: toml::Table = text.parse().map_err(|problem: toml::de::Error| wrong(problem.to_string()))?;
+        serde_json::to_value(table).map_err(|problem| wrong(problem.to_string()))
+    };
+    let (mut there, mut here) = (json(&text)?, json(settings)?);
+    without(&mut there, &["device"]);
+    without(&mut here, &["device"]);
+    differs(path, &there, &here)
+}
+
 fn without(value: &mut Value, keys: &[&str]) {
     if let Value::Object(fields) = value {
         fields.retain(|key, _| !keys.contains(&key.as_str()));
@@ -170,7 +175,7 @@ fn without(value: &mut Value, keys: &[&str]) {
 }
 
 /// An error that names the first thing that differs.
-fn differs(path: &Path, there: &Value, here: &Value) -> Result<()> {
+pub(crate) fn differs(path: &Path, there: &Value, here: &Value) -> Result<()> {
     match difference(there, here) {
         None => Ok(()),
         Some(Difference { key, there, here }) => {

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 use oreal_models::InProcess;
+use serde::{Deserialize, Serialize};
 
 use super::{Experiment, Progress, WarmedUp};
+use crate::budget::Spent;
 use crate::checkpoint::{self, Kept};
 use crate::error::{Error, Result};
 use crate::evaluate::{PassRate, evaluate};
-use crate::folder::{self, Held, Reserved, taken};
+use crate::folder::{self, Held, Reserved};
 use crate::record::{CONFIG, MANIFEST, METRICS, Recorder, Report, StepRecord, manifest, pretty, write};
 use crate::run::Run;
 use crate::sentinels::{Finding, Sentinels};
@@ -31,6 +32,18 @@ pub(super) struct Course {
     clock: Instant,
     /// The step of the last checkpoint.
     saved: Option<usize>,
+}
+
+/// What a checkpoint keeps of a run besides its models and records.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Position {
+    /// How often the policy had moved.
+    version: u64,
+    /// What was spent so far.
+    spent: Spent,
+    /// The pass rate before the first step.
+    before: PassRate,
 }
 
 impl Experiment {
@@ -74,13 +87,7 @@ impl Experiment {
     /// Takes a new or empty folder, where there is one, and writes what a run that ends at any moment goes on with.
     pub(super) fn begin(&self) -> Result<Option<Held>> {
         let Some(folder) = &self.folder else { return Ok(None) };
-        let held = Held::take(folder)?;
-        if [CONFIG, MANIFEST, METRICS].iter().any(|name| folder.join(name).exists()) {
-            return Err(taken(folder));
-        }
-        if !held.is_empty() {
-            return Err(Error::file(folder, "holds something that is no run: move it away"));
-        }
+        let held = Held::take_new(folder, &[CONFIG, MANIFEST, METRICS])?;
         if let Some(config) = self.config() {
             write(&folder.join(CONFIG), config.to_toml().as_bytes())?;
         }
@@ -122,10 +129,10 @@ impl Course {
     }
 
     /// A run that goes on from a checkpoint, with the records of the steps before it.
-    pub(super) fn taken_up(held: Held, mut run: Run, kept: Kept<PassRate>, steps: &[StepRecord]) -> Result<Course> {
-        run.at(kept.step, kept.version, kept.spent)?;
-        let recorder = Recorder::open(Some(held), &kept.lengths, &run)?;
-        let Kept { before, seconds: earlier, step, .. } = kept;
+    pub(super) fn taken_up(held: Held, mut run: Run, kept: Kept<Position>, steps: &[StepRecord]) -> Result<Course> {
+        let Kept { step, seconds: earlier, lengths, state: Position { version, spent, before }, .. } = kept;
+        run.at(step, version, spent)?;
+        let recorder = Recorder::open(Some(held), &lengths, &run)?;
         let mut course = Course { earlier, saved: Some(step), ..Course::new(run, recorder, before) };
         for record in steps {
             course.findings.extend(course.sentinels.see(record));
@@ -212,17 +219,13 @@ impl Course {
         let since = &self.pass_rates[self.saved.unwrap_or(0)..];
         let kept = Kept {
             step: self.run.step,
-            version: self.run.version,
-            spent: self.run.spent,
-            before: self.before,
             seconds: self.seconds(),
-            pass_rate: (!since.is_empty()).then(|| since.iter().sum::<f64>() / since.len() as f64),
+            score: (!since.is_empty()).then(|| since.iter().sum::<f64>() / since.len() as f64),
             lengths: self.recorder.lengths()?,
+            state: Position { version: self.run.version, spent: self.run.spent, before: self.before },
         };
-        let renderer = record.keep_best.then_some(&*self.run.renderer);
-        let written = checkpoint::write(folder, &self.run.roles, &kept, renderer);
-        written.map_err(|problem| unsaved(folder, kept.step, &problem))?;
-        checkpoint::keep(folder, record.keep_last, record.keep_best)?;
+        let best = record.keep_best.then_some(&*self.run.renderer);
+        checkpoint::save(folder, &self.run.roles, &kept, record.keep_last, best)?;
         self.saved = Some(kept.step);
         Ok(())
     }
@@ -251,16 +254,6 @@ impl Course {
             config: what.config(),
         }
     }
-}
-
-/// For a checkpoint that could not be written, as on a disk that is full.
-fn unsaved(folder: &Path, step: usize, problem: &Error) -> Error {
-    let last = checkpoint::steps(folder).ok().and_then(|steps| steps.last().copied());
-    let rest = match last {
-        Some(last) => format!("the checkpoint of step {last} is whole: make room, then go on from it with --resume"),
-        None => "there is none before it: make room, then start again with --resume".to_owned(),
-    };
-    Error::file(folder, format!("no checkpoint of step {step} could be written ({problem}); {rest}"))
 }
 
 /// Mean pass rate of the last tenth of the steps, at least one; 0 without steps.

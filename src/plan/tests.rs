@@ -57,6 +57,20 @@ fn roles_that_learn_have_moments_and_a_gradient() {
 }
 
 #[test]
+fn a_checkpoint_takes_copies_of_the_largest_role() {
+    let bytes = |plan: &Plan, stage: &str| plan.stages.iter().find(|found| found.name == stage).unwrap().bytes();
+    let plan = plan(&Experiment::new(Addition::default(), Oreal::default()));
+    let most = plan.roles.iter().map(|role| role.parameters).fold(0.0, f64::max);
+    assert_eq!((bytes(&plan, "checkpoint"), bytes(&plan, "going on")), (12.0 * most, 16.0 * most));
+    let table = Experiment::new(Addition::default(), Rft::default()).with(|s| s.model = ModelSettings::Table {});
+    let table = super::tests::plan(&table);
+    assert_eq!((bytes(&table, "checkpoint"), bytes(&table, "going on")), (0.0, 0.0), "its size is not known");
+    let mapped = RolePlan { role: "reference".into(), parameters: 1e9, weights: 2e9, moments: 0.0, gradient: 0.0 };
+    assert_eq!(largest(&[mapped.clone(), plan.roles[0].clone()]).unwrap().role, plan.roles[0].role);
+    assert!(saved(&[mapped]).is_none(), "weights that are in their files are not written");
+}
+
+#[test]
 fn what_does_not_fit_is_told_by_what_takes_most() {
     let mut plan = plan(&Experiment::new(Addition::default(), Rft::default()));
     plan.available = Some(1e12);

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::StepRecord;
 use crate::error::{Error, Result};
@@ -58,11 +59,23 @@ impl Log {
 /// Longest line of `metrics.jsonl` that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// The records of so many steps, which the first `length` bytes of a `metrics.jsonl` hold; `see` is told of each.
+/// A line of a `metrics.jsonl`.
+pub(crate) trait Line: DeserializeOwned {
+    /// The step that it is of, counted from 0.
+    fn step(&self) -> usize;
+}
+
+impl Line for StepRecord {
+    fn step(&self) -> usize {
+        self.step
+    }
+}
+
+/// The lines of so many steps, which the first `length` bytes of a `metrics.jsonl` hold; `see` is told of each.
 ///
 /// # Errors
 /// A file that is too short, or does not hold just these steps in order.
-pub(crate) fn records(path: &Path, length: u64, steps: usize, see: &mut dyn FnMut(StepRecord)) -> Result<()> {
+pub(crate) fn records<L: Line>(path: &Path, length: u64, steps: usize, see: &mut dyn FnMut(L)) -> Result<()> {
     let wrong = |problem: String| Error::file(path, problem);
     holds(path, length)?;
     let mut file = BufReader::new(File::open(path).map_err(|problem| Error::file(path, problem))?.take(length));
@@ -73,8 +86,8 @@ pub(crate) fn records(path: &Path, length: u64, steps: usize, see: &mut dyn FnMu
         if read.map_err(|problem| Error::file(path, problem))? == 0 {
             break;
         }
-        match serde_json::from_slice::<StepRecord>(&line) {
-            Ok(record) if record.step == number && line.ends_with(b"\n") => see(record),
+        match serde_json::from_slice::<L>(&line) {
+            Ok(record) if record.step() == number && line.ends_with(b"\n") => see(record),
             _ => return Err(wrong(format!("line {} is not that of step {number}", number + 1))),
         }
         number += 1;
@@ -101,7 +114,7 @@ mod tests {
 
     fn pass_rates(path: &Path, length: u64, steps: usize) -> Result<Vec<f64>> {
         let mut rates = Vec::new();
-        records(path, length, steps, &mut |record| rates.push(record.pass_rate)).map(|()| rates)
+        records(path, length, steps, &mut |record: StepRecord| rates.push(record.pass_rate)).map(|()| rates)
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use oreal_algos::{Algorithm, Grpo, Selection};
+use oreal_algos::{Algorithm, Gpg, Grpo, Selection, credit_of};
 use oreal_toy_envs::{Answer, Bandit, Verdict};
 
 use super::*;
@@ -8,8 +8,11 @@ use crate::train::{Done, step};
 
 /// DAPO on a bandit, with so many further rounds.
 fn run(rounds: usize, error_rate: f64) -> Run {
-    let dapo = Grpo { resample: rounds, ..Grpo::dapo() };
-    let experiment = Experiment::new(Bandit::new(vec![0.1, 0.5], 40).unwrap(), dapo).with(|s| {
+    run_of(Grpo { resample: rounds, ..Grpo::dapo() }, error_rate)
+}
+
+fn run_of(algorithm: impl Algorithm + 'static, error_rate: f64) -> Run {
+    let experiment = Experiment::new(Bandit::new(vec![0.1, 0.5], 40).unwrap(), algorithm).with(|s| {
         s.model = ModelSettings::Table {};
         (s.warm_up.steps, s.warm_up.batch, s.warm_up.error_rate, s.warm_up.rate) = (60, 32, error_rate, 0.3);
         (s.train.steps, s.train.prompts, s.train.rollouts) = (4, 6, 3);
@@ -62,6 +65,33 @@ fn further_rounds_leave_the_first_as_it_is_and_draw_other_problems() {
     run.restore(&state).unwrap();
     let again = step(&mut run).unwrap();
     assert_eq!((again.groups, again.resampled, again.kept), (expected.groups, expected.resampled, expected.kept));
+}
+
+#[test]
+fn gpg_draws_until_its_share_of_groups_is_mixed_and_learns_from_all() {
+    let (mut at_once, mut later) = (0, 0);
+    for threshold in [0.0, 0.5, 1.0] {
+        let gpg = Gpg { resample: 50, threshold, ..Gpg::default() };
+        let mut run = run_of(gpg.clone(), 0.5);
+        for _ in 0..4 {
+            let Done { groups, resampled, kept, .. } = step(&mut run).unwrap();
+            let enough = (6.0 * threshold) as usize;
+            assert!(mixed(&groups) >= enough && groups.len() == 6 + resampled, "{threshold}: {}", mixed(&groups));
+            assert_eq!(resampled > 0, mixed(&groups[..6]) < enough, "{threshold}: no more than it takes");
+            assert!(kept.iter().all(|kept| *kept), "groups that teach nothing count too");
+            let x = experience(&groups, 0).unwrap();
+            let most = credit_of(&gpg).evaluate(&x).into_iter().fold(0.0, f64::max);
+            let alpha = groups.len() as f64 / mixed(&groups).max(1) as f64;
+            assert!(most == 0.0 || [1.0, 2.0].iter().any(|wrong| (most - alpha * wrong / 3.0).abs() < 1e-12), "{most}");
+            at_once += usize::from(resampled == 0);
+            later += usize::from(resampled > 0);
+        }
+    }
+    assert!(at_once >= 4 && later >= 1, "{at_once} steps without more problems, {later} with");
+    let inert = Gpg::default().inert();
+    assert_eq!(inert.iter().map(|inert| inert.key.as_str()).collect::<Vec<_>>(), ["threshold"]);
+    let senseless = oreal_algos::check(&Gpg { threshold: 1.5, ..Gpg::default() }).unwrap_err();
+    assert_eq!(senseless.key, "threshold");
 }
 
 /// Grades nothing.

@@ -3,7 +3,7 @@
 use oreal_models::{Device, Optimiser};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ModelSettings, TextSettings};
+use crate::config::{ModelSettings, Record, TextSettings};
 use crate::error::{Error, Result};
 use crate::problems::Source;
 use crate::rule::RuleName;
@@ -26,6 +26,22 @@ pub struct SftSettings {
     pub sft: Pace,
     /// How a gradient becomes a step.
     pub optimiser: Optimiser,
+    /// What it goes on from after it was stopped.
+    pub record: Checkpoints,
+}
+
+/// How a run's checkpoints are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checkpoints {
+    /// A checkpoint to go on from every so many steps, with one before the first step and one after the last; 0 for none, but
+    /// where the run is asked to stop.
+    pub checkpoint_every: usize,
+    /// So many of the newest checkpoints are kept. With 1 there is none to fall back to if the newest is damaged.
+    pub keep_last: usize,
+    /// Also keeps the checkpoint with the lowest loss on held-out examples, which is then measured at each. Each checkpoint then holds
+    /// the model as a folder of weights too.
+    pub keep_best: bool,
 }
 
 /// What is imitated. Only the answer is predicted, never the prompt.
@@ -121,6 +137,12 @@ impl SftSettings {
             ("sft.longest", longest > 1, "must be at least 2"),
             ("sft.held_out", (0.0..1.0).contains(&held_out), "must be at least 0 and less than 1"),
             ("sft.rate", rate >= 0.0 && rate.is_finite(), "must be 0 or more"),
+            ("record.keep_last", self.record.keep_last > 0, "must be at least 1"),
+            (
+                "record.keep_best",
+                !self.record.keep_best || (held_out > 0.0 && self.record.checkpoint_every > 0),
+                "needs held-out examples and checkpoints: set sft.held_out and record.checkpoint_every",
+            ),
             ("sft.floor", (0.0..=1.0).contains(&floor), "must be from 0 to 1"),
         ];
         if let Some((key, _, problem)) = checks.iter().find(|(_, holds, _)| !holds) {
@@ -141,6 +163,13 @@ impl Default for Examples {
             system: String::new(),
             instruction: None,
         }
+    }
+}
+
+impl Default for Checkpoints {
+    fn default() -> Self {
+        let Record { checkpoint_every, keep_last, keep_best, .. } = Record::default();
+        Checkpoints { checkpoint_every, keep_last, keep_best }
     }
 }
 
