@@ -99,7 +99,7 @@ impl Plan {
             Stage { name: "rollouts", items: rollouts(settings, sizes.as_ref(), lengths) },
             Stage { name: "update", items: update(settings, sizes.as_ref(), lengths, &roles) },
             Stage { name: "evaluation", items: evaluation(settings, sizes.as_ref(), lengths) },
-            Stage { name: "checkpoint", items: saved(&roles).into_iter().collect() },
+            Stage { name: "checkpoint", items: saved(&roles) },
             Stage { name: "going on", items: read_back(&roles).into_iter().collect() },
         ];
         let available = if settings.device == Device::Cpu { available() } else { None };
@@ -311,11 +311,15 @@ fn largest(roles: &[RolePlan]) -> Option<&RolePlan> {
     own.max_by(|a, b| (a.weights + a.moments).total_cmp(&(b.weights + b.moments)))
 }
 
-/// What writing a checkpoint takes: a copy of one role at a time.
-fn saved(roles: &[RolePlan]) -> Option<Item> {
-    let role = largest(roles)?;
+/// What writing a checkpoint takes: a copy of one role at a time, beside the buffers of the gradients, which are kept.
+fn saved(roles: &[RolePlan]) -> Vec<Item> {
+    let Some(role) = largest(roles) else { return Vec::new() };
     let what = format!("weights and moments of the {} once more, as they are written", role.role);
-    Some(Item { key: "model", what, bytes: role.weights + role.moments })
+    let gradients = "gradients, whose memory the next update takes again".to_owned();
+    vec![
+        Item { key: "model", what, bytes: role.weights + role.moments },
+        Item { key: "model", what: gradients, bytes: roles.iter().map(|role| role.gradient).sum() },
+    ]
 }
 
 /// What reading one takes: the file and its tensors, then the tensors and the new weights and moments, before the old weights go. The
