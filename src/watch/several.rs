@@ -80,7 +80,7 @@ impl All<'_> {
             let last = steps.is_some_and(|total| row.step + 1 == total);
             if before {
                 newest = Some(line(&row));
-            } else if row.step % every == 0 || last {
+            } else if row.step.is_multiple_of(every) || last {
                 lines.push((name.clone(), line(&row)));
             }
             Ok(ControlFlow::Continue(()))
