@@ -68,7 +68,9 @@ fn cispo_clips_weights_and_keeps_every_gradient() {
     let [_, second, _] = ratios();
     let weights = [1.3, second, 0.8];
     let gradient = [-2.0 * weights[0] / 3.0, -2.0 * weights[1] / 3.0, 3.0 * weights[2] / 3.0];
-    let value = -(weights[0] * 2.0 * -1.0 + weights[1] * 2.0 * -0.5 + weights[2] * -3.0 * -0.7) / 3.0;
+    let logp = [-1.0, -0.5, -0.7];
+    let terms = [weights[0] * 2.0 * logp[0], weights[1] * 2.0 * logp[1], weights[2] * -3.0 * logp[2]];
+    let value = -terms.iter().sum::<f64>() / 3.0;
     let cispo = Cispo { clip_low: 0.2.into(), clip_high: 0.3.into(), ..Cispo::default() };
     check_loss(&cispo, value, gradient, "cispo");
     let summed = gradient.map(|g| 3.0 * g / 2.0);
