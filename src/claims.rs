@@ -64,7 +64,7 @@ pub fn chosen(name: Option<&str>, empirical: bool) -> Result<Vec<Claim>> {
     if left_out.iter().any(|claim| claim.name == name) {
         return Err(Error::setting(
             name,
-            "this claim is checked by training, which takes about three minutes: add --empirical",
+            "this claim is checked by training, which takes minutes: add --empirical",
         ));
     }
     let names: Vec<&str> = chosen.iter().map(|claim| claim.name).collect();

@@ -128,7 +128,7 @@ struct Claims {
     /// Instead: bias, variance and signal to noise of every algorithm, by p, K, eta and beta
     #[arg(long, conflicts_with_all = ["name", "markdown", "empirical"])]
     moments: bool,
-    /// Also those that are checked by training, with intervals over seeds: about six minutes on two cores
+    /// Also those that are checked by training, with intervals over seeds: many minutes on two cores
     #[arg(long)]
     empirical: bool,
 }
