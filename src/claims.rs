@@ -62,10 +62,7 @@ pub fn chosen(name: Option<&str>, empirical: bool) -> Result<Vec<Claim>> {
         all().into_iter().partition(|claim| empirical || !claim.is_empirical());
     let Some(name) = name else { return Ok(chosen) };
     if left_out.iter().any(|claim| claim.name == name) {
-        return Err(Error::setting(
-            name,
-            "this claim is checked by training, which takes minutes: add --empirical",
-        ));
+        return Err(Error::setting(name, "this claim is checked by training, which takes minutes: add --empirical"));
     }
     let names: Vec<&str> = chosen.iter().map(|claim| claim.name).collect();
     let problem = format!("no such claim: there are {}", names.join(", "));
