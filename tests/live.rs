@@ -179,8 +179,8 @@ fn all_runs_of_an_ablation_are_watched() {
     for run in ["rloo/seed-0", "rft/seed-0", "rloo/seed-1", "rft/seed-1"] {
         let lines: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix(run)).collect();
         assert!(lines.last().unwrap().trim().starts_with("finished after 40 steps: "), "{run}: {printed}");
-        // Of a run that it came to late, the steps before are one line.
-        assert!((2..=41).contains(&lines.len()), "{run}: {printed}");
+        // Of a run that it came to late, the steps before are one line, or none where it has ended.
+        assert!(lines.len() <= 41, "{run}: {printed}");
     }
 
     // Of what has ended there is a line for each run.

@@ -90,9 +90,8 @@ impl Algorithm for Gpg {
     }
 
     fn inert(&self) -> Vec<Inert> {
-        match self.resample {
-            0 => vec![Inert::new("threshold", "`resample` is 0: no more problems are drawn")],
-            _ => Vec::new(),
-        }
+        let unused = self.resample == 0 && self.threshold != Gpg::default().threshold;
+        let inert = Inert::new("threshold", "`resample` is 0: no more problems are drawn");
+        unused.then_some(inert).into_iter().collect()
     }
 }
