@@ -2,8 +2,8 @@
 //!
 //! [`Ablation::from_table`] makes every cell of the grid and checks it. [`run`] trains the cells that are not finished, each
 //! in an ordinary run folder `LABEL/seed-N`; one that fails is kept with its message. [`Results::read`] makes the statistics,
-//! from what is in the folder alone: so they are the same whatever was run at once, and in how many goes. The variants of a seed share one warm-up, so they are compared
-//! seed by seed.
+//! from what is in the folder alone: so they are the same whatever was run at once, and in how many goes. The variants of a
+//! seed share one warm-up, so they are compared seed by seed.
 
 mod cells;
 mod failures;
@@ -23,5 +23,5 @@ pub use results::{Failed, Results, Spending, Summary, VariantResults, Versus};
 pub(crate) use run::ABLATION;
 pub use run::{Event, Failure, Watch, cell, run};
 pub use settings::{AblationSettings, Matched, PILOT_SEEDS, Seeds, TaskSettings, VariantSettings};
-pub(crate) use table::one_line;
+pub(crate) use table::{counted, one_line};
 pub(crate) use variants::{label_of, labels, of_algorithms, same_start};

@@ -31,7 +31,7 @@ use crate::train::{Done, Seconds};
 use transcripts::Transcripts;
 
 pub(crate) use crate::folder::write;
-pub(crate) use difference::{Difference, difference};
+pub(crate) use difference::{Difference, difference, difference_of_settings};
 pub(crate) use files::{CONFIG, FINDINGS, MANIFEST, METRICS, REPORT, TRANSCRIPTS, check_holds_run, holds_run};
 pub(crate) use log::{Line, Log, holds, records};
 

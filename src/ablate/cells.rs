@@ -13,7 +13,7 @@ use crate::catalogue::{Catalogue, Chosen};
 use crate::config::{Config, Part};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::record::{CONFIG, Difference, REPORT, difference, read_text};
+use crate::record::{CONFIG, Difference, REPORT, difference_of_settings, read_text};
 
 /// Most runs of one ablation.
 const MOST: usize = 10_000;
@@ -229,11 +229,7 @@ fn check(config: &Config, name: &str) -> Result<()> {
 const LONGEST: u64 = 1 << 22;
 
 fn same(path: &Path, config: &Config) -> Result<()> {
-    let json = |text: &str| {
-        let table: Table = text.parse().map_err(|problem| Error::file(path, problem))?;
-        serde_json::to_value(table).map_err(|problem| Error::file(path, problem))
-    };
-    match difference(&json(&read_text(path, LONGEST)?)?, &json(&config.to_toml())?) {
+    match difference_of_settings(path, &read_text(path, LONGEST)?, &config.to_toml(), &[])? {
         None => Ok(()),
         Some(Difference { key, there, here }) => {
             let problem = format!("was recorded with {key} = {there}, and is {here} now: use a new folder");

@@ -95,7 +95,8 @@ pub(super) fn cautions(results: &Results) -> Vec<String> {
     cautions
 }
 
-fn counted(runs: usize) -> String {
+/// So many runs, in words.
+pub(crate) fn counted(runs: usize) -> String {
     if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") }
 }
 

@@ -11,6 +11,7 @@ use crate::config::{Config, Part, Settings, Train};
 use crate::error::{Error, Result};
 use crate::folder::LOCK;
 use crate::record::REPORT;
+use crate::report;
 
 /// Most variants of one ablation.
 const MOST: usize = 1000;
@@ -22,7 +23,7 @@ const TAKEN: [&str; 10] = [
     FAILURES,
     LOCK,
     REPORT,
-    "report.html",
+    report::NAME,
     "results.csv",
     "results.json",
     "results.md",

@@ -1,16 +1,15 @@
 //! The threshold on the reward model's confidence: what it does to the first token of a problem, and what weights without it do.
 
-use oreal_algos::{Oreal, Role, TokenWeights};
+use oreal_algos::{Oreal, TokenWeights};
 
 use super::claim::Check::Exact;
 use super::claim::{Claim, Control, Topic};
 use super::evidence::{Evidence, Measurement, Verdict};
 use super::one_answer::OneAnswer;
-use super::token_rewards::released;
+use super::token_rewards::{released, with_prompt_score};
 use super::variance::{at, grid, moments, pair};
 use super::worlds::{arms, tree};
 use crate::error::Result;
-use crate::lab::Lab;
 
 pub fn claims() -> Vec<Claim> {
     vec![
@@ -59,19 +58,12 @@ fn thresholded(tau: f64) -> Oreal {
     Oreal { token_weights: TokenWeights::Threshold(tau.into()), ..released() }
 }
 
-/// With a reward model that has this confidence in the prompt.
-fn confident(lab: Lab, confidence: f64) -> Lab {
-    let mut scores = lab.table(Role::REWARD_MODEL).clone();
-    scores.set_scalar(&lab.questions()[0].prompt, &[], (confidence / (1.0 - confidence)).ln());
-    lab.with(Role::REWARD_MODEL, scores)
-}
-
 fn first_token(tau: f64) -> Result<Evidence> {
     let (mut stated, mut exactly) = (Vec::new(), Vec::new());
     let [with, without] = [tau, 0.0].map(thresholded);
     let eta = with.eta.at(0);
     for ((p, k), c) in grid([2, 4, 8]).flat_map(|point| CONFIDENCES.map(|c| (point, c))) {
-        let lab = confident(arms(p, k)?, c);
+        let lab = with_prompt_score(arms(p, k)?, (c / (1.0 - c)).ln());
         let (one, at) = (OneAnswer::new(&lab), format!("{}, c {c}", at(p, k)));
         let [with, without] = [moments(&lab, &with)?, moments(&lab, &without)?];
         stated.push(Measurement::at_least(&at, without.signal_to_noise(), with.signal_to_noise()));

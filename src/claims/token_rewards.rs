@@ -134,8 +134,12 @@ fn scored(lab: Lab, seed: u64) -> Lab {
 
 /// With a reward model that outputs a random score for the prompt and 0 for every longer prefix.
 fn prompt_scored(lab: Lab, seed: u64) -> Lab {
+    with_prompt_score(lab, ChaCha8Rng::seed_from_u64(seed).random_range(-MAX_SCORE..MAX_SCORE))
+}
+
+/// With a reward model that outputs this score for the prompt and 0 for every longer prefix.
+pub(super) fn with_prompt_score(lab: Lab, score: f64) -> Lab {
     let mut scores = lab.table(Role::REWARD_MODEL).clone();
-    let score = ChaCha8Rng::seed_from_u64(seed).random_range(-MAX_SCORE..MAX_SCORE);
     scores.set_scalar(&lab.questions()[0].prompt, &[], score);
     lab.with(Role::REWARD_MODEL, scores)
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::train::{advised, line};
 use super::{Options, notices, page};
-use crate::ablate::{ABLATION, Ablation, Failure, Results, run};
+use crate::ablate::{ABLATION, Ablation, Failure, Results, counted, run};
 use crate::catalogue::Catalogue;
 use crate::config::table_from_file;
 use crate::error::{Error, Result};
@@ -116,7 +116,7 @@ impl Shown {
     /// An error after the results were printed, which hold the messages.
     fn failed(&self, failures: &[Failure], folder: &Path) -> Error {
         let names: Vec<&str> = failures.iter().map(|failure| failure.cell.as_str()).collect();
-        let runs = if names.len() == 1 { "1 run".to_owned() } else { format!("{} runs", names.len()) };
+        let runs = counted(names.len());
         let again = format!("`oreal {} --resume {}` tries again", self.command, folder.display());
         Error::part("ablation", format!("{runs} failed, as said above ({}); {again}", names.join(", ")))
     }

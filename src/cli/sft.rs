@@ -10,6 +10,7 @@ use super::train::advised;
 use crate::config;
 use crate::error::{Error, Result};
 use crate::folder::reserve_numbered;
+use crate::record::CONFIG;
 use crate::sft::{FineTuning, SftProgress, SftReport, SftSettings};
 use crate::stop::Stop;
 use crate::terminal::style;
@@ -52,7 +53,7 @@ impl Sft {
     }
 
     fn resume(&self, folder: &Path) -> Result<String> {
-        let config = folder.join("config.toml");
+        let config = folder.join(CONFIG);
         if !config.exists() {
             let problem = "there is no config.toml, so no run to go on with: start one with `oreal sft FILE`";
             return Err(Error::file(folder, problem));

@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
 use crate::folder::Held;
 use crate::record::{
-    CONFIG, Difference, MANIFEST, METRICS, Report, check_holds_run, difference, holds_run, manifest, read, read_text,
-    records,
+    CONFIG, Difference, MANIFEST, METRICS, Report, check_holds_run, difference, difference_of_settings, holds_run,
+    manifest, read, read_text, records,
 };
 use crate::run::Run;
 
@@ -156,16 +156,8 @@ impl Experiment {
 
 /// Refuses a file of settings that are not these. Where the models are may differ.
 pub(crate) fn check_config(path: &Path, settings: &str) -> Result<()> {
-    let wrong = |problem: String| Error::file(path, problem);
-    let text = read_text(path, 1 << 20)?;
-    let json = |text: &str| {
-        let table: toml::Table = text.parse().map_err(|problem: toml::de::Error| wrong(problem.to_string()))?;
-        serde_json::to_value(table).map_err(|problem| wrong(problem.to_string()))
-    };
-    let (mut there, mut here) = (json(&text)?, json(settings)?);
-    without(&mut there, &["device"]);
-    without(&mut here, &["device"]);
-    differs(path, &there, &here)
+    let found = difference_of_settings(path, &read_text(path, 1 << 20)?, settings, &["device"])?;
+    found.map_or(Ok(()), |difference| Err(other(path, difference)))
 }
 
 fn without(value: &mut Value, keys: &[&str]) {
@@ -176,11 +168,10 @@ fn without(value: &mut Value, keys: &[&str]) {
 
 /// An error that names the first thing that differs.
 pub(crate) fn differs(path: &Path, there: &Value, here: &Value) -> Result<()> {
-    match difference(there, here) {
-        None => Ok(()),
-        Some(Difference { key, there, here }) => {
-            let advice = "a run goes on with the settings that it began with; start a new run with others";
-            Err(Error::file(path, format!("{key} is {there} there and {here} here: {advice}")))
-        }
-    }
+    difference(there, here).map_or(Ok(()), |difference| Err(other(path, difference)))
+}
+
+fn other(path: &Path, Difference { key, there, here }: Difference) -> Error {
+    let advice = "a run goes on with the settings that it began with; start a new run with others";
+    Error::file(path, format!("{key} is {there} there and {here} here: {advice}"))
 }

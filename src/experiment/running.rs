@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Instant;
 
+use oreal_algos::Role;
 use oreal_models::InProcess;
 use serde::{Deserialize, Serialize};
 
@@ -246,7 +247,7 @@ impl Course {
             before: self.before,
             after,
             training: training_pass_rate(&self.pass_rates),
-            rate: what.settings.rates.roles["policy"],
+            rate: what.settings.rates.of(Role::POLICY),
             seconds: self.seconds(),
             findings: self.findings.clone(),
             notices: what.env.notices_after(),

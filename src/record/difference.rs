@@ -1,8 +1,11 @@
 //! What two records of settings differ in.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
 
 /// Longest value that is shown, in characters.
 const LONGEST: usize = 200;
@@ -16,6 +19,24 @@ pub(crate) struct Difference {
     pub there: String,
     /// The second.
     pub here: String,
+}
+
+/// Of the settings in a file, which has this text, and others, both in TOML; keys at the top that are in `except` may differ.
+///
+/// # Errors
+/// [`Error::File`] with the file, where its text is no TOML.
+pub(crate) fn difference_of_settings(
+    path: &Path,
+    text: &str,
+    settings: &str,
+    except: &[&str],
+) -> Result<Option<Difference>> {
+    let json = |text: &str| {
+        let mut table: toml::Table = text.parse().map_err(|problem| Error::file(path, problem))?;
+        table.retain(|key, _| !except.contains(&key));
+        serde_json::to_value(table).map_err(|problem| Error::file(path, problem))
+    };
+    Ok(difference(&json(text)?, &json(settings)?))
 }
 
 /// Of two records in the order of keys; `None` where they are equal. Null is as good as not set.

@@ -88,7 +88,8 @@ fn gpg_draws_until_its_share_of_groups_is_mixed_and_learns_from_all() {
         }
     }
     assert!(at_once >= 4 && later >= 1, "{at_once} steps without more problems, {later} with");
-    let inert = Gpg::default().inert();
+    assert!(Gpg::default().inert().is_empty(), "nobody chose the threshold");
+    let inert = Gpg { threshold: 0.7, ..Gpg::default() }.inert();
     assert_eq!(inert.iter().map(|inert| inert.key.as_str()).collect::<Vec<_>>(), ["threshold"]);
     let senseless = oreal_algos::check(&Gpg { threshold: 1.5, ..Gpg::default() }).unwrap_err();
     assert_eq!(senseless.key, "threshold");
