@@ -1,10 +1,11 @@
-//! Checks of inputs that all models share.
+//! Checks of inputs that all models share, those elsewhere too.
 
 use crate::data::{Request, Sampling, Sequence, Signal, Signals, Token, Want};
 use crate::error::{Error, Result};
 use crate::sampling::TEMPERATURES;
 
-pub(crate) fn batch(batch: &[Sequence<'_>], want: &Want, vocabulary: usize) -> Result<()> {
+/// Temperature, lengths and tokens of a batch.
+pub fn batch(batch: &[Sequence<'_>], want: &Want, vocabulary: usize) -> Result<()> {
     if !TEMPERATURES.contains(&want.temperature) {
         let problem = format!("{} is not in [{}, {}]", want.temperature, TEMPERATURES.start(), TEMPERATURES.end());
         return Err(Error::setting("want", "temperature", problem));
@@ -18,7 +19,8 @@ pub(crate) fn batch(batch: &[Sequence<'_>], want: &Want, vocabulary: usize) -> R
     })
 }
 
-pub(crate) fn requests(requests: &[Request<'_>], how: &Sampling, vocabulary: usize) -> Result<()> {
+/// How completions are asked for, and the prompts of the requests.
+pub fn requests(requests: &[Request<'_>], how: &Sampling, vocabulary: usize) -> Result<()> {
     how.validate(vocabulary)?;
     if requests.is_empty() {
         return Err(Error::EmptyBatch { what: "request" });
@@ -28,7 +30,7 @@ pub(crate) fn requests(requests: &[Request<'_>], how: &Sampling, vocabulary: usi
 }
 
 /// Cotangents have the lengths of `signals`, hold no other signal, and are finite.
-pub(crate) fn cotangents(signals: &[(Signal, usize)], cotangents: &Signals) -> Result<()> {
+pub fn cotangents(signals: &[(Signal, usize)], cotangents: &Signals) -> Result<()> {
     for &(signal, expected) in signals {
         let found = cotangents.0.get(&signal).map_or(0, Vec::len);
         if found != expected {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::architecture::Saving;
-use crate::data::{Completion, Failure, Head, Request, Sampling, Sequence, Signals, Want};
+use crate::data::{Completion, Failure, Head, Request, Sampling, Sequence, Signal, Signals, Want};
 use crate::error::Result;
 use crate::optim::Optimiser;
 use crate::state::ModelState;
@@ -17,7 +17,7 @@ use crate::state::ModelState;
 /// use oreal_models::{Model, Sequence, Signal, Signals, Want};
 ///
 /// /// Raises the log-probability of the completions; returns the norm of the gradient.
-/// fn likelihood(model: &mut dyn Model, batch: &[Sequence<'_>], rate: f64) -> oreal_models::Result<f64> {
+/// fn likelihood(model: &mut dyn Model, batch: &[Sequence<'_>], rate: f64) -> oreal_models::Result<Option<f64>> {
 ///     let want = Want { signals: vec![Signal::Logp], temperature: 1.0 };
 ///     let (signals, pass) = model.forward(batch, &want)?;
 ///     let slope = vec![-1.0; signals.0[&Signal::Logp].len()];
@@ -28,7 +28,7 @@ use crate::state::ModelState;
 /// }
 /// # let mut table = oreal_models::Table::new(2, &oreal_models::Optimiser::EXACT)?;
 /// # let norm = likelihood(&mut table, &[Sequence { prompt: &[0], completion: &[1] }], 2.0)?;
-/// # assert!((norm - 0.5f64.sqrt()).abs() < 1e-15);
+/// # assert!((norm.unwrap() - 0.5f64.sqrt()).abs() < 1e-15);
 /// # Ok::<(), oreal_models::Error>(())
 /// ```
 pub trait Model: Send {
@@ -38,19 +38,20 @@ pub trait Model: Send {
     /// Signals of a batch, and the pass that takes their cotangents back. Dropping the pass leaves the model unchanged.
     fn forward(&mut self, batch: &[Sequence<'_>], want: &Want) -> Result<(Signals, Box<dyn Pass + '_>)>;
 
-    /// Euclidean norm of the accumulated gradient, before clipping; 0 when there is none.
+    /// Euclidean norm of the accumulated gradient, before clipping; 0 when there is none. `None` where it is computed elsewhere,
+    /// and not told.
     ///
     /// # Errors
     /// [`Error::NotFinite`](crate::Error::NotFinite), naming the parameter, when an entry is NaN or infinite or the
     /// squares overflow. Nothing is changed: call [`Model::discard`] to go on without this gradient.
-    fn gradient_norm(&self) -> Result<f64>;
+    fn gradient_norm(&self) -> Result<Option<f64>>;
 
     /// Forgets the accumulated gradient.
     fn discard(&mut self);
 
     /// One optimiser step with the accumulated gradient, which is then forgotten. `gradient_norm` is what
     /// [`Model::gradient_norm`] returned: it decides by how much the gradient is clipped.
-    fn step(&mut self, rate: f64, gradient_norm: f64) -> Result<()>;
+    fn step(&mut self, rate: f64, gradient_norm: Option<f64>) -> Result<()>;
 
     /// One completion per request, in order, of version 0. A completion depends on the weights, its prompt and its key
     /// only, not on the other requests.
@@ -60,7 +61,21 @@ pub trait Model: Send {
     /// and a fresh optimiser.
     fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>>;
 
-    /// Number of trainable numbers.
+    /// As [`Model::draw`], where a completion may fail by itself.
+    fn draw_each(
+        &self,
+        requests: &[Request<'_>],
+        how: &Sampling,
+    ) -> Result<Vec<std::result::Result<Completion, Failure>>> {
+        Ok(self.draw(requests, how)?.into_iter().map(Ok).collect())
+    }
+
+    /// Whether this kind of model can report a signal, given the right head.
+    fn reports(&self, _signal: Signal) -> bool {
+        true
+    }
+
+    /// Number of trainable numbers; 0 where it is not known.
     fn parameters(&self) -> usize;
 
     /// Names of the parameters that have had no gradient in any step so far: the running mean of its square is 0. Empty

@@ -114,6 +114,14 @@ pub enum Error {
         /// What the driver says.
         problem: String,
     },
+    /// A server that computes for a model, or draws for it, could not.
+    #[error("{server}: {problem}")]
+    Server {
+        /// Its address.
+        server: String,
+        /// What happened, and what to do.
+        problem: String,
+    },
     /// Text that is not the name of a device.
     #[error("{device:?} is no device: write \"cpu\", or \"cuda:0\" for the first GPU")]
     UnknownDevice {

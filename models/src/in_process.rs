@@ -1,10 +1,10 @@
-//! The sampler that draws from the policy itself.
+//! The sampler that draws from the policy itself, wherever it is.
 
 use crate::contract::{Model, Sampler};
 use crate::data::{Completion, Failure, Request, Sampling};
 use crate::error::Result;
 
-/// Draws with [`Model::draw`]: always the current weights, and no completion fails by itself.
+/// Draws with [`Model::draw_each`]: always the current weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InProcess {
     version: u64,
@@ -22,8 +22,8 @@ impl Sampler for InProcess {
         requests: &[Request<'_>],
         how: &Sampling,
     ) -> Result<Vec<std::result::Result<Completion, Failure>>> {
-        let drawn = policy.draw(requests, how)?;
-        Ok(drawn.into_iter().map(|completion| Ok(Completion { version: self.version, ..completion })).collect())
+        let drawn = policy.draw_each(requests, how)?.into_iter();
+        Ok(drawn.map(|drawn| drawn.map(|completion| Completion { version: self.version, ..completion })).collect())
     }
 }
 

@@ -23,7 +23,7 @@ pub mod transformer;
 mod optim;
 
 mod buffers;
-mod check;
+pub mod check;
 mod error;
 mod file;
 mod mapped;

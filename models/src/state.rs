@@ -31,12 +31,32 @@ pub(crate) struct Stored {
 
 /// The tensor that holds the step count; no parameter has a name without a dot at its end.
 const STEPS: &str = "steps.";
+/// The tensor that holds where a model is kept elsewhere.
+const PLACE: &str = "place.";
 /// The metadata entry that holds the kind.
 const KIND: &str = "oreal_state";
 
 impl ModelState {
     pub(crate) fn new(kind: &str, steps: u64, tensors: BTreeMap<String, Stored>) -> Self {
         Self { kind: kind.to_owned(), steps, tensors }
+    }
+
+    /// Of a model elsewhere: where its weights and moments are kept there.
+    pub fn elsewhere(kind: &str, steps: u64, place: &str) -> Self {
+        let bytes = place.as_bytes().to_vec();
+        let stored = Stored { dtype: Dtype::U8, shape: vec![bytes.len()], bytes };
+        Self::new(kind, steps, [(PLACE.to_owned(), stored)].into())
+    }
+
+    /// What [`ModelState::elsewhere`] was given.
+    ///
+    /// # Errors
+    /// [`Error::State`] for a state of another kind, or one that names no place.
+    pub fn place(&self, kind: &str) -> Result<&str> {
+        let mut opened = self.open(kind)?;
+        let place = opened.find(PLACE, Dtype::U8)?.ok_or_else(|| damaged(format!("tensor `{PLACE}` is missing")))?;
+        opened.finish()?;
+        std::str::from_utf8(&place.bytes).map_err(|_| damaged(format!("tensor `{PLACE}` is no text")))
     }
 
     /// Optimiser steps taken so far.

@@ -224,21 +224,21 @@ impl Model for Table {
         Ok((signals, Box::new(TablePass { table: self, batch, want: want.clone() })))
     }
 
-    fn gradient_norm(&self) -> Result<f64> {
+    fn gradient_norm(&self) -> Result<Option<f64>> {
         let mut squares = 0.0;
         for (state, row) in &self.gradient {
             let name = || format!("state {:?} {:?}", state.prompt, state.prefix);
             squares += optim::finite(name, optim::squares(&row.logits) + row.scalar * row.scalar)?;
         }
-        optim::finite(|| "all states".into(), squares).map(f64::sqrt)
+        Ok(Some(optim::finite(|| "all states".into(), squares)?.sqrt()))
     }
 
     fn discard(&mut self) {
         self.gradient.clear();
     }
 
-    fn step(&mut self, rate: f64, gradient_norm: f64) -> Result<()> {
-        optim::check_step(rate, gradient_norm)?;
+    fn step(&mut self, rate: f64, gradient_norm: Option<f64>) -> Result<()> {
+        let gradient_norm = optim::check_step(rate, gradient_norm)?;
         self.steps += 1;
         let update = OptimiserStep::new(self.optimiser, rate, gradient_norm, self.steps);
         let mut gradient = std::mem::take(&mut self.gradient);

@@ -220,15 +220,15 @@ impl<E: Real, O: Backend<E>> Model for Transformer<E, O> {
         Ok((signals, Box::new(pass)))
     }
 
-    fn gradient_norm(&self) -> Result<f64> {
-        Ok(self.squares()?.sqrt())
+    fn gradient_norm(&self) -> Result<Option<f64>> {
+        Ok(Some(self.squares()?.sqrt()))
     }
 
     fn discard(&mut self) {
         self.gradient.fill(None);
     }
 
-    fn step(&mut self, rate: f64, gradient_norm: f64) -> Result<()> {
+    fn step(&mut self, rate: f64, gradient_norm: Option<f64>) -> Result<()> {
         self.descend(rate, gradient_norm)
     }
 

@@ -35,7 +35,7 @@ impl Model for Small {
         self.table.forward(batch, want)
     }
 
-    fn gradient_norm(&self) -> Result<f64> {
+    fn gradient_norm(&self) -> Result<Option<f64>> {
         self.table.gradient_norm()
     }
 
@@ -43,7 +43,7 @@ impl Model for Small {
         self.table.discard();
     }
 
-    fn step(&mut self, rate: f64, gradient_norm: f64) -> Result<()> {
+    fn step(&mut self, rate: f64, gradient_norm: Option<f64>) -> Result<()> {
         self.table.step(rate, gradient_norm)
     }
 

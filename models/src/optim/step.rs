@@ -134,17 +134,16 @@ impl Factors {
     }
 }
 
-/// Refuses numbers that would destroy the weights.
-pub(crate) fn check_step(rate: f64, gradient_norm: f64) -> Result<()> {
+/// The norm, where neither number would destroy the weights.
+pub(crate) fn check_step(rate: f64, gradient_norm: Option<f64>) -> Result<f64> {
     let is_fine = |x: f64| x.is_finite() && x >= 0.0;
     if !is_fine(rate) {
         return Err(Error::setting("step", "rate", format!("{rate} is not a finite number of at least 0")));
     }
-    if !is_fine(gradient_norm) {
-        let problem = format!("{gradient_norm} is not a norm: pass on what gradient_norm() returned");
-        return Err(Error::setting("step", "gradient_norm", problem));
-    }
-    Ok(())
+    gradient_norm.filter(|norm| is_fine(*norm)).ok_or_else(|| {
+        let problem = format!("{gradient_norm:?} is not a norm: pass on what gradient_norm() returned");
+        Error::setting("step", "gradient_norm", problem)
+    })
 }
 
 /// Sum of squares in a fixed order, whatever the number of threads.

@@ -129,13 +129,13 @@ impl Model for Frozen {
         Err(Error::DoesNotLearn)
     }
 
-    fn gradient_norm(&self) -> Result<f64> {
-        Ok(0.0)
+    fn gradient_norm(&self) -> Result<Option<f64>> {
+        Ok(Some(0.0))
     }
 
     fn discard(&mut self) {}
 
-    fn step(&mut self, _: f64, _: f64) -> Result<()> {
+    fn step(&mut self, _: f64, _: Option<f64>) -> Result<()> {
         Err(Error::DoesNotLearn)
     }
 

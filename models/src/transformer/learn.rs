@@ -80,8 +80,8 @@ impl<E: Real, O: Backend<E>> Transformer<E, O> {
         optim::finite(|| "all weights".into(), squares.sum::<Result<f64>>()?)
     }
 
-    pub(super) fn descend(&mut self, rate: f64, gradient_norm: f64) -> Result<()> {
-        optim::check_step(rate, gradient_norm)?;
+    pub(super) fn descend(&mut self, rate: f64, gradient_norm: Option<f64>) -> Result<()> {
+        let gradient_norm = optim::check_step(rate, gradient_norm)?;
         let update = OptimiserStep::new(self.optimiser, rate, gradient_norm, self.steps + 1);
         for (i, parameter) in self.parameters.iter().enumerate() {
             let dimensions = if parameter.shape.len() == 1 { Dimensions::Vector } else { Dimensions::Matrix };

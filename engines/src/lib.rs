@@ -1,0 +1,7 @@
+//! Models elsewhere: training and inference servers behind the contracts of `oreal_models`.
+//!
+//! [`http`] is a client of any server that speaks JSON. [`tinker`] is the Tinker API, which the hosted service, SkyRL, verl and
+//! others serve: its messages, and a [`Model`](oreal_models::Model) behind it.
+
+pub mod http;
+pub mod tinker;
