@@ -125,7 +125,11 @@ impl StepRecord {
             length: mean(all.iter().map(|t| t.completion.tokens.len() as f64)),
             loss: first.map(|_| mean(learnt.losses.iter().map(|loss| loss.value))),
             terms: terms(&learnt.losses),
-            gradient_norm: learnt.roles.iter().map(|&(role, norm, _)| (role.name().to_owned(), norm)).collect(),
+            gradient_norm: learnt
+                .roles
+                .iter()
+                .filter_map(|&(role, norm, _)| Some((role.name().to_owned(), norm?)))
+                .collect(),
             rate: learnt.roles.iter().map(|&(role, _, rate)| (role.name().to_owned(), rate)).collect(),
             kl_to_reference: first.and_then(divergence),
             entropy: first.and_then(|first| Some(mean(first.column(Column::ENTROPY)?.iter().copied()))),
@@ -308,8 +312,12 @@ fn save_model(folder: &Path, role: Role, model: &dyn Model, renderer: &dyn Rende
 /// What is known of a run before its first step.
 pub(crate) fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -> Value {
     let columns: BTreeSet<&str> = reads(&*run.algorithm).into_iter().map(Column::name).collect();
-    let parameters: BTreeMap<&str, usize> =
-        run.roles.iter().map(|(role, model)| (role.name(), model.parameters())).collect();
+    let parameters: BTreeMap<&str, usize> = run
+        .roles
+        .iter()
+        .map(|(role, model)| (role.name(), model.parameters()))
+        .filter(|(_, count)| *count > 0)
+        .collect();
     let said =
         |section: Option<Value>, value: &dyn std::fmt::Debug| section.unwrap_or_else(|| json!(format!("{value:?}")));
     let env = config.map(|config| json!(config.env));

@@ -166,11 +166,12 @@ impl<M: Model + ?Sized> Roles<M> {
         })
     }
 
-    /// One optimiser step of each of these roles at its learning rate; the gradient norms before clipping. Where a gradient
+    /// One optimiser step of each of these roles at its learning rate; the gradient norms before clipping, where they are told.
+    /// Where a gradient
     /// is not finite, no role has moved and no gradient is left.
-    pub fn step(&mut self, learners: &[(Role, f64)]) -> Result<Vec<f64>> {
+    pub fn step(&mut self, learners: &[(Role, f64)]) -> Result<Vec<Option<f64>>> {
         let norm = |&(role, _): &(Role, f64)| self.get(role)?.gradient_norm().map_err(Error::model(role.name()));
-        let norms = match learners.iter().map(norm).collect::<Result<Vec<f64>>>() {
+        let norms = match learners.iter().map(norm).collect::<Result<Vec<_>>>() {
             Ok(norms) => norms,
             Err(error) => {
                 self.discard();
@@ -205,7 +206,7 @@ impl Passes<'_> {
 }
 
 /// The signal of a model that a column is; `None` for a column that no model reports.
-fn signal(column: Column) -> Option<Signal> {
+pub(crate) fn signal(column: Column) -> Option<Signal> {
     match column.source() {
         Source::Model { output, .. } => Some(match output {
             Output::Logp => Signal::Logp,

@@ -149,7 +149,7 @@ impl FineTuning {
             loss: updated.loss.value,
             examples: examples.len(),
             tokens: examples.iter().map(|example| example.len()).sum(),
-            gradient_norm: norms.into_iter().sum(),
+            gradient_norm: norms.into_iter().flatten().sum(),
             rate,
             held_out: None,
             seconds: clock.elapsed().as_secs_f64(),

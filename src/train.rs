@@ -13,6 +13,7 @@ use crate::budget::Budget;
 use crate::columns;
 use crate::error::Result;
 use crate::resample::{self, Drawn};
+use crate::roles;
 use crate::rollout::{Group, experience, sequences};
 use crate::run::{Run, rollout};
 use crate::sentinels::{Probe, Probed};
@@ -70,8 +71,8 @@ pub struct Learnt {
     pub tokens: usize,
     /// The objective at each of them.
     pub losses: Vec<Loss>,
-    /// Of each role that learns: mean gradient norm before clipping, and learning rate.
-    pub roles: Vec<(Role, f64, f64)>,
+    /// Of each role that learns: mean gradient norm before clipping, where it is told, and learning rate.
+    pub roles: Vec<(Role, Option<f64>, f64)>,
     /// What a look at the models found, where it was time for one.
     pub probed: Option<Probed>,
     /// What each update of the first epoch saw, where the step's transcripts are recorded.
@@ -163,7 +164,7 @@ fn continued(run: &mut Run, x: &mut Experience, reads: &[Column], groups: &[Grou
 fn learn(run: &mut Run, batch: &Experience, sequences: &[Sequence<'_>]) -> Result<Learnt> {
     let passes = run.algorithm.passes();
     let learners = run.learners(run.step);
-    let record = |&(role, rate): &(Role, f64)| (role, 0.0, rate);
+    let record = |&(role, rate): &(Role, f64)| (role, Some(0.0), rate);
     let mut learnt = Learnt { roles: learners.iter().map(record).collect(), ..Default::default() };
     let mut rng = stream(run.settings.seed, Purpose::Minibatch, run.step);
     let probe = probe(run, &learners, sequences)?;
@@ -180,8 +181,9 @@ fn learn(run: &mut Run, batch: &Experience, sequences: &[Sequence<'_>]) -> Resul
             learnt.losses.push(loss);
         }
     }
-    learnt.roles.iter_mut().for_each(|(_, norm, _)| *norm /= learnt.losses.len().max(1) as f64);
-    let norm = |role| learnt.roles.iter().find(|(learner, ..)| *learner == role).map_or(0.0, |(_, norm, _)| *norm);
+    let updates = learnt.losses.len().max(1) as f64;
+    learnt.roles.iter_mut().for_each(|(_, norm, _)| *norm = norm.map(|norm| norm / updates));
+    let norm = |role| learnt.roles.iter().find(|(learner, ..)| *learner == role)?.1;
     learnt.probed = probe.map(|probe| probe.compare(&run.roles, &norm)).transpose()?;
     Ok(learnt)
 }
@@ -200,19 +202,28 @@ fn update(
     learners: &[(Role, f64)],
     batch: &Experience,
     sequences: &[Sequence<'_>],
-    record: &mut [(Role, f64, f64)],
+    record: &mut [(Role, Option<f64>, f64)],
 ) -> Result<Updated> {
     let learns = |role| learners.iter().any(|(learner, _)| *learner == role);
-    let how = &run.settings.train;
-    let update = Update::new(&*run.objective, &WATCHED, how.micro_batch).at_most(how.micro_tokens);
+    let (how, watched) = (&run.settings.train, watched(run)?);
+    let update = Update::new(&*run.objective, &watched, how.micro_batch).at_most(how.micro_tokens);
     let updated = update.accumulate(&mut run.roles, &learns, batch, sequences)?;
     let norms = run.roles.step(learners)?;
-    record.iter_mut().zip(norms).for_each(|(record, norm)| record.1 += norm);
+    record.iter_mut().zip(norms).for_each(|(record, norm)| record.1 = record.1.zip(norm).map(|(sum, norm)| sum + norm));
     if learns(Role::POLICY) {
         run.version += 1;
         run.tell_sampler()?;
     }
     Ok(updated)
+}
+
+/// The signals to record that the policy can report.
+fn watched(run: &Run) -> Result<Vec<Column>> {
+    let policy = run.roles.policy()?;
+    Ok(WATCHED
+        .into_iter()
+        .filter(|&column| roles::signal(column).is_some_and(|signal| policy.reports(signal)))
+        .collect())
 }
 
 /// A random partition of a batch into so many minibatches, as marks on its trajectories; none is empty, and none cuts a unit

@@ -45,14 +45,14 @@ impl Probe {
         Ok(Probe { sequences: batch.iter().map(owned).collect(), before })
     }
 
-    /// Reads them again after the updates, whose gradient norms are given by role.
-    pub(crate) fn compare(self, roles: &Roles, norms: &dyn Fn(Role) -> f64) -> Result<Probed> {
+    /// Reads them again after the updates, whose gradient norms are given by role where they are told.
+    pub(crate) fn compare(self, roles: &Roles, norms: &dyn Fn(Role) -> Option<f64>) -> Result<Probed> {
         let sequences: Vec<Sequence<'_>> =
             self.sequences.iter().map(|(prompt, completion)| Sequence { prompt, completion }).collect();
         let mut probed = Probed::default();
         for (role, before) in self.before {
             let columns: Vec<Column> = before.keys().copied().collect();
-            if norms(role) > 0.0 && roles.read(role, &columns, &sequences)? == before {
+            if norms(role) > Some(0.0) && roles.read(role, &columns, &sequences)? == before {
                 probed.unmoved.push(role.name().to_owned());
             }
             let idle = roles.get(role)?.idle_parameters().map_err(Error::model(role.name()))?;

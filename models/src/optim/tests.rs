@@ -142,9 +142,10 @@ fn wrong_hyperparameters_are_named() {
     }
     assert!(Optimiser::default().validate().is_ok() && Optimiser::EXACT.validate().is_ok());
     for (rate, norm) in [(f64::INFINITY, 1.0), (-1.0, 1.0), (0.1, f64::NAN), (0.1, -1.0)] {
-        assert!(check_step(rate, norm).is_err(), "rate {rate}, norm {norm}");
+        assert!(check_step(rate, Some(norm)).is_err(), "rate {rate}, norm {norm}");
     }
-    assert!(check_step(0.0, 0.0).is_ok());
+    assert!(check_step(0.0, None).is_err(), "no norm");
+    assert_eq!(check_step(0.0, Some(2.0)).unwrap(), 2.0);
     let schedule = Schedule { peak: 1.0, warmup: 0, total: 1, floor: 1.5 };
     assert!(schedule.validate().unwrap_err().to_string().starts_with("schedule.floor"));
     for peak in [-1.0, f64::NAN, 1e300] {

@@ -100,7 +100,7 @@ pub fn differentiate(
 pub fn step(model: &mut dyn Model, rate: f64) -> f64 {
     let norm = model.gradient_norm().unwrap();
     model.step(rate, norm).unwrap();
-    norm
+    norm.unwrap()
 }
 
 /// Different for every signal and token.

@@ -144,7 +144,7 @@ fn it_does_not_learn_but_its_forks_do() {
     let batch = [Sequence { prompt: &[1], completion: &[2] }];
     let message = frozen.forward(&batch, &want(&SIGNALS, 1.0)).err().unwrap().to_string();
     assert!(message.contains("does not learn: fork it"), "{message}");
-    assert!(frozen.step(0.1, 1.0).is_err());
+    assert!(frozen.step(0.1, Some(1.0)).is_err());
     assert_eq!(frozen.gradient_norm().unwrap(), Some(0.0));
     let mut fork = frozen.forked(Head::Vocabulary, &Optimiser::default()).unwrap();
     assert!(fork.weights().eq(model.weights()));
@@ -155,7 +155,7 @@ fn it_does_not_learn_but_its_forks_do() {
     pass.backward(&signals).unwrap();
     let norm = fork.gradient_norm().unwrap();
     fork.step(0.1, norm).unwrap();
-    assert!(norm > 0.0 && !fork.weights().eq(model.weights()));
+    assert!(norm > Some(0.0) && !fork.weights().eq(model.weights()));
 }
 
 #[test]
