@@ -1,5 +1,11 @@
 //! The Tinker API: training and sampling by a server, over plain JSON.
 //!
-//! The messages are in [`wire`].
+//! The messages are in [`wire`]. A [`Service`] is a session with a server: it numbers calls, sends them, and waits for their
+//! results. A [`Remote`] is a model there.
 
+mod model;
+mod service;
 pub mod wire;
+
+pub use model::{Carrier, Remote, RemoteSettings};
+pub use service::{Repeat, Service, ServiceSettings};

@@ -150,7 +150,8 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    pub(crate) fn file(path: &Path, problem: impl ToString) -> Self {
+    /// Of a file.
+    pub fn file(path: &Path, problem: impl ToString) -> Self {
         Self::File { path: path.to_owned(), problem: problem.to_string() }
     }
 
@@ -158,7 +159,8 @@ impl Error {
         Self::Tensor { path: path.to_owned(), tensor: tensor.to_owned(), problem: problem.to_string() }
     }
 
-    pub(crate) fn setting(section: &'static str, key: &'static str, problem: impl ToString) -> Self {
+    /// Of a setting.
+    pub fn setting(section: &'static str, key: &'static str, problem: impl ToString) -> Self {
         Self::Setting { section, key, problem: problem.to_string() }
     }
 }

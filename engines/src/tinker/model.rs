@@ -1,0 +1,410 @@
+//! A model on a server.
+
+mod adapter;
+mod carrier;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use oreal_models::{
+    Clip, Completion, Decayed, Ending, Error, Failure, Head, Model, ModelState, Optimiser, Pass, Request, Result,
+    Sampling, Sequence, Signal, Signals, Token, Want, check,
+};
+use rand::RngExt;
+use serde_json::json;
+
+use super::service::Service;
+use super::wire::{Adam, ModelInput, Sample, Sampled, SamplingParams};
+use crate::http::{Reach, Round};
+use adapter::Adapter;
+pub use carrier::Carrier;
+use carrier::Contribution;
+use rows::Rows;
+
+/// What a [`ModelState`] of a model elsewhere is a state of.
+const KIND: &str = "tinker";
+
+/// The file that says where a saved model is.
+const PLACE_FILE: &str = "tinker.json";
+
+/// What a model on a server is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RemoteSettings {
+    /// What it starts from, as the server calls it.
+    pub base_model: String,
+    /// Rank of its adapters; 0 trains all weights, where the server can.
+    pub rank: u32,
+    /// Of the adapters' random start.
+    pub seed: u64,
+    /// Number of tokens of the tokenizer.
+    pub vocabulary: usize,
+    /// How cotangents travel.
+    pub carrier: Carrier,
+    /// Two tokens that are rarely used: a scalar is the difference of their log-probabilities. See [`Remote`].
+    pub score_tokens: [Token; 2],
+    /// Most sequences in one call.
+    pub batch: usize,
+}
+
+/// A model on a server, in any role, over a protocol that knows log-probabilities only.
+///
+/// A gradient is a list of cotangents that is kept here, and is sent when a step is made: so a gradient that is dropped has
+/// never been there, and a step is one series of numbered calls.
+///
+/// **Scalars.** `scalar_t = [logp(yes | s_<t) - logp(no | s_<t)] - [the same before any training]` for two tokens that are rarely
+/// used. It is 0 before the first step. The difference of two log-probabilities is that of two logits, so it is
+/// `(w_yes - w_no) · h_t`: linear in the hidden state, as a scalar head is. A cotangent `c` has the gradient of
+/// `c logp(yes) - c logp(no)`, hence travels as two cotangents of log-probabilities.
+#[derive(Debug)]
+pub struct Remote {
+    service: Arc<Service>,
+    settings: Arc<RemoteSettings>,
+    adapter: Arc<Adapter>,
+    /// The same weights before any training; only scalars need them.
+    untouched: Option<Arc<Adapter>>,
+    optimiser: Optimiser,
+    gradient: Vec<Contribution>,
+    steps: u64,
+    /// Where the weights that completions are drawn with are, since the weights moved.
+    sampler: Mutex<Option<String>>,
+    /// What the next fork has as its untouched weights, since the weights moved.
+    twin: Mutex<Option<Arc<Adapter>>>,
+    /// Why the server's weights are not known any more.
+    lost: Option<String>,
+}
+
+impl Remote {
+    /// A policy as the server has it before any training.
+    ///
+    /// # Errors
+    /// An optimiser that the protocol does not have, and whatever the server refuses.
+    pub fn new(service: Arc<Service>, settings: RemoteSettings, optimiser: &Optimiser) -> Result<Remote> {
+        check_optimiser(optimiser, &settings)?;
+        if settings.score_tokens[0] == settings.score_tokens[1] {
+            return Err(Error::setting("model", "score_tokens", "must be two different tokens".to_owned()));
+        }
+        let adapter = Adapter::new(service.clone(), &settings, None)?;
+        Ok(Remote::of(service, Arc::new(settings), Arc::new(adapter), None, optimiser))
+    }
+
+    fn of(
+        service: Arc<Service>,
+        settings: Arc<RemoteSettings>,
+        adapter: Arc<Adapter>,
+        untouched: Option<Arc<Adapter>>,
+        optimiser: &Optimiser,
+    ) -> Remote {
+        Remote {
+            service,
+            settings,
+            adapter,
+            untouched,
+            optimiser: *optimiser,
+            gradient: Vec::new(),
+            steps: 0,
+            sampler: Mutex::new(None),
+            twin: Mutex::new(None),
+            lost: None,
+        }
+    }
+
+    /// Name of the model on the server.
+    pub fn id(&self) -> &str {
+        self.adapter.id()
+    }
+
+    /// Log-probabilities of the targets of each row, by these weights.
+    fn logps(&self, adapter: &Adapter, rows: &Rows) -> Result<Vec<Vec<f64>>> {
+        adapter.forward(rows, self.settings.batch)
+    }
+
+    fn rows(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Vec<Read>> {
+        check::batch(batch, want, self.settings.vocabulary)?;
+        self.check_usable()?;
+        if want.temperature != 1.0 {
+            let problem = format!("{}: a server's log-probabilities are those at 1", want.temperature);
+            return Err(Error::setting("want", "temperature", problem));
+        }
+        want.signals.iter().map(|&signal| self.read_signal(batch, signal)).collect()
+    }
+
+    fn read_signal(&self, batch: &[Sequence<'_>], signal: Signal) -> Result<Read> {
+        let Some(untouched) = &self.untouched else {
+            if signal != Signal::Logp {
+                return Err(Error::Head { head: Head::Vocabulary, signal });
+            }
+            let rows = Rows::of_completions(batch);
+            let logps = self.logps(&self.adapter, &rows)?;
+            return Ok(Read { signal, values: rows.chosen(&logps), rows, logps });
+        };
+        if !matches!(signal, Signal::Scalar | Signal::ScalarAfter) {
+            return Err(Error::Head { head: Head::Scalar, signal });
+        }
+        let rows = Rows::of_scores(batch, signal, self.settings.score_tokens);
+        let logps = self.logps(&self.adapter, &rows)?;
+        let before = self.logps(untouched, &rows)?;
+        let values = rows.differences(&logps).into_iter().zip(rows.differences(&before)).map(|(now, then)| now - then);
+        Ok(Read { signal, values: values.collect(), rows, logps })
+    }
+
+    fn check_usable(&self) -> Result<()> {
+        match &self.lost {
+            None => Ok(()),
+            Some(why) => {
+                let problem = format!("the weights of this model are not known since an earlier error: {why}");
+                Err(Error::Server { server: self.service.url().to_owned(), problem })
+            }
+        }
+    }
+
+    fn adam(&self, rate: f64) -> Adam {
+        // `new` and `fork` have refused every other optimiser.
+        let Optimiser::AdamW { beta1, beta2, epsilon, weight_decay, clip, .. } = self.optimiser else {
+            return Adam {
+                learning_rate: rate,
+                beta1: 0.0,
+                beta2: 0.0,
+                eps: 1.0,
+                weight_decay: 0.0,
+                grad_clip_norm: 0.0,
+            };
+        };
+        let grad_clip_norm = match clip {
+            Clip::Norm(norm) => norm,
+            Clip::Off => 0.0,
+        };
+        Adam { learning_rate: rate, beta1, beta2, eps: epsilon, weight_decay, grad_clip_norm }
+    }
+
+    /// Whether these are the weights that the server has before any training.
+    fn is_fresh(&self) -> bool {
+        self.steps == 0 && self.adapter.is_fresh()
+    }
+
+    /// A new adapter with a copy of these weights.
+    fn copy(&self) -> Result<Arc<Adapter>> {
+        let from = if self.is_fresh() { None } else { Some(self.adapter.save()?) };
+        Ok(Arc::new(Adapter::new(self.service.clone(), &self.settings, from.as_deref())?))
+    }
+
+    fn path_for_sampler(&self) -> Result<String> {
+        let mut saved = self.sampler.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = &*saved {
+            return Ok(path.clone());
+        }
+        let path = self.adapter.save_for_sampler()?;
+        Ok(saved.insert(path).clone())
+    }
+
+    fn draw_one(
+        &self,
+        round: &Round<'_>,
+        path: &str,
+        request: &Request<'_>,
+        how: &Sampling,
+    ) -> std::result::Result<Completion, (Reach, Failure)> {
+        let call = Sample {
+            prompt: ModelInput::of(request.prompt.to_vec()),
+            num_samples: 1,
+            sampling_params: SamplingParams {
+                max_tokens: Some(how.max_tokens),
+                seed: Some(u64::from(request.key.stream().random::<u32>() >> 1)),
+                stop: json!(how.stop),
+                temperature: how.temperature,
+                top_k: if how.top_k == 0 { -1 } else { how.top_k as i64 },
+                top_p: how.top_p,
+            },
+            model_path: Some(path.to_owned()),
+            base_model: None,
+            sampling_session_id: None,
+            seq_id: None,
+            prompt_logprobs: None,
+        };
+        let not_drawn = |problem: String| Failure::NotDrawn { problem };
+        let sampled: Sampled = self
+            .service
+            .call_in(round, "asample", &call)
+            .map_err(|failure| (failure.reach, not_drawn(failure.problem)))?;
+        let drawn = sampled.sequences.into_iter().next();
+        let drawn = drawn.ok_or_else(|| (Reach::Request, not_drawn("the server sent no completion".to_owned())))?;
+        let ending = if drawn.stop_reason == "length" { Ending::Truncated } else { Ending::Stopped };
+        let sampled_logp = drawn.logprobs.filter(|_| is_plain(how));
+        let completion = Completion { tokens: drawn.tokens, sampled_logp, ending, version: 0 };
+        let vocabulary = how.vocabulary.unwrap_or(self.settings.vocabulary);
+        completion.check(how, vocabulary).map_err(|failure| (Reach::Request, failure))?;
+        Ok(completion)
+    }
+}
+
+/// Whether the log-probabilities that servers report are those of this distribution.
+fn is_plain(how: &Sampling) -> bool {
+    how.temperature == 1.0 && how.top_p == 1.0 && how.top_k == 0
+}
+
+/// One signal as it was read, with what is needed to send its cotangents.
+struct Read {
+    signal: Signal,
+    values: Vec<f64>,
+    rows: Rows,
+    logps: Vec<Vec<f64>>,
+}
+
+/// A forward pass whose cotangents become part of the model's gradient.
+struct RemotePass<'a> {
+    gradient: &'a mut Vec<Contribution>,
+    read: Vec<Read>,
+}
+
+impl Pass for RemotePass<'_> {
+    fn backward(self: Box<Self>, cotangents: &Signals) -> Result<()> {
+        let signals: Vec<(Signal, usize)> = self.read.iter().map(|read| (read.signal, read.values.len())).collect();
+        check::cotangents(&signals, cotangents)?;
+        for Read { signal, rows, logps, .. } in self.read {
+            if let Some(cotangents) = cotangents.0.get(&signal) {
+                self.gradient.extend(rows.contributions(logps, cotangents));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Model for Remote {
+    fn read(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Signals> {
+        Ok(Signals(self.rows(batch, want)?.into_iter().map(|read| (read.signal, read.values)).collect()))
+    }
+
+    fn forward(&mut self, batch: &[Sequence<'_>], want: &Want) -> Result<(Signals, Box<dyn Pass + '_>)> {
+        let read = self.rows(batch, want)?;
+        let signals = read.iter().map(|read| (read.signal, read.values.clone())).collect();
+        Ok((Signals(signals), Box::new(RemotePass { gradient: &mut self.gradient, read })))
+    }
+
+    fn gradient_norm(&self) -> Result<Option<f64>> {
+        Ok(if self.gradient.is_empty() { Some(0.0) } else { None })
+    }
+
+    fn discard(&mut self) {
+        self.gradient.clear();
+    }
+
+    /// The cotangents, and the step, as calls in one series.
+    fn step(&mut self, rate: f64, _gradient_norm: Option<f64>) -> Result<()> {
+        self.check_usable()?;
+        if !(rate.is_finite() && rate >= 0.0) {
+            return Err(Error::setting("step", "rate", format!("{rate} is not a finite number of at least 0")));
+        }
+        let gradient = std::mem::take(&mut self.gradient);
+        let data = self.settings.carrier.data(&gradient);
+        let stepped = self.adapter.step(data, self.settings.carrier, self.settings.batch, self.adam(rate));
+        if let Err(error) = stepped {
+            self.lost = Some(error.to_string());
+            return Err(error);
+        }
+        self.steps += 1;
+        *self.sampler.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.twin.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+
+    fn draw(&self, requests: &[Request<'_>], how: &Sampling) -> Result<Vec<Completion>> {
+        let drawn = self.draw_each(requests, how)?.into_iter();
+        let failed =
+            |failure: Failure| Error::Server { server: self.service.url().to_owned(), problem: failure.to_string() };
+        drawn.map(|drawn| drawn.map_err(failed)).collect()
+    }
+
+    fn draw_each(
+        &self,
+        requests: &[Request<'_>],
+        how: &Sampling,
+    ) -> Result<Vec<std::result::Result<Completion, Failure>>> {
+        check::requests(requests, how, self.settings.vocabulary)?;
+        self.check_usable()?;
+        let path = self.path_for_sampler()?;
+        let drawn = self.service.each(requests, |round, request| self.draw_one(round, &path, request, how));
+        let down = |drawn: &std::result::Result<Completion, (Reach, Failure)>| match drawn {
+            Err((Reach::Server, failure)) => Some(failure.to_string()),
+            _ => None,
+        };
+        match drawn.iter().find_map(down) {
+            Some(problem) => Err(Error::Server { server: self.service.url().to_owned(), problem }),
+            None => Ok(drawn.into_iter().map(|drawn| drawn.map_err(|(_, failure)| failure)).collect()),
+        }
+    }
+
+    fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>> {
+        check_optimiser(optimiser, &self.settings)?;
+        self.check_usable()?;
+        let untouched = match (head, &self.untouched) {
+            (Head::Vocabulary, _) => None,
+            (Head::Scalar, Some(untouched)) => Some(untouched.clone()),
+            (Head::Scalar, None) => {
+                let mut twin = self.twin.lock().unwrap_or_else(PoisonError::into_inner);
+                if twin.is_none() {
+                    *twin = Some(self.copy()?);
+                }
+                twin.clone()
+            }
+        };
+        let (service, settings) = (self.service.clone(), self.settings.clone());
+        Ok(Box::new(Remote::of(service, settings, self.copy()?, untouched, optimiser)))
+    }
+
+    fn reports(&self, signal: Signal) -> bool {
+        signal != Signal::Entropy
+    }
+
+    fn parameters(&self) -> usize {
+        0
+    }
+
+    /// Saves the weights on the server, and writes a file that says where they are.
+    fn save(&self, path: &Path) -> Result<()> {
+        self.check_usable()?;
+        let place = self.adapter.save_for_sampler()?;
+        let said = json!({ "url": self.service.url(), "base_model": self.settings.base_model, "model_path": place });
+        let file = if path.is_dir() { path.join(PLACE_FILE) } else { path.to_owned() };
+        let text = format!("{said:#}\n");
+        std::fs::write(&file, text).map_err(|problem| Error::file(&file, problem))
+    }
+
+    fn state(&self) -> Result<ModelState> {
+        self.check_usable()?;
+        Ok(ModelState::elsewhere(KIND, self.steps, &self.adapter.save()?))
+    }
+
+    fn restore(&mut self, state: &ModelState) -> Result<()> {
+        self.adapter.load(state.place(KIND)?)?;
+        self.gradient.clear();
+        self.steps = state.steps();
+        self.lost = None;
+        *self.sampler.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.twin.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+}
+
+/// Refuses an optimiser that the protocol does not have.
+fn check_optimiser(optimiser: &Optimiser, settings: &RemoteSettings) -> Result<()> {
+    optimiser.validate()?;
+    let Optimiser::AdamW { weight_decay, decay, clip_epsilon, .. } = *optimiser else {
+        return Err(Error::setting(
+            "optimiser",
+            "rule",
+            "must be \"adamw\": a server of the Tinker API has no other".to_owned(),
+        ));
+    };
+    // Adapters are matrices only.
+    if settings.rank == 0 && weight_decay > 0.0 && decay == Decayed::Matrices {
+        let problem = "must be \"all\", or weight_decay 0: a server of the Tinker API does not tell matrices apart";
+        return Err(Error::setting("optimiser", "decay", problem.to_owned()));
+    }
+    if clip_epsilon != 0.0 {
+        let problem = "must be 0: a server of the Tinker API has no such number";
+        return Err(Error::setting("optimiser", "clip_epsilon", problem.to_owned()));
+    }
+    Ok(())
+}
