@@ -17,7 +17,7 @@ use crate::catalogue::{Catalogue, Chosen};
 use crate::columns::DataColumn;
 use crate::error::Result;
 use crate::sentinels::SentinelSettings;
-pub use model::{ModelSettings, TextSettings};
+pub use model::{ModelSettings, TextSettings, TinkerSettings};
 pub(crate) use validate::{algorithm as check_algorithm, env as check_env};
 
 /// Everything a run depends on.

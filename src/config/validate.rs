@@ -4,7 +4,7 @@ use oreal_algos::{Algorithm, IllegalSetting, Role};
 use oreal_models::Device;
 use oreal_toy_envs::{Env, Split};
 
-use super::{Config, ModelSettings, Settings};
+use super::{Config, ModelSettings, Settings, TinkerSettings, Weights};
 use crate::error::{Error, Result};
 
 /// Temperatures that logits can be divided by in f32.
@@ -50,12 +50,43 @@ impl Settings {
         if let Some((key, _, problem)) = checks.iter().find(|(_, holds, _)| !holds) {
             return Err(Error::setting(key, problem));
         }
+        if let ModelSettings::Tinker(tinker) = &self.model {
+            self.validate_elsewhere(tinker)?;
+        }
         if let Some((role, _)) = self.rates.roles.iter().find(|(_, of)| !rate(**of)) {
             return Err(Error::setting(format!("rates.{role}"), "must be 0 or more"));
         }
         self.optimiser.validate()?;
         self.sentinels.validate()?;
         self.added.validate().map_err(|problem| illegal(problem.within("added")))
+    }
+
+    /// Refuses what a server of the Tinker API cannot do.
+    fn validate_elsewhere(&self, tinker: &TinkerSettings) -> Result<()> {
+        if let Some((key, problem)) = tinker.check() {
+            return Err(Error::setting(format!("model.{key}"), problem));
+        }
+        let draw = &self.sampling;
+        let checks = [
+            (
+                "device",
+                self.device == Device::Cpu,
+                "must be \"cpu\" where model.kind is \"tinker\": the server has its own",
+            ),
+            ("sampling.temperature", draw.temperature == 1.0, "must be 1: a server's log-probabilities are those at 1"),
+            ("sampling.top_p", draw.top_p == 1.0, "must be 1: a server's log-probabilities are those of all tokens"),
+            ("sampling.top_k", draw.top_k == 0, "must be 0: a server's log-probabilities are those of all tokens"),
+        ];
+        if let Some((key, _, problem)) = checks.iter().find(|(_, holds, _)| !holds) {
+            return Err(Error::setting(*key, *problem));
+        }
+        match self.roles.iter().find(|(_, role)| role.start != Weights::Policy) {
+            Some((role, _)) => {
+                let problem = "must be \"policy\": every role of a server of the Tinker API starts from base_model";
+                Err(Error::setting(format!("roles.{role}.start"), problem))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Refuses rates and settings of roles that nobody plays: `roles` are those of the run.
