@@ -10,7 +10,7 @@ mod response;
 use std::fmt;
 use std::sync::Arc;
 
-use oreal_models::{Error, Key, Model, Request, Result, Sampling, Sequence, Signal, Token, Want};
+use oreal_models::{Error, Key, Model, Optimiser, Request, Result, Sampling, Sequence, Signal, Token, Want};
 
 use super::model::{Carrier, Remote, RemoteSettings};
 use super::service::Service;
@@ -25,6 +25,8 @@ pub struct Probed {
     pub findings: Vec<Finding>,
     /// How cotangents travel; `None` where none of the losses carries them.
     pub carrier: Option<Carrier>,
+    /// Long gradients are clipped where a step asks for it.
+    pub clips: bool,
     /// A call with the number of an earlier one is taken for that one.
     pub knows_numbers: bool,
 }
@@ -91,13 +93,16 @@ const LENGTH: usize = 8;
 /// Whatever the server refuses.
 pub fn probe(service: &Arc<Service>, settings: &RemoteSettings) -> Result<Probed> {
     let mut findings = Vec::new();
-    let mut carrier = None;
+    let (mut carrier, mut clips) = (None, false);
     for candidate in [Carrier::CrossEntropy, Carrier::ImportanceSampling] {
-        let finding = gradients(service, settings, candidate)?;
-        let good = finding.meaning == Meaning::Good;
-        findings.push(finding);
-        if good {
+        let settings = RemoteSettings { carrier: candidate, ..settings.clone() };
+        let new = |optimiser: &Optimiser| Remote::new(service.clone(), settings.clone(), optimiser);
+        let responses = Responses::measure(new(&response::descent())?)?;
+        findings.push(gradients(&responses, candidate));
+        if responses.faults().is_empty() {
             carrier = Some(candidate);
+            clips = responses.is_clipped(new)?;
+            findings.push(clipping(clips));
             break;
         }
     }
@@ -110,19 +115,25 @@ pub fn probe(service: &Arc<Service>, settings: &RemoteSettings) -> Result<Probed
     findings.push(numbers(knows_numbers));
     findings.push(lengths(&model, settings)?);
     findings.extend(samples(&model, settings)?);
-    Ok(Probed { server: service.url().to_owned(), findings, carrier, knows_numbers })
+    Ok(Probed { server: service.url().to_owned(), findings, carrier, clips, knows_numbers })
 }
 
 /// Whether a loss carries cotangents.
-fn gradients(service: &Arc<Service>, settings: &RemoteSettings, carrier: Carrier) -> Result<Finding> {
+fn gradients(responses: &Responses, carrier: Carrier) -> Finding {
     let question = format!("gradient of signed cotangents as {}", carrier.loss());
-    let settings = RemoteSettings { carrier, ..settings.clone() };
-    let responses = Responses::measure(Remote::new(service.clone(), settings, &response::descent())?)?;
     let (answer, meaning) = match responses.faults().first() {
         None => (format!("their sum: {responses}"), Meaning::Good),
         Some(fault) => (format!("{fault}: {responses}"), Meaning::Bad),
     };
-    Ok(Finding { question, answer, meaning })
+    Finding { question, answer, meaning }
+}
+
+fn clipping(clips: bool) -> Finding {
+    let (answer, meaning) = match clips {
+        true => ("it acts", Meaning::Good),
+        false => ("it does not act: optimiser.clip must be \"off\"", Meaning::Note),
+    };
+    Finding { question: "grad_clip_norm".to_owned(), answer: answer.to_owned(), meaning }
 }
 
 fn numbers(knows: bool) -> Finding {

@@ -35,17 +35,24 @@ pub(super) struct Responses {
     p: f64,
     both: f64,
     a_minus_p: f64,
+    /// The rate that gave them.
+    pub(super) rate: f64,
 }
 
 /// Gradient descent, up to the factor `EPSILON`.
 pub(super) fn descent() -> Optimiser {
+    clipped(Clip::Off)
+}
+
+/// The same with a longest gradient.
+fn clipped(clip: Clip) -> Optimiser {
     Optimiser::AdamW {
         beta1: 0.0,
         beta2: 0.0,
         epsilon: EPSILON,
         weight_decay: 0.0,
         decay: Decayed::All,
-        clip: Clip::Off,
+        clip,
         clip_epsilon: 0.0,
     }
 }
@@ -81,12 +88,20 @@ impl Responses {
             p: with([0.0; A], [-1.0; P])?,
             both: with(a, [-1.0; P])?,
             a_minus_p: with(a, [1.0; P])?,
+            rate,
         })
+    }
+
+    /// Whether a step is shorter where the gradient is clipped to next to nothing.
+    pub(super) fn is_clipped(&self, new: impl FnOnce(&Optimiser) -> Result<Remote>) -> Result<bool> {
+        let mut model = new(&clipped(Clip::Norm(1e-12)))?;
+        let change = respond(&mut model, self.rate, &[-1.0; A], &[0.0; P])?;
+        Ok(change.abs() < 0.1 * self.a.abs())
     }
 
     /// What is not as it must be, in words.
     pub(super) fn faults(&self) -> Vec<&'static str> {
-        let Responses { a, minus_a, twice_a, halves, p, both, a_minus_p } = *self;
+        let Responses { a, minus_a, twice_a, halves, p, both, a_minus_p, .. } = *self;
         let scale = a.abs().max(p.abs());
         let is = |found: f64, expected: f64| (found - expected).abs() <= OFF * scale.max(expected.abs());
         let checks = [
@@ -103,7 +118,7 @@ impl Responses {
 
 impl fmt::Display for Responses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Responses { a, minus_a, twice_a, halves: [first, second], p, both, a_minus_p } = self.each(|x| x * 1e4);
+        let Responses { a, minus_a, twice_a, halves: [first, second], p, both, a_minus_p, .. } = self.each(|x| x * 1e4);
         write!(
             f,
             "A {a:.1}, -A {minus_a:.1}, 2A {twice_a:.1}, halves {first:.1} and {second:.1}, P {p:.1}, A and P {both:.1}, A and -P \
@@ -114,7 +129,7 @@ impl fmt::Display for Responses {
 
 impl Responses {
     fn each(&self, of: impl Fn(f64) -> f64) -> Responses {
-        let Responses { a, minus_a, twice_a, halves, p, both, a_minus_p } = *self;
+        let Responses { a, minus_a, twice_a, halves, p, both, a_minus_p, rate } = *self;
         Responses {
             a: of(a),
             minus_a: of(minus_a),
@@ -123,6 +138,7 @@ impl Responses {
             p: of(p),
             both: of(both),
             a_minus_p: of(a_minus_p),
+            rate,
         }
     }
 }
