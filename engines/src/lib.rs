@@ -4,4 +4,5 @@
 //! others serve: its messages, and a [`Model`](oreal_models::Model) behind it.
 
 pub mod http;
+pub mod serve;
 pub mod tinker;
