@@ -4,4 +4,6 @@
 //! others serve: its messages, and a [`Model`](oreal_models::Model) behind it.
 
 pub mod http;
+#[doc(hidden)]
+pub mod testing;
 pub mod tinker;
