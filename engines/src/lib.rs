@@ -4,6 +4,7 @@
 //! others serve: its messages, and a [`Model`](oreal_models::Model) behind it.
 
 pub mod http;
+pub mod inference;
 #[doc(hidden)]
 pub mod testing;
 pub mod tinker;

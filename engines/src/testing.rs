@@ -1,5 +1,7 @@
 //! For tests: a server on this machine that answers as a test wants.
 
+pub mod inference;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
