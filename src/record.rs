@@ -23,6 +23,7 @@ use crate::evaluate::PassRate;
 use crate::folder::Held;
 use crate::renderer::Renderer;
 use crate::report;
+use crate::rescored::Rescored;
 use crate::rollout::{Group, Trajectory};
 use crate::run::{Run, reads};
 use crate::sentinels::{Finding, Probed, RewardModel};
@@ -87,6 +88,8 @@ pub struct StepRecord {
     pub first_update_ratio: Option<f64>,
     /// Mean distance of the policy's log-probabilities from the sampler's at the first update, nats a token.
     pub sampler_apart: Option<f64>,
+    /// The same on a few completions of the policy's current weights, drawn by an inference server; absent in other steps.
+    pub rescored: Option<Rescored>,
     /// How well the reward model tells right from wrong; absent without one.
     pub reward_model: Option<RewardModel>,
     /// What a look at the models found, in the steps that have one.
@@ -104,7 +107,7 @@ pub struct StepRecord {
 impl StepRecord {
     /// Of a step.
     pub fn new(done: &Done) -> StepRecord {
-        let Done { step, groups, lost, resampled, kept, learnt, seconds, .. } = done;
+        let Done { step, groups, lost, resampled, rescored, kept, learnt, seconds, .. } = done;
         let all: Vec<&Trajectory> = groups.iter().flat_map(|group| &group.trajectories).collect();
         let share = |verdict| mean(all.iter().map(|t| f64::from(t.verdict == verdict)));
         let first = learnt.first.as_ref();
@@ -141,6 +144,7 @@ impl StepRecord {
                 let columns = pairs(first, Column::LOGP, Column::SAMPLED_LOGP)?;
                 Some(mean(columns.map(|(new, sampled)| (new - sampled).abs())))
             }),
+            rescored: *rescored,
             reward_model: first.and_then(RewardModel::of),
             probed: learnt.probed.clone(),
             held_out: None,

@@ -1,6 +1,7 @@
 //! What no setting may be. Checked before any work starts; every refusal names its key.
 
 use oreal_algos::{Algorithm, IllegalSetting, Role};
+use oreal_engines::inference::Unreported;
 use oreal_models::Device;
 use oreal_toy_envs::{Env, Split};
 
@@ -56,6 +57,7 @@ impl Settings {
         if let Some((role, _)) = self.rates.roles.iter().find(|(_, of)| !rate(**of)) {
             return Err(Error::setting(format!("rates.{role}"), "must be 0 or more"));
         }
+        self.sampler()?;
         self.optimiser.validate()?;
         self.sentinels.validate()?;
         self.added.validate().map_err(|problem| illegal(problem.within("added")))
@@ -87,6 +89,36 @@ impl Settings {
             }
             None => Ok(()),
         }
+    }
+
+    /// Refuses an inference server that cannot draw for this policy, and a sampling that it does not report.
+    fn sampler(&self) -> Result<()> {
+        let Some(sampler) = &self.sampler else { return Ok(()) };
+        let illegal = |key: &str, problem: &str| Err(Error::setting(key, problem));
+        let (learns, from_checkpoint) = (self.policy_learns(), self.model.checkpoint().is_some());
+        if self.model == (ModelSettings::Table {}) {
+            return illegal("sampler.kind", "must be absent where model.kind is \"table\": no server loads one");
+        }
+        if matches!(self.model, ModelSettings::Tinker(_)) {
+            return illegal("sampler.kind", "must be absent where model.kind is \"tinker\": the policy draws where it is");
+        }
+        if !learns && !(from_checkpoint && self.warm_up.steps == 0) {
+            let problem = "must be absent where the policy neither learns nor is that of a checkpoint without warm-up: the \
+                           server would have other weights";
+            return illegal("sampler.kind", problem);
+        }
+        let opened = sampler.open(learns).map(drop);
+        opened.map_err(|wrong| Error::setting(format!("sampler.{}", wrong.key), wrong.problem))?;
+        let (how, served) = (self.sampling.sampling(Vec::new(), 1, 1), sampler.served());
+        let unreported = |wrong: Unreported| {
+            Error::setting(format!("sampling.{}", wrong.key), format!("{} ({})", wrong.problem, served.name()))
+        };
+        served.reported().check(&how).map_err(unreported)
+    }
+
+    /// Whether the policy's weights move in training.
+    pub(crate) fn policy_learns(&self) -> bool {
+        self.rates.of(Role::POLICY) > 0.0
     }
 
     /// Refuses rates and settings of roles that nobody plays: `roles` are those of the run.
