@@ -100,7 +100,10 @@ impl Settings {
             return illegal("sampler.kind", "must be absent where model.kind is \"table\": no server loads one");
         }
         if matches!(self.model, ModelSettings::Tinker(_)) {
-            return illegal("sampler.kind", "must be absent where model.kind is \"tinker\": the policy draws where it is");
+            return illegal(
+                "sampler.kind",
+                "must be absent where model.kind is \"tinker\": the policy draws where it is",
+            );
         }
         if !learns && !(from_checkpoint && self.warm_up.steps == 0) {
             let problem = "must be absent where the policy neither learns nor is that of a checkpoint without warm-up: the \

@@ -3,8 +3,6 @@
 mod adapter;
 mod carrier;
 mod rows;
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
