@@ -2,6 +2,7 @@
 
 mod model;
 mod read;
+mod sampler;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ use crate::catalogue::{Catalogue, Chosen};
 use crate::columns::DataColumn;
 use crate::error::Result;
 use crate::sentinels::SentinelSettings;
-pub use model::{ModelSettings, TextSettings};
+pub use model::{ModelSettings, TextSettings, TinkerSettings};
+pub use sampler::{SamplerKind, SamplerSettings, WeightPrecision};
 pub(crate) use validate::{algorithm as check_algorithm, env as check_env};
 
 /// Everything a run depends on.
@@ -53,6 +55,9 @@ pub struct Settings {
     pub train: Train,
     /// How completions are drawn while training.
     pub sampling: Draw,
+    /// The inference server that draws them; without one, the policy in this process does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampler: Option<SamplerSettings>,
     /// Learning rates.
     pub rates: Rates,
     /// Where the weights of roles other than the policy come from, by role.

@@ -39,7 +39,8 @@ pub struct Experiment {
     /// The renderer that the settings say, once it was asked for.
     opened: OnceLock<Arc<dyn Renderer>>,
     columns: Vec<DataColumn>,
-    sampler: Arc<dyn Fn() -> Box<dyn Sampler> + Send + Sync>,
+    /// That of the settings where `None`.
+    sampler: Option<Arc<dyn Fn() -> Box<dyn Sampler> + Send + Sync>>,
     folder: Option<PathBuf>,
     stop: Stop,
     /// What environment and algorithm are called in a file, where a file could say them.
@@ -106,7 +107,7 @@ impl Experiment {
             renderer: None,
             opened: OnceLock::new(),
             columns: Vec::new(),
-            sampler: Arc::new(|| Box::new(InProcess::default())),
+            sampler: None,
             folder: None,
             stop: Stop::default(),
             chosen: None,
@@ -166,9 +167,10 @@ impl Experiment {
         self
     }
 
-    /// With another sampler than one that draws from the policy in this process. Each run makes one.
+    /// With another sampler than that of the settings, which is the policy in this process unless they name a server. Each run
+    /// makes one.
     pub fn sampler(mut self, make: impl Fn() -> Box<dyn Sampler> + Send + Sync + 'static) -> Experiment {
-        self.sampler = Arc::new(make);
+        self.sampler = Some(Arc::new(make));
         self
     }
 
@@ -186,6 +188,14 @@ impl Experiment {
         if let Some(column) = reads.iter().find(|c| matches!(c.source(), Source::Data) && !provided(c)) {
             let problem =
                 format!("reads the data column `{}`, which nobody provides: see Experiment::column", column.name());
+            return Err(Error::setting(format!("algorithm {}", algorithm.name()), problem));
+        }
+        let reports = |column: &Column| match column.source() {
+            Source::Model { output, .. } => self.settings.model.reports(output),
+            _ => true,
+        };
+        if let Some(column) = reads.iter().find(|column| !reports(column)) {
+            let problem = format!("reads `{}`, which a server of the Tinker API does not report", column.name());
             return Err(Error::setting(format!("algorithm {}", algorithm.name()), problem));
         }
         if self.settings.evaluation.part.of(self.env.count(Split::HeldOut)).1 == 0 {
@@ -240,13 +250,24 @@ impl Experiment {
             roles = roles.reference_is_policy();
         }
         let (env, renderer, columns) = (self.env.clone(), start.renderer.clone(), self.columns.clone());
-        let sampler = (self.sampler)();
+        let sampler = self.new_sampler()?;
         Run::new(settings, env, renderer, algorithm, columns, sampler, roles)
     }
 
     /// The algorithm with the terms of the settings added to it.
     pub(crate) fn effective(&self) -> Arc<dyn Algorithm> {
         Arc::from(self.settings.added.to(Box::new(self.algorithm.clone())))
+    }
+
+    fn new_sampler(&self) -> Result<Box<dyn Sampler>> {
+        match (&self.sampler, &self.settings.sampler) {
+            (Some(make), _) => Ok(make()),
+            (None, None) => Ok(Box::new(InProcess::default())),
+            (None, Some(server)) => match server.open(self.settings.policy_learns()) {
+                Ok(sampler) => Ok(Box::new(sampler)),
+                Err(wrong) => Err(Error::setting(format!("sampler.{}", wrong.key), wrong.problem)),
+            },
+        }
     }
 
     pub(crate) fn new_renderer(&self) -> Result<Arc<dyn Renderer>> {

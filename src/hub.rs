@@ -191,8 +191,9 @@ fn download(api: &Api, repo: &Repo, name: &str, file: &str) -> Result<PathBuf> {
 mod tests {
     use std::sync::Mutex;
 
+    use oreal_engines::testing::{Server, response, send};
+
     use super::*;
-    use crate::chat::testing::{Server, response, send};
 
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -239,7 +240,7 @@ mod tests {
     }
 
     fn hub(server: &Server, cache: &Path, offline: bool) -> Hub {
-        let endpoint = server.url().trim_end_matches("/v1").to_owned();
+        let endpoint = server.url();
         Hub { cache: Cache::new(cache.to_owned()), endpoint, token: Some("secret".into()), offline }
     }
 

@@ -16,7 +16,7 @@
 //! Where a model judges answers, a [`judge`] asks it through a [`chat`] endpoint.
 //!
 //! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`math`] (is this answer right?),
-//! [`models`], [`text`] (tokenizers and chat templates); so is [`rand`], whose generators an environment takes.
+//! [`models`], [`engines`] (servers that train or sample), [`text`] (tokenizers and chat templates); so is [`rand`], whose generators an environment takes.
 
 #![warn(missing_docs)]
 
@@ -41,6 +41,7 @@ mod train;
 mod columns;
 pub mod renderer;
 mod resample;
+mod rescored;
 pub mod roles;
 pub mod rollout;
 pub mod update;
@@ -85,12 +86,14 @@ pub use experiment::{Experiment, Progress, SharedStart, WarmedUp};
 pub use folder::{Reserved, reserve, reserve_numbered};
 pub use problems::Problems;
 pub use record::{Report, StepRecord};
+pub use rescored::Rescored;
 pub use rule::{DecimalsName, RuleName};
 pub use run::{Run, TrainingState};
 pub use stop::Stop;
 pub use train::{Done, Learnt, Lost, Seconds, step, train};
 
 pub use oreal_algos as algos;
+pub use oreal_engines as engines;
 pub use oreal_math as math;
 pub use oreal_models as models;
 pub use oreal_text as text;

@@ -23,6 +23,7 @@ use crate::evaluate::PassRate;
 use crate::folder::Held;
 use crate::renderer::Renderer;
 use crate::report;
+use crate::rescored::Rescored;
 use crate::rollout::{Group, Trajectory};
 use crate::run::{Run, reads};
 use crate::sentinels::{Finding, Probed, RewardModel};
@@ -87,6 +88,8 @@ pub struct StepRecord {
     pub first_update_ratio: Option<f64>,
     /// Mean distance of the policy's log-probabilities from the sampler's at the first update, nats a token.
     pub sampler_apart: Option<f64>,
+    /// The same on a few completions of the policy's current weights, drawn by an inference server; absent in other steps.
+    pub rescored: Option<Rescored>,
     /// How well the reward model tells right from wrong; absent without one.
     pub reward_model: Option<RewardModel>,
     /// What a look at the models found, in the steps that have one.
@@ -104,7 +107,7 @@ pub struct StepRecord {
 impl StepRecord {
     /// Of a step.
     pub fn new(done: &Done) -> StepRecord {
-        let Done { step, groups, lost, resampled, kept, learnt, seconds, .. } = done;
+        let Done { step, groups, lost, resampled, rescored, kept, learnt, seconds, .. } = done;
         let all: Vec<&Trajectory> = groups.iter().flat_map(|group| &group.trajectories).collect();
         let share = |verdict| mean(all.iter().map(|t| f64::from(t.verdict == verdict)));
         let first = learnt.first.as_ref();
@@ -141,6 +144,7 @@ impl StepRecord {
                 let columns = pairs(first, Column::LOGP, Column::SAMPLED_LOGP)?;
                 Some(mean(columns.map(|(new, sampled)| (new - sampled).abs())))
             }),
+            rescored: *rescored,
             reward_model: first.and_then(RewardModel::of),
             probed: learnt.probed.clone(),
             held_out: None,
@@ -318,6 +322,8 @@ pub(crate) fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -
         .map(|(role, model)| (role.name(), model.parameters()))
         .filter(|(_, count)| *count > 0)
         .collect();
+    let places: BTreeMap<&str, String> =
+        run.roles.iter().filter_map(|(role, model)| Some((role.name(), model.place()?))).collect();
     let said =
         |section: Option<Value>, value: &dyn std::fmt::Debug| section.unwrap_or_else(|| json!(format!("{value:?}")));
     let env = config.map(|config| json!(config.env));
@@ -339,6 +345,7 @@ pub(crate) fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -
         "columns": columns,
         "coupling": run.objective.coupling(),
         "parameters": parameters,
+        "places": places,
     })
 }
 

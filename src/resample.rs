@@ -4,6 +4,7 @@
 use oreal_algos::{Level, Select};
 
 use crate::error::Result;
+use crate::rescored::Rescored;
 use crate::rollout::{Group, Rollout, Took, experience, graded};
 use crate::run::{Run, rollout};
 use crate::streams::Purpose;
@@ -20,6 +21,8 @@ pub(crate) struct Drawn {
     pub(crate) took: Took,
     /// Problems that were drawn in place of others.
     pub(crate) resampled: usize,
+    /// A few completions of the first round scored again, where they were drawn elsewhere.
+    pub(crate) rescored: Option<Rescored>,
 }
 
 /// The rollouts of the run's next step. Problems that could not be graded are not replaced.
@@ -37,6 +40,9 @@ pub(crate) fn draw(run: &mut Run) -> Result<Drawn> {
         let (policy, count) = (run.roles.policy()?, run.settings.train.rollouts);
         let (groups, took) =
             Rollout { seed, ..usual }.groups(policy, &mut *run.sampler, run.step as u64, problems, count)?;
+        if round == 0 && run.settings.sampler.is_some() {
+            drawn.rescored = Rescored::read(&run.roles, run.version, &groups)?;
+        }
         drawn.resampled += if round == 0 { 0 } else { missing };
         asked += missing;
         missing = drawn.add(groups, took, &run.algorithm.teaches())?;

@@ -13,6 +13,7 @@ use crate::budget::Budget;
 use crate::columns;
 use crate::error::Result;
 use crate::resample::{self, Drawn};
+use crate::rescored::Rescored;
 use crate::roles;
 use crate::rollout::{Group, experience, sequences};
 use crate::run::{Run, rollout};
@@ -30,6 +31,8 @@ pub struct Done {
     pub lost: Lost,
     /// Problems that were drawn in place of others of which nothing is selected.
     pub resampled: usize,
+    /// A few completions of the policy's current weights scored again, where an inference server drew them.
+    pub rescored: Option<Rescored>,
     /// Every graded trajectory, with credit.
     pub full: Experience,
     /// One mark per trajectory: learnt from.
@@ -101,7 +104,7 @@ pub fn train(run: &mut Run, observe: &mut dyn FnMut(&Done) -> Result<()>) -> Res
 /// One step: rollouts, credit, selection, updates.
 pub fn step(run: &mut Run) -> Result<Done> {
     let step = run.step;
-    let Drawn { groups, lost, took, resampled } = resample::draw(run)?;
+    let Drawn { groups, lost, took, resampled, rescored } = resample::draw(run)?;
 
     let filling = Instant::now();
     let sequences = sequences(&groups);
@@ -121,7 +124,7 @@ pub fn step(run: &mut Run) -> Result<Done> {
     let seconds = Seconds { sample: took.sample, judge: took.judge, fill, update };
     let rollouts = full.layout().count(Level::Trajectory) + lost.ungraded + lost.failed;
     spend(run, rollouts, &learnt, seconds);
-    Ok(Done { step, groups, lost, resampled, full, kept, learnt, seconds })
+    Ok(Done { step, groups, lost, resampled, rescored, full, kept, learnt, seconds })
 }
 
 /// Counts what a step took.
@@ -210,7 +213,7 @@ fn update(
     let updated = update.accumulate(&mut run.roles, &learns, batch, sequences)?;
     let norms = run.roles.step(learners)?;
     record.iter_mut().zip(norms).for_each(|(record, norm)| record.1 = record.1.zip(norm).map(|(sum, norm)| sum + norm));
-    if learns(Role::POLICY) {
+    if learners.iter().any(|&(role, rate)| role == Role::POLICY && rate > 0.0) {
         run.version += 1;
         run.tell_sampler()?;
     }

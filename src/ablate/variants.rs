@@ -147,6 +147,7 @@ pub(crate) fn same_start(a: &Config, b: &Config) -> bool {
         (start.train, start.sampling, start.added) = (Train::default(), Default::default(), Default::default());
         (start.roles, start.record, start.sentinels) = (Default::default(), Default::default(), Default::default());
         start.evaluation.every = 0;
+        start.sampler = None;
         start.rates.roles.clear();
         start
     };

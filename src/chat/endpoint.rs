@@ -1,10 +1,8 @@
 //! Where a model is served, and how patiently it is asked.
 
-use std::net::IpAddr;
-
 use oreal_algos::IllegalSetting;
+use oreal_engines::http::Server;
 use serde::{Deserialize, Serialize};
-use ureq::http::Uri;
 
 /// A model behind an address, with the settings of its client. `url` and `model` have no default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,37 +24,36 @@ pub struct Endpoint {
     pub backoff_seconds: f64,
 }
 
-/// Longest time-out: one day.
-const LONGEST_TIMEOUT: f64 = 86_400.0;
+/// Longest answer that is read, in bytes.
+const LONGEST: u64 = 4 << 20;
 
 impl Endpoint {
     /// Refuses settings without sense, by key.
     pub fn check(&self) -> Result<(), IllegalSetting> {
-        check_url(&self.url).map_err(|problem| IllegalSetting::new("url", problem))?;
-        let timeout = self.timeout_seconds > 0.0 && self.timeout_seconds <= LONGEST_TIMEOUT;
-        let checks = [
-            ("model", !self.model.trim().is_empty(), "must be the name of a model at the endpoint"),
-            ("concurrency", (1..=1024).contains(&self.concurrency), "must be from 1 to 1024"),
-            ("timeout_seconds", timeout, "must be more than 0, at most 86400"),
-            ("retries", self.retries <= 20, "must be at most 20"),
-            ("backoff_seconds", (0.0..=60.0).contains(&self.backoff_seconds), "must be from 0 to 60"),
-        ];
-        match checks.iter().find(|(_, holds, _)| !holds) {
-            Some((key, _, problem)) => Err(IllegalSetting::new(key, *problem)),
-            None => Ok(()),
+        self.server().check().map_err(|wrong| IllegalSetting::new(&*wrong.key, wrong.problem))?;
+        if self.url.trim_end_matches('/').ends_with("/chat/completions") {
+            let problem = "must be the base address, without /chat/completions, which is appended";
+            return Err(IllegalSetting::new("url", problem));
+        }
+        match self.model.trim().is_empty() {
+            true => Err(IllegalSetting::new("model", "must be the name of a model at the endpoint")),
+            false => Ok(()),
         }
     }
 
-    /// What requests are sent to.
-    pub(super) fn address(&self) -> String {
-        format!("{}/chat/completions", self.url.trim_end_matches('/'))
-    }
-
-    /// Whether the endpoint is on this machine.
-    pub(super) fn is_local(&self) -> bool {
-        let uri = self.url.parse::<Uri>().unwrap_or_default();
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    /// As a client takes it.
+    pub(super) fn server(&self) -> Server {
+        let Endpoint { url, key_variable, .. } = self.clone();
+        Server {
+            url,
+            key_variable,
+            concurrency: self.concurrency,
+            timeout_seconds: self.timeout_seconds,
+            retries: self.retries,
+            backoff_seconds: self.backoff_seconds,
+            what: "chat completion".to_owned(),
+            longest: LONGEST,
+        }
     }
 }
 
@@ -71,24 +68,5 @@ impl Default for Endpoint {
             retries: 6,
             backoff_seconds: 1.0,
         }
-    }
-}
-
-/// The message does not repeat the address, which may hold a password.
-fn check_url(url: &str) -> Result<(), &'static str> {
-    let Ok(uri) = url.parse::<Uri>() else {
-        return Err("must be an address such as http://127.0.0.1:8000/v1");
-    };
-    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
-    if !matches!(uri.scheme_str(), Some("http" | "https")) || authority.is_empty() {
-        Err("must be an address such as http://127.0.0.1:8000/v1")
-    } else if authority.contains('@') {
-        Err("must hold no name or password; a key belongs in the environment variable that key_variable names")
-    } else if url.contains(['?', '#']) {
-        Err("must be a base address, without `?` and `#`")
-    } else if url.trim_end_matches('/').ends_with("/chat/completions") {
-        Err("must be the base address, without /chat/completions, which is appended")
-    } else {
-        Ok(())
     }
 }

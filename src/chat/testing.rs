@@ -1,127 +1,25 @@
-//! A server on this machine that answers as a test wants.
+//! A chat endpoint on this machine that answers as a test wants.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
+pub(crate) use oreal_engines::testing::{Server, asked, completion, response, send};
 
 use super::Endpoint;
 
-/// Listens until it is dropped. Each connection is one request, on a thread of its own.
-pub(crate) struct Server {
-    address: SocketAddr,
-    requests: Arc<Mutex<Vec<String>>>,
-    closed: Arc<AtomicBool>,
+/// A server that chat requests are sent to.
+pub(crate) trait ServesChat {
+    /// An endpoint there, with two quick retries and four requests at once.
+    fn endpoint(&self) -> Endpoint;
 }
 
-impl Server {
-    /// `answer` gets the number of the request, its text with all headers, and the connection to write to.
-    pub(crate) fn start(answer: impl Fn(usize, &str, &mut TcpStream) + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server =
-            Server { address: listener.local_addr().unwrap(), requests: Arc::default(), closed: Arc::default() };
-        let (requests, closed, answer) = (server.requests.clone(), server.closed.clone(), Arc::new(answer));
-        thread::spawn(move || {
-            for connection in listener.incoming().map_while(Result::ok) {
-                if closed.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (requests, answer) = (requests.clone(), answer.clone());
-                thread::spawn(move || serve(connection, &requests, &*answer));
-            }
-        });
-        server
-    }
-
-    /// Answers every request with a chat completion of this text.
-    pub(crate) fn saying(text: impl Fn(usize, &str) -> String + Send + Sync + 'static) -> Server {
-        Server::start(move |number, request, connection| send(connection, &completion(&text(number, request))))
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}/v1", self.address)
-    }
-
-    /// An endpoint there, with two quick retries and four requests at once.
-    pub(crate) fn endpoint(&self) -> Endpoint {
+impl ServesChat for Server {
+    fn endpoint(&self) -> Endpoint {
         Endpoint {
-            url: self.url(),
+            url: format!("{}/v1", self.url()),
             model: "judge-7b".into(),
             key_variable: String::new(),
             concurrency: 4,
             timeout_seconds: 10.0,
             retries: 2,
             backoff_seconds: 0.01,
-        }
-    }
-
-    /// Requests so far, whole.
-    pub(crate) fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
-    }
-
-    /// How many requests there were.
-    pub(crate) fn count(&self) -> usize {
-        self.requests().len()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.closed.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-    }
-}
-
-/// Writes; a client that has gone away is no error.
-pub(crate) fn send(connection: &mut TcpStream, text: &str) {
-    let _ = connection.write_all(text.as_bytes());
-}
-
-/// A whole answer with status and headers (each ended by a line break).
-pub(crate) fn response(status: &str, headers: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len())
-}
-
-/// A whole answer with a chat completion.
-pub(crate) fn completion(text: &str) -> String {
-    let message = serde_json::json!({ "role": "assistant", "content": text });
-    let body =
-        serde_json::json!({ "id": "1", "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }] });
-    response("200 OK", "Content-Type: application/json\r\n", &body.to_string())
-}
-
-/// The first message in a request.
-pub(crate) fn asked(request: &str) -> String {
-    let body = request.split_once("\r\n\r\n").unwrap().1;
-    let body: serde_json::Value = serde_json::from_str(body).unwrap();
-    body["messages"][0]["content"].as_str().unwrap().to_owned()
-}
-
-fn serve(mut connection: TcpStream, requests: &Mutex<Vec<String>>, answer: &dyn Fn(usize, &str, &mut TcpStream)) {
-    let Some(request) = read(&mut connection) else { return };
-    let number = {
-        let mut requests = requests.lock().unwrap();
-        requests.push(request.clone());
-        requests.len() - 1
-    };
-    answer(number, &request, &mut connection);
-}
-
-/// Headers and body; `None` where the client has gone away.
-fn read(connection: &mut TcpStream) -> Option<String> {
-    let (mut request, mut part) = (Vec::new(), [0; 4096]);
-    loop {
-        let count = connection.read(&mut part).ok().filter(|count| *count > 0)?;
-        request.extend_from_slice(&part[..count]);
-        let text = String::from_utf8_lossy(&request);
-        let Some((headers, body)) = text.split_once("\r\n\r\n") else { continue };
-        let headers = headers.to_lowercase();
-        let length = headers.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
-        let length: usize = length.map_or(Some(0), |length| length.trim().parse().ok())?;
-        if body.len() >= length {
-            return Some(text.into_owned());
         }
     }
 }

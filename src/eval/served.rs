@@ -84,8 +84,8 @@ impl Generator for Served {
 fn outcome((index, reply): (usize, Outcome), down: &mut Option<String>) -> Option<Arrived> {
     let outcome = match reply {
         Ok(Reply { text, reasoning, tokens, ending }) => Ok(Generated { text, reasoning, tokens, drawn: None, ending }),
-        Err(Failure { problem, reach: Reach::Request }) => Err(problem),
-        Err(Failure { problem, reach: Reach::Endpoint }) => {
+        Err(Failure { problem, reach: Reach::Request, .. }) => Err(problem),
+        Err(Failure { problem, reach: Reach::Server, .. }) => {
             if down.as_ref().is_none_or(|other| problem.len() < other.len()) {
                 *down = Some(problem);
             }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use oreal_math::Verdict;
 
 use super::*;
-use crate::chat::testing::{Server, asked, completion, response, send};
+use crate::chat::testing::{Server, ServesChat, asked, completion, response, send};
 
 fn settings(server: &Server) -> JudgeSettings {
     JudgeSettings {
-        url: server.url(),
+        url: server.endpoint().url,
         model: "judge-7b".into(),
         key_variable: String::new(),
         concurrency: 4,

@@ -53,7 +53,7 @@ pub(crate) struct Constant {
 }
 
 /// What metrics are called on the page, in its order; those with a section stand for all of the section.
-const TITLES: [(&str, &str, bool); 16] = [
+const TITLES: [(&str, &str, bool); 17] = [
     ("pass_rate", "Pass rate of rollouts, %", true),
     ("reward", "Reward", false),
     ("loss", "Loss", false),
@@ -68,6 +68,7 @@ const TITLES: [(&str, &str, bool); 16] = [
     ("mixed_groups", "Groups with right and wrong, %", true),
     ("gradient_norm.", "Gradient norm", false),
     ("first_update_ratio", "Ratio at the first update", false),
+    ("rescored.", "Sampler against policy", false),
     ("kept", "Trajectories learnt from", false),
     ("rate.", "Learning rate", false),
 ];

@@ -185,9 +185,15 @@ fn first_update_ratio(history: &History, _: &SentinelSettings) -> Sign {
 }
 
 fn sampler_apart(history: &History, _: &SentinelSettings) -> Sign {
-    let apart = history.mean(|record| record.sampler_apart)?;
-    let far = |record: &StepRecord| record.sampler_apart.is_some_and(|apart| apart > LOGP_APART);
-    history.lasts(far).then(|| (Severity::Warning, format!("they differ by {apart:.3} nats a token on average")))
+    // Completions of older weights may differ: those that were scored again are of the current ones.
+    let apart = |record: &StepRecord| record.rescored.map(|rescored| rescored.mean).or(record.sampler_apart);
+    let (mean, rescored) = (history.mean(apart)?, history.last()?.rescored);
+    let largest =
+        rescored.map(|rescored| format!("; the largest difference of the last step is {:.3}", rescored.largest));
+    let evidence =
+        || format!("they differ by {mean:.3} nats a token on average{}", largest.as_deref().unwrap_or_default());
+    let far = |record: &StepRecord| apart(record).is_some_and(|apart| apart > LOGP_APART);
+    history.lasts(far).then(|| (Severity::Warning, evidence()))
 }
 
 fn no_gradient(history: &History, _: &SentinelSettings) -> Sign {

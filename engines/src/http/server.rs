@@ -86,3 +86,17 @@ fn check_url(url: &str) -> Result<(), &'static str> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn only_servers_on_this_machine_are_local() {
+        let settings = testing::Server::start(|_, _, _| {}).settings();
+        let local = |url: &str| Server { url: url.into(), ..settings.clone() }.is_local();
+        assert!(["http://localhost:1/v1", "http://127.0.0.1/v1", "https://[::1]:8/v1"].into_iter().all(local));
+        assert!(!["http://localhost.example.org/v1", "http://10.0.0.1/v1"].into_iter().any(local));
+    }
+}

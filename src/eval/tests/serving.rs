@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::chat::Endpoint;
-use crate::chat::testing::{Server, asked, completion, response, send};
+use crate::chat::testing::{Server, ServesChat, asked, completion, response, send};
 
 fn served(server: &Server) -> Served {
     let Endpoint { url, model, key_variable, concurrency, timeout_seconds, retries, backoff_seconds } =
@@ -30,7 +30,7 @@ fn each_completion_is_a_request_with_a_seed_of_its_own() {
     let server = Server::saying(|_, request| right(&question(request)));
     let results = place.run(&mut served(&server)).unwrap();
     assert_eq!((results.total.pass[&1].rate, results.total.completions, server.count()), (1.0, 12, 12));
-    assert_eq!(results.model, format!("judge-7b at {}", server.url()));
+    assert_eq!(results.model, format!("judge-7b at {}", server.endpoint().url));
     let bodies: Vec<Value> = server.requests().iter().map(|request| body(request)).collect();
     let seeds: HashSet<u64> = bodies.iter().map(|body| body["seed"].as_u64().unwrap()).collect();
     assert!(seeds.len() == 12 && seeds.iter().all(|seed| *seed < 1 << 31), "{seeds:?}");
@@ -88,7 +88,7 @@ fn an_overloaded_server_costs_time_only() {
         _ => send(connection, &completion(&right(&question(request)))),
     });
     let mut patient = Served::new(&Endpoint {
-        url: server.url(),
+        url: server.endpoint().url,
         model: "m".into(),
         key_variable: String::new(),
         concurrency: 3,
