@@ -51,7 +51,9 @@ impl Serve {
     /// Serves until Ctrl-C.
     pub(super) fn run(self) -> Result<String> {
         let (stop, stopped) = mpsc::channel();
-        let caught = ctrlc::set_handler(move || drop(stop.send(())));
+        let caught = ctrlc::set_handler(move || {
+            let _ = stop.send(());
+        });
         caught.map_err(|problem| Error::part("serve", format!("Ctrl-C cannot be caught: {problem}")))?;
         let serving = self.start()?;
         print(&format!("serving {} at {}; Ctrl-C stops it\n", self.served_name(), serving.url()))?;
@@ -82,7 +84,10 @@ impl Serve {
         let Some(variable) = &self.key_variable else { return Ok(None) };
         match env::var(variable) {
             Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
-            _ => Err(Error::setting("--key-variable", format!("the variable {variable} holds no key: set it, or leave this out"))),
+            _ => Err(Error::setting(
+                "--key-variable",
+                format!("the variable {variable} holds no key: set it, or leave this out"),
+            )),
         }
     }
 
@@ -173,7 +178,7 @@ mod tests {
     #[test]
     fn a_checkpoint_is_served_on_this_machine_only() {
         let folder = tempfile::tempdir().unwrap();
-                let runtime = Runtime::new(Some(Engine::Fused), Device::Cpu).unwrap();
+        let runtime = Runtime::new(Some(Engine::Fused), Device::Cpu).unwrap();
         let model = runtime.create(tiny(), Head::Vocabulary, &Optimiser::default(), 1).unwrap();
         model.save(folder.path()).unwrap();
         let path = folder.path().display().to_string();

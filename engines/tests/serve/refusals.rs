@@ -125,7 +125,7 @@ fn wrong_calls_are_refused_by_what_is_wrong() {
         let sentence = client.refused(call, body.clone(), status);
         assert!(sentence.contains(words), "{call} {body}: {sentence}");
     }
-    assert_eq!(client.get("/api/v1/optim_step").0, 400);
+    assert_eq!(client.get("/api/v1/optim_step").0, 405);
     assert_eq!(client.get("/api/v1/healthz").1["status"], "ok");
 }
 
