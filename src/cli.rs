@@ -8,6 +8,7 @@ mod plan;
 mod probe;
 mod replay;
 mod report;
+mod serve;
 mod sft;
 mod tokenizer;
 mod train;
@@ -99,6 +100,8 @@ enum Command {
     WordProblems(word_problems::WordProblems),
     /// Write a page about recorded runs: curves, formula, transcripts, timings
     Report(report::Report),
+    /// Serve a checkpoint: the Tinker API, and completions as inference servers have them
+    Serve(serve::Serve),
     /// List algorithms and environments
     List,
     /// Print an algorithm's formula, settings, columns, roles and coupling
@@ -187,6 +190,7 @@ impl Cli {
             Command::Tokenizer(tokenizer) => tokenizer.run(),
             Command::WordProblems(problems) => problems.run(),
             Command::Report(report) => report.run(),
+            Command::Serve(serve) => serve.run(),
             Command::List => Ok(show::list(catalogue)),
             Command::Show(show) => show.run(catalogue),
             Command::Claims(claims) => claims.run(),

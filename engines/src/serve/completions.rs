@@ -70,7 +70,7 @@ struct Asked {
 
 /// Token ids or text, one or several.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "prompt must be token ids or text, one or several")]
 enum Prompt {
     Tokens(Vec<Token>),
     Text(String),

@@ -238,3 +238,6 @@ pub(super) fn sampled(sampled: &Sampled) -> Vec<u8> {
 fn floats(numbers: &[f64]) -> Vec<u8> {
     numbers.iter().flat_map(|number| (*number as f32).to_le_bytes()).collect()
 }
+
+#[cfg(test)]
+mod tests;

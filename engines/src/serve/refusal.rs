@@ -53,6 +53,17 @@ impl Refusal {
         Refusal { sentence: format!("{part}: {}", self.sentence), ..self }
     }
 
+    /// The body does not come.
+    pub(super) fn slow() -> Refusal {
+        Refusal { status: StatusCode::REQUEST_TIMEOUT, sentence: "the request did not come whole in time".to_owned() }
+    }
+
+    /// GET where POST is needed, or the other way round.
+    pub(super) fn method() -> Refusal {
+        let sentence = "this path is asked in another way: by POST, or by GET where nothing is sent".to_owned();
+        Refusal { status: StatusCode::METHOD_NOT_ALLOWED, sentence }
+    }
+
     /// The server could not do it, and that is not the request's fault.
     pub(super) fn broken(sentence: impl Into<String>) -> Refusal {
         Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, sentence: sentence.into() }

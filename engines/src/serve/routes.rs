@@ -1,6 +1,7 @@
 //! All paths, and what holds for each of them: key, size, number.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -18,8 +19,14 @@ use super::state::Shared;
 use super::{completions, sglang, tinker};
 use crate::tinker::wire::PREFIX;
 
-/// Most requests whose bodies are read at the same time.
-const READ_AT_ONCE: usize = 16;
+/// Bodies that are read at the same time have at most so many times the bytes of the longest.
+const READ_AT_ONCE: usize = 4;
+
+/// Bytes that are counted as one.
+const UNIT: usize = 1024;
+
+/// How long a body may take.
+const READING: Duration = Duration::from_secs(60);
 
 /// Most requests that are answered at the same time.
 const AT_ONCE: usize = 4096;
@@ -28,15 +35,17 @@ const AT_ONCE: usize = 4096;
 #[derive(Clone)]
 struct Doors {
     shared: Arc<Shared>,
+    /// A permit for each unit of a body that is being read.
     reading: Arc<Semaphore>,
     inside: Arc<Semaphore>,
 }
 
 /// Everything that the server answers.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
+    let units = READ_AT_ONCE * units(shared.settings.body_bytes) as usize;
     let doors = Doors {
         shared: shared.clone(),
-        reading: Arc::new(Semaphore::new(READ_AT_ONCE)),
+        reading: Arc::new(Semaphore::new(units)),
         inside: Arc::new(Semaphore::new(AT_ONCE)),
     };
     Router::new()
@@ -47,7 +56,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/generate", post(sglang::generate))
         .route("/update_weights_from_disk", post(sglang::update_weights))
         .fallback(async || Refusal::unknown("there is no such path here"))
-        .method_not_allowed_fallback(async || Refusal::bad("this path is asked in another way: GET or POST"))
+        .method_not_allowed_fallback(async || Refusal::method())
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(doors, enter))
         .with_state(shared)
@@ -73,12 +82,19 @@ async fn admitted(doors: &Doors, request: Request) -> Answered<Request> {
     let most = doors.shared.settings.body_bytes;
     let (parts, body) = request.into_parts();
     let stated = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if stated.and_then(|length| length.parse().ok()).is_some_and(|length: usize| length > most) {
-        return Err(Refusal::large(most));
-    }
-    let _held = doors.reading.acquire().await;
-    let body = to_bytes(body, most).await.map_err(|_| Refusal::large(most))?;
+    let stated = stated.map_or(Some(most), |length| length.parse().ok());
+    let bytes = stated.filter(|bytes| *bytes <= most).ok_or_else(|| Refusal::large(most))?;
+    let read = async {
+        let _held = doors.reading.acquire_many(units(bytes)).await;
+        to_bytes(body, most).await.map_err(|_| Refusal::large(most))
+    };
+    let body = tokio::time::timeout(READING, read).await.map_err(|_| Refusal::slow())??;
     Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// At least one.
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes / UNIT + 1).unwrap_or(u32::MAX)
 }
 
 /// Whether the right key came with a request; compared in constant time.

@@ -77,7 +77,7 @@ impl ServeSettings {
             ("longest", (2..=1 << 20).contains(&self.longest), "must be from 2 to 1048576"),
             ("completion", self.completion > 0, "must be at least 1"),
             ("call_tokens", self.call_tokens >= self.longest, "must be at least longest"),
-            ("body_bytes", self.body_bytes > 0, "must be at least 1"),
+            ("body_bytes", (1..=1 << 32).contains(&self.body_bytes), "must be from 1 to 4294967296"),
             ("sessions", self.sessions > 0, "must be at least 1"),
             ("models", self.models > 0, "must be at least 1"),
             ("results", self.results > 0, "must be at least 1"),

@@ -185,7 +185,7 @@ pub struct Tensor {
 
 /// Whole numbers, or any.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "data must be a row of numbers")]
 pub enum Numbers {
     /// Written without a point.
     Whole(Vec<i64>),

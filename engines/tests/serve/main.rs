@@ -1,0 +1,8 @@
+//! The server, over the wire: what a client in any language would send.
+
+mod completions;
+mod losses;
+mod refusals;
+mod sampling;
+mod setup;
+mod training;
