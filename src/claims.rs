@@ -17,6 +17,7 @@ mod gradients;
 mod off_policy;
 mod one_answer;
 mod reward_model;
+mod score_tokens;
 pub(crate) mod seeds;
 mod shaping;
 mod sufficiency;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Claim> {
         token_rewards::claims(),
         threshold::claims(),
         reward_model::claims(),
+        score_tokens::claims(),
         variance::claims(),
         training::claims(),
     ];

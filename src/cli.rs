@@ -5,6 +5,7 @@ mod compare;
 mod eval;
 mod grade;
 mod plan;
+mod probe;
 mod replay;
 mod report;
 mod sft;
@@ -80,6 +81,8 @@ enum Command {
     Watch(watch::Watch),
     /// Print what a run needs of memory, and whether it fits
     Plan(plan::PlanCommand),
+    /// Ask a server of the Tinker API what it does with a gradient
+    Probe(probe::Probe),
     /// Fine-tune a model on worked solutions, on its own right answers, or on plain texts
     Sft(sft::Sft),
     /// Evaluate a model on a file of problems, or compare two evaluations
@@ -175,6 +178,7 @@ impl Cli {
             Command::Train(train) => train.run(catalogue),
             Command::Watch(watch) => watch.run(),
             Command::Plan(plan) => plan.run(catalogue),
+            Command::Probe(probe) => probe.run(),
             Command::Sft(sft) => sft.run(),
             Command::Eval(eval) => eval.run(),
             Command::Sample(sample) => sample.run(),

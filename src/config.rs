@@ -18,7 +18,7 @@ use crate::catalogue::{Catalogue, Chosen};
 use crate::columns::DataColumn;
 use crate::error::Result;
 use crate::sentinels::SentinelSettings;
-pub use model::{ModelSettings, TextSettings};
+pub use model::{ModelSettings, TextSettings, TinkerSettings};
 pub use sampler::{SamplerKind, SamplerSettings, WeightPrecision};
 pub(crate) use validate::{algorithm as check_algorithm, env as check_env};
 

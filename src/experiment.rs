@@ -190,6 +190,14 @@ impl Experiment {
                 format!("reads the data column `{}`, which nobody provides: see Experiment::column", column.name());
             return Err(Error::setting(format!("algorithm {}", algorithm.name()), problem));
         }
+        let reports = |column: &Column| match column.source() {
+            Source::Model { output, .. } => self.settings.model.reports(output),
+            _ => true,
+        };
+        if let Some(column) = reads.iter().find(|column| !reports(column)) {
+            let problem = format!("reads `{}`, which a server of the Tinker API does not report", column.name());
+            return Err(Error::setting(format!("algorithm {}", algorithm.name()), problem));
+        }
         if self.settings.evaluation.part.of(self.env.count(Split::HeldOut)).1 == 0 {
             let problem = format!("{} has one held-out problem, which has no halves: set it to all", self.env.name());
             return Err(Error::setting("evaluation.part", problem));

@@ -5,11 +5,12 @@ use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
 use oreal_algos::Role;
-use oreal_models::architecture::{Family, RopeScaling};
+use oreal_engines::tinker::{Remote, Service, probe};
+use oreal_models::architecture::RopeScaling;
 use oreal_models::{Engine, Frozen, Head, Model, Products, Runtime, Table, TransformerConfig};
 use rand::RngExt;
 
-use crate::config::{ModelSettings, Settings};
+use crate::config::{ModelSettings, Settings, TinkerSettings};
 use crate::error::{Error, Result};
 use crate::hub::{self, Part};
 use crate::streams::{Purpose, stream};
@@ -20,8 +21,9 @@ use crate::streams::{Purpose, stream};
 /// Of a checkpoint whose sizes cannot be read.
 pub(crate) fn sizes(settings: &Settings, vocabulary: usize) -> Result<Option<TransformerConfig>> {
     match settings.model {
-        ModelSettings::Table {} => Ok(None),
+        ModelSettings::Table {} | ModelSettings::Tinker(_) => Ok(None),
         ModelSettings::Transformer {
+            family,
             num_hidden_layers,
             hidden_size,
             num_attention_heads,
@@ -29,7 +31,7 @@ pub(crate) fn sizes(settings: &Settings, vocabulary: usize) -> Result<Option<Tra
             intermediate_size,
             ..
         } => Ok(Some(TransformerConfig {
-            family: Family::Qwen2,
+            family,
             vocab_size: vocabulary,
             hidden_size,
             num_hidden_layers,
@@ -70,10 +72,29 @@ pub(crate) fn check(settings: &Settings, vocabulary: usize) -> Result<()> {
 
 /// The policy before training: from its checkpoint where it has one, else with random weights.
 pub(crate) fn policy(settings: &Settings, vocabulary: usize) -> Result<Box<dyn Model>> {
+    if let ModelSettings::Tinker(tinker) = &settings.model {
+        return elsewhere(settings, tinker, vocabulary);
+    }
     match settings.model.checkpoint() {
         Some(path) => load(settings, path, Head::Vocabulary, Role::POLICY),
         None => fresh(settings, vocabulary, Head::Vocabulary, Role::POLICY),
     }
+}
+
+/// The policy on a server, which is first asked what it does with gradients where the settings do not say.
+fn elsewhere(settings: &Settings, tinker: &TinkerSettings, vocabulary: usize) -> Result<Box<dyn Model>> {
+    let failed = Error::model("policy");
+    let service = Service::connect(&tinker.service()).map_err(&failed)?;
+    let mut how = tinker.remote(settings.seed, vocabulary);
+    if tinker.carrier.is_none() {
+        let probed = probe(&service, &how).map_err(&failed)?;
+        how.carrier = probed.carrier().map_err(&failed)?;
+        service.knows_numbers(probed.knows_numbers);
+        if !probed.clips && settings.optimiser.clips() {
+            return Err(Error::setting("optimiser.clip", "must be \"off\": this server does not clip gradients"));
+        }
+    }
+    Ok(Box::new(Remote::new(service, how, &settings.optimiser).map_err(&failed)?))
 }
 
 /// For a role, with random weights of its own.
@@ -97,7 +118,7 @@ pub(crate) fn load(settings: &Settings, path: &str, head: Head, role: Role) -> R
 pub(crate) fn to_read(settings: &Settings, path: &str, head: Head, role: Role) -> Result<Box<dyn Model>> {
     let products = match settings.model {
         ModelSettings::Checkpoint { products, .. } => products,
-        ModelSettings::Table {} | ModelSettings::Transformer { .. } => Products::default(),
+        ModelSettings::Table {} | ModelSettings::Transformer { .. } | ModelSettings::Tinker(_) => Products::default(),
     };
     if runtime(settings)?.engine() != Engine::Fused {
         return load(settings, path, head, role);

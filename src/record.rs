@@ -322,6 +322,8 @@ pub(crate) fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -
         .map(|(role, model)| (role.name(), model.parameters()))
         .filter(|(_, count)| *count > 0)
         .collect();
+    let places: BTreeMap<&str, String> =
+        run.roles.iter().filter_map(|(role, model)| Some((role.name(), model.place()?))).collect();
     let said =
         |section: Option<Value>, value: &dyn std::fmt::Debug| section.unwrap_or_else(|| json!(format!("{value:?}")));
     let env = config.map(|config| json!(config.env));
@@ -343,6 +345,7 @@ pub(crate) fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -
         "columns": columns,
         "coupling": run.objective.coupling(),
         "parameters": parameters,
+        "places": places,
     })
 }
 

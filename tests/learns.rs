@@ -39,6 +39,7 @@ fn every_algorithm_solves_the_bandit_on_a_table() {
 #[test]
 fn every_algorithm_solves_the_bandit_on_a_transformer() {
     let small = ModelSettings::Transformer {
+        family: Default::default(),
         num_hidden_layers: 1,
         hidden_size: 16,
         num_attention_heads: 2,

@@ -166,6 +166,7 @@ fn parameters_without_a_gradient_are_named() {
         |answers: &[Answer<'_>]| each(answers, |answer| answer.completion == "a" && answer.ending == Ending::Truncated);
     let env = Letters { max_tokens: 1, judge, ..Letters::default() };
     let transformer = ModelSettings::Transformer {
+        family: Default::default(),
         num_hidden_layers: 1,
         hidden_size: 16,
         num_attention_heads: 2,

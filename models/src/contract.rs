@@ -75,6 +75,11 @@ pub trait Model: Send {
         true
     }
 
+    /// Where it is computed and how, where that is elsewhere.
+    fn place(&self) -> Option<String> {
+        None
+    }
+
     /// Number of trainable numbers; 0 where it is not known.
     fn parameters(&self) -> usize;
 

@@ -95,6 +95,11 @@ impl Optimiser {
         within("weight_decay", weight_decay, (0.0..=1000.0).contains(&weight_decay), "in [0, 1000]")
     }
 
+    /// Whether long gradients are clipped.
+    pub fn clips(&self) -> bool {
+        self.clip().0 != Clip::Off
+    }
+
     fn clip(&self) -> (Clip, f64) {
         match *self {
             Self::AdamW { clip, clip_epsilon, .. } | Self::Sgd { clip, clip_epsilon } => (clip, clip_epsilon),

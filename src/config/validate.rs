@@ -5,7 +5,7 @@ use oreal_engines::inference::Unreported;
 use oreal_models::Device;
 use oreal_toy_envs::{Env, Split};
 
-use super::{Config, ModelSettings, Settings};
+use super::{Config, ModelSettings, Settings, TinkerSettings, Weights};
 use crate::error::{Error, Result};
 
 /// Temperatures that logits can be divided by in f32.
@@ -51,6 +51,9 @@ impl Settings {
         if let Some((key, _, problem)) = checks.iter().find(|(_, holds, _)| !holds) {
             return Err(Error::setting(key, problem));
         }
+        if let ModelSettings::Tinker(tinker) = &self.model {
+            self.validate_elsewhere(tinker)?;
+        }
         if let Some((role, _)) = self.rates.roles.iter().find(|(_, of)| !rate(**of)) {
             return Err(Error::setting(format!("rates.{role}"), "must be 0 or more"));
         }
@@ -60,13 +63,43 @@ impl Settings {
         self.added.validate().map_err(|problem| illegal(problem.within("added")))
     }
 
+    /// Refuses what a server of the Tinker API cannot do.
+    fn validate_elsewhere(&self, tinker: &TinkerSettings) -> Result<()> {
+        if let Some((key, problem)) = tinker.check() {
+            return Err(Error::setting(format!("model.{key}"), problem));
+        }
+        let draw = &self.sampling;
+        let checks = [
+            (
+                "device",
+                self.device == Device::Cpu,
+                "must be \"cpu\" where model.kind is \"tinker\": the server has its own",
+            ),
+            ("sampling.temperature", draw.temperature == 1.0, "must be 1: a server's log-probabilities are those at 1"),
+            ("sampling.top_p", draw.top_p == 1.0, "must be 1: a server's log-probabilities are those of all tokens"),
+            ("sampling.top_k", draw.top_k == 0, "must be 0: a server's log-probabilities are those of all tokens"),
+        ];
+        if let Some((key, _, problem)) = checks.iter().find(|(_, holds, _)| !holds) {
+            return Err(Error::setting(*key, *problem));
+        }
+        match self.roles.iter().find(|(_, role)| role.start != Weights::Policy) {
+            Some((role, _)) => {
+                let problem = "must be \"policy\": every role of a server of the Tinker API starts from base_model";
+                Err(Error::setting(format!("roles.{role}.start"), problem))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Refuses an inference server that cannot draw for this policy, and a sampling that it does not report.
     fn sampler(&self) -> Result<()> {
         let Some(sampler) = &self.sampler else { return Ok(()) };
         let illegal = |key: &str, problem: &str| Err(Error::setting(key, problem));
         let (learns, from_checkpoint) = (self.policy_learns(), self.model.checkpoint().is_some());
-        if self.model == (ModelSettings::Table {}) {
-            return illegal("sampler.kind", "must be absent where model.kind is \"table\": no server loads one");
+        if matches!(self.model, ModelSettings::Table {} | ModelSettings::Tinker(_)) {
+            let problem = "must be absent unless model.kind is \"transformer\" or \"checkpoint\": a server loads a checkpoint \
+                           that is written here";
+            return illegal("sampler.kind", problem);
         }
         if !learns && !(from_checkpoint && self.warm_up.steps == 0) {
             let problem = "must be absent where the policy neither learns nor is that of a checkpoint without warm-up: the \

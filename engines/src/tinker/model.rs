@@ -154,8 +154,7 @@ impl Remote {
         match &self.lost {
             None => Ok(()),
             Some(why) => {
-                let problem = format!("the weights of this model are not known since an earlier error: {why}");
-                Err(Error::Server { server: self.service.url().to_owned(), problem })
+                Err(self.server_error(format!("the weights of this model are not known since an earlier error: {why}")))
             }
         }
     }
@@ -199,6 +198,13 @@ impl Remote {
         Ok(saved.insert(path).clone())
     }
 
+    /// Completions with the log-probabilities that the server reports, whatever they mean.
+    pub(super) fn draw_as_reported(&self, requests: &[Request<'_>], how: &Sampling) -> Result<Vec<Completion>> {
+        let path = self.path_for_sampler()?;
+        let drawn = self.service.each(requests, |round, request| self.draw_one(round, &path, request, how));
+        drawn.into_iter().map(|drawn| drawn.map_err(|(_, failure)| self.server_error(failure))).collect()
+    }
+
     fn draw_one(
         &self,
         round: &Round<'_>,
@@ -206,42 +212,64 @@ impl Remote {
         request: &Request<'_>,
         how: &Sampling,
     ) -> std::result::Result<Completion, (Reach, Failure)> {
-        let call = Sample {
-            prompt: ModelInput::of(request.prompt.to_vec()),
-            num_samples: 1,
-            sampling_params: SamplingParams {
-                max_tokens: Some(how.max_tokens),
-                seed: Some(u64::from(request.key.stream().random::<u32>() >> 1)),
-                stop: json!(how.stop),
-                temperature: how.temperature,
-                top_k: if how.top_k == 0 { -1 } else { how.top_k as i64 },
-                top_p: how.top_p,
-            },
-            model_path: Some(path.to_owned()),
-            base_model: None,
-            sampling_session_id: None,
-            seq_id: None,
-            prompt_logprobs: None,
-        };
         let not_drawn = |problem: String| Failure::NotDrawn { problem };
         let sampled: Sampled = self
             .service
-            .call_in(round, "asample", &call)
+            .call_in(round, "asample", &sample(path, request, how))
             .map_err(|failure| (failure.reach, not_drawn(failure.problem)))?;
         let drawn = sampled.sequences.into_iter().next();
         let drawn = drawn.ok_or_else(|| (Reach::Request, not_drawn("the server sent no completion".to_owned())))?;
         let ending = if drawn.stop_reason == "length" { Ending::Truncated } else { Ending::Stopped };
-        let sampled_logp = drawn.logprobs.filter(|_| is_plain(how));
-        let completion = Completion { tokens: drawn.tokens, sampled_logp, ending, version: 0 };
+        let completion = Completion { tokens: drawn.tokens, sampled_logp: drawn.logprobs, ending, version: 0 };
         let vocabulary = how.vocabulary.unwrap_or(self.settings.vocabulary);
         completion.check(how, vocabulary).map_err(|failure| (Reach::Request, failure))?;
         Ok(completion)
+    }
+
+    fn server_error(&self, problem: impl ToString) -> Error {
+        Error::Server { server: self.service.url().to_owned(), problem: problem.to_string() }
+    }
+
+    /// Whether the server takes a call with the number of an earlier one for that one.
+    pub(super) fn is_numbered(&self) -> Result<bool> {
+        self.adapter.is_numbered()
+    }
+
+    /// Number of tokens.
+    pub(super) fn vocabulary(&self) -> usize {
+        self.settings.vocabulary
+    }
+}
+
+/// The call for one completion.
+fn sample(path: &str, request: &Request<'_>, how: &Sampling) -> Sample {
+    Sample {
+        prompt: ModelInput::of(request.prompt.to_vec()),
+        num_samples: 1,
+        sampling_params: SamplingParams {
+            max_tokens: Some(how.max_tokens),
+            seed: Some(u64::from(request.key.stream().random::<u32>() >> 1)),
+            stop: json!(how.stop),
+            temperature: how.temperature,
+            top_k: if how.top_k == 0 { -1 } else { how.top_k as i64 },
+            top_p: how.top_p,
+        },
+        model_path: Some(path.to_owned()),
+        base_model: None,
+        sampling_session_id: None,
+        seq_id: None,
+        prompt_logprobs: None,
     }
 }
 
 /// Whether the log-probabilities that servers report are those of this distribution.
 fn is_plain(how: &Sampling) -> bool {
     how.temperature == 1.0 && how.top_p == 1.0 && how.top_k == 0
+}
+
+/// Without log-probabilities that are not those of the distribution the tokens were drawn from.
+fn told(completion: Completion, how: &Sampling) -> Completion {
+    Completion { sampled_logp: completion.sampled_logp.filter(|_| is_plain(how)), ..completion }
 }
 
 /// One signal as it was read, with what is needed to send its cotangents.
@@ -330,8 +358,11 @@ impl Model for Remote {
             _ => None,
         };
         match drawn.iter().find_map(down) {
-            Some(problem) => Err(Error::Server { server: self.service.url().to_owned(), problem }),
-            None => Ok(drawn.into_iter().map(|drawn| drawn.map_err(|(_, failure)| failure)).collect()),
+            Some(problem) => Err(self.server_error(problem)),
+            None => Ok(drawn
+                .into_iter()
+                .map(|drawn| drawn.map(|drawn| told(drawn, how)).map_err(|(_, failure)| failure))
+                .collect()),
         }
     }
 
@@ -355,6 +386,12 @@ impl Model for Remote {
 
     fn reports(&self, signal: Signal) -> bool {
         signal != Signal::Entropy
+    }
+
+    fn place(&self) -> Option<String> {
+        let RemoteSettings { base_model, rank, carrier, .. } = &*self.settings;
+        let url = self.service.url();
+        Some(format!("{base_model} on {url}, rank {rank}; cotangents travel as {}", carrier.loss()))
     }
 
     fn parameters(&self) -> usize {

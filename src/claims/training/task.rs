@@ -39,6 +39,7 @@ pub fn experiment(size: &Size, seed: u64, algorithm: Box<dyn Algorithm>) -> Expe
     Experiment::of(Arc::new(Chain::default()), Arc::from(algorithm)).with(|s| {
         s.seed = seed;
         s.model = ModelSettings::Transformer {
+            family: Default::default(),
             num_hidden_layers: 2,
             hidden_size: 32,
             num_attention_heads: 2,

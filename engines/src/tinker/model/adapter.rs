@@ -92,6 +92,21 @@ impl Adapter {
         futures.iter().try_for_each(|future| self.service.wait::<Value>(future).map(drop))
     }
 
+    /// Sends one harmless call twice, with one number: whether both have one result.
+    pub(super) fn is_numbered(&self) -> Result<bool> {
+        let row = Row::of(vec![0], vec![0]);
+        let forward_input =
+            Batch { data: vec![to_read(&row)], loss_fn: "cross_entropy".to_owned(), loss_fn_config: None };
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let call = Forward { model_id: self.id.clone(), seq_id: Some(*next), forward_input };
+        *next += 1;
+        let futures = [(); 2].map(|()| self.service.submit("forward", &call, Repeat::Harmless));
+        let [first, second] = futures;
+        let (first, second) = (first?, second?);
+        self.service.wait::<Value>(&first)?;
+        Ok(first.request_id == second.request_id)
+    }
+
     /// Saves weights and moments; where they are.
     pub(super) fn save(&self) -> Result<String> {
         let model_id = self.id.clone();

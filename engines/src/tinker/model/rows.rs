@@ -22,6 +22,13 @@ pub(super) struct Row {
     sign: f64,
 }
 
+impl Row {
+    /// With signals at every position.
+    pub(super) fn of(input: Vec<Token>, targets: Vec<Token>) -> Row {
+        Row { chosen: 0..input.len(), input, targets, sign: 1.0 }
+    }
+}
+
 impl Rows {
     /// The log-probability of each token of the completions: targets are the input shifted by one.
     pub(super) fn of_completions(batch: &[Sequence<'_>]) -> Rows {
