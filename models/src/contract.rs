@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::architecture::Saving;
 use crate::data::{Completion, Failure, Head, Request, Sampling, Sequence, Signal, Signals, Want};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::optim::Optimiser;
 use crate::state::ModelState;
 
@@ -60,6 +60,16 @@ pub trait Model: Send {
     /// A new model with a copy of this one's trunk, the asked head (copied when it is the same one, at zero otherwise)
     /// and a fresh optimiser.
     fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>>;
+
+    /// Takes another optimiser for the steps that follow; moments and the number of steps stay.
+    ///
+    /// # Errors
+    /// What [`Optimiser::validate`] refuses, and [`Error::Setting`](crate::Error::Setting) of a model that keeps the one it was made
+    /// with. Nothing is changed then.
+    fn set_optimiser(&mut self, _optimiser: &Optimiser) -> Result<()> {
+        let problem = "this model keeps the one it was made with: fork it with another";
+        Err(Error::setting("optimiser", "rule", problem))
+    }
 
     /// As [`Model::draw`], where a completion may fail by itself.
     fn draw_each(

@@ -282,6 +282,12 @@ impl Model for Table {
         Ok(Box::new(fork))
     }
 
+    fn set_optimiser(&mut self, optimiser: &Optimiser) -> Result<()> {
+        optimiser.validate()?;
+        self.optimiser = *optimiser;
+        Ok(())
+    }
+
     fn parameters(&self) -> usize {
         self.rows.len() * (self.vocabulary + 1)
     }

@@ -240,6 +240,12 @@ impl<E: Real, O: Backend<E>> Model for Transformer<E, O> {
         Ok(Box::new(self.forked(head, optimiser)?))
     }
 
+    fn set_optimiser(&mut self, optimiser: &Optimiser) -> Result<()> {
+        optimiser.validate()?;
+        self.optimiser = *optimiser;
+        Ok(())
+    }
+
     fn parameters(&self) -> usize {
         self.parameters.iter().map(Parameter::count).sum()
     }

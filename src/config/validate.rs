@@ -101,6 +101,9 @@ impl Settings {
                            that is written here";
             return illegal("sampler.kind", problem);
         }
+        if matches!(self.model, ModelSettings::Tinker(_)) {
+            return illegal("sampler.kind", "must be absent where model.kind is \"tinker\": the policy draws where it is");
+        }
         if !learns && !(from_checkpoint && self.warm_up.steps == 0) {
             let problem = "must be absent where the policy neither learns nor is that of a checkpoint without warm-up: the \
                            server would have other weights";

@@ -1,0 +1,156 @@
+//! `/generate` and `/update_weights_from_disk`, as SGLang has them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use oreal_models::{Completion, Ending, Token};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::drawing::{Wish, answer, completions};
+use super::job::{Job, Weights};
+use super::refusal::{Answered, Refusal};
+use super::results::Answer;
+use super::routes::read;
+use super::state::Shared;
+
+/// Longest name of a version.
+const LONGEST_NAME: usize = 128;
+
+/// What can be asked for; anything else is refused.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    input_ids: Option<Vec<Token>>,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    sampling_params: Params,
+    #[serde(default)]
+    return_logprob: bool,
+    // Only the completion's own are reported, which is what -1 asks for.
+    #[serde(default, rename = "logprob_start_len")]
+    _logprob_start_len: Option<i64>,
+    #[serde(default)]
+    stream: bool,
+    #[serde(default, rename = "rid")]
+    _rid: Option<String>,
+}
+
+/// How completions are drawn.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {
+    max_new_tokens: usize,
+    temperature: f64,
+    top_p: f64,
+    top_k: i64,
+    n: usize,
+    stop: Value,
+    stop_token_ids: Vec<Token>,
+    sampling_seed: Option<u64>,
+    ignore_eos: bool,
+    #[serde(rename = "skip_special_tokens")]
+    _skip_special_tokens: Option<bool>,
+    #[serde(rename = "no_stop_trim")]
+    _no_stop_trim: Option<bool>,
+    #[serde(rename = "spaces_between_special_tokens")]
+    _spaces_between_special_tokens: Option<bool>,
+}
+
+/// `update_weights_from_disk`.
+#[derive(Deserialize)]
+struct Update {
+    model_path: PathBuf,
+    #[serde(default)]
+    weight_version: Option<String>,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Params {
+            max_new_tokens: 128,
+            temperature: 1.0,
+            top_p: 1.0,
+            top_k: -1,
+            n: 1,
+            stop: Value::Null,
+            stop_token_ids: Vec::new(),
+            sampling_seed: None,
+            ignore_eos: false,
+            _skip_special_tokens: None,
+            _no_stop_trim: None,
+            _spaces_between_special_tokens: None,
+        }
+    }
+}
+
+pub(super) async fn generate(State(shared): State<Arc<Shared>>, body: Bytes) -> Answered<Json<Value>> {
+    let asked: Asked = read(&body)?;
+    if asked.stream {
+        return Err(Refusal::bad("stream: answers are sent whole here"));
+    }
+    let prompt = match (asked.input_ids, asked.text) {
+        (Some(tokens), None) => tokens,
+        (None, Some(text)) => shared.encode(&text)?,
+        _ => return Err(Refusal::bad("either input_ids or text is needed")),
+    };
+    let (params, read) = (asked.sampling_params, prompt.len());
+    let eos = shared.base.text.as_ref().filter(|_| !params.ignore_eos);
+    let eos = eos.map(|text| text.stops()).unwrap_or_default();
+    let count = params.n;
+    let wish = Wish {
+        prompt,
+        count,
+        temperature: params.temperature,
+        top_p: params.top_p,
+        top_k: params.top_k,
+        max_tokens: Some(params.max_new_tokens),
+        stop: [shared.stops(&params.stop)?, params.stop_token_ids, eos].concat(),
+        seed: params.sampling_seed,
+        prompt_logps: false,
+    };
+    let result = shared.direct(Job::Draw(wish.draw(&shared, Weights::Served)?))?;
+    let drawn = completions(shared.awaited(&result)?).await?;
+    let one = |completion: &Completion| {
+        let Completion { tokens, sampled_logp, ending, version } = completion;
+        let finish = match ending {
+            Ending::Stopped => json!({ "type": "stop", "matched": tokens.last() }),
+            Ending::Truncated => json!({ "type": "length", "length": tokens.len() }),
+        };
+        let mut meta = json!({
+            "finish_reason": finish,
+            "prompt_tokens": read,
+            "completion_tokens": tokens.len(),
+            "weight_version": shared.weight_version(*version),
+        });
+        if asked.return_logprob {
+            let logps = sampled_logp.iter().flatten().zip(tokens);
+            let logps: Vec<Value> = logps.map(|(logp, token)| json!([logp, token, null])).collect();
+            meta["output_token_logprobs"] = json!(logps);
+        }
+        json!({ "text": shared.decode(tokens), "output_ids": tokens, "meta_info": meta })
+    };
+    let mut answers: Vec<Value> = drawn.iter().map(one).collect();
+    Ok(Json(if count == 1 { answers.pop().unwrap_or_default() } else { Value::Array(answers) }))
+}
+
+/// Other weights are served from now on; models that were made before, and those made later, are not affected.
+pub(super) async fn update_weights(State(shared): State<Arc<Shared>>, body: Bytes) -> Answered<Json<Value>> {
+    let Update { model_path, weight_version } = read(&body)?;
+    let said = json!({ "success": true, "message": "the weights are those of the folder" });
+    let version = weight_version.unwrap_or_else(|| "default".to_owned());
+    if version.len() > LONGEST_NAME {
+        return Err(Refusal::bad(format!("weight_version: a name of at most {LONGEST_NAME} bytes is needed")));
+    }
+    let result = shared.direct(Job::Replace { folder: model_path, version, answer: said })?;
+    match &*answer(shared.awaited(&result)?).await {
+        Answer::Plain(said) => Ok(Json(said.clone())),
+        Answer::Failed { sentence, .. } => Err(Refusal::bad(sentence)),
+        _ => Err(Refusal::broken("the weights were not read")),
+    }
+}
