@@ -96,8 +96,10 @@ impl Settings {
         let Some(sampler) = &self.sampler else { return Ok(()) };
         let illegal = |key: &str, problem: &str| Err(Error::setting(key, problem));
         let (learns, from_checkpoint) = (self.policy_learns(), self.model.checkpoint().is_some());
-        if self.model == (ModelSettings::Table {}) {
-            return illegal("sampler.kind", "must be absent where model.kind is \"table\": no server loads one");
+        if matches!(self.model, ModelSettings::Table {} | ModelSettings::Tinker(_)) {
+            let problem = "must be absent unless model.kind is \"transformer\" or \"checkpoint\": a server loads a checkpoint \
+                           that is written here";
+            return illegal("sampler.kind", problem);
         }
         if matches!(self.model, ModelSettings::Tinker(_)) {
             return illegal(
