@@ -12,6 +12,7 @@ use oreal_models::{
     Sampling, Sequence, Signal, Signals, Token, Want, check,
 };
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::service::Service;
@@ -27,6 +28,16 @@ const KIND: &str = "tinker";
 
 /// The file that says where a saved model is.
 const PLACE_FILE: &str = "tinker.json";
+
+/// Where the server keeps a model.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Weights and moments.
+    weights: String,
+    /// What a scalar is relative to, where that is not the server's base model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    untouched: Option<String>,
+}
 
 /// What a model on a server is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -196,11 +207,11 @@ impl Remote {
         Ok(saved.insert(path).clone())
     }
 
-    /// Completions with the log-probabilities that the server reports, whatever they mean.
+    /// Completions as the server reports them, unchecked.
     pub(super) fn draw_as_reported(&self, requests: &[Request<'_>], how: &Sampling) -> Result<Vec<Completion>> {
         let path = self.path_for_sampler()?;
         let drawn = self.service.each(requests, |round, request| self.draw_one(round, &path, request, how));
-        drawn.into_iter().map(|drawn| drawn.map_err(|(_, failure)| self.server_error(failure))).collect()
+        drawn.into_iter().map(|drawn| drawn.map_err(|(_, problem)| self.server_error(problem))).collect()
     }
 
     fn draw_one(
@@ -209,19 +220,22 @@ impl Remote {
         path: &str,
         request: &Request<'_>,
         how: &Sampling,
-    ) -> std::result::Result<Completion, (Reach, Failure)> {
-        let not_drawn = |problem: String| Failure::NotDrawn { problem };
+    ) -> std::result::Result<Completion, (Reach, String)> {
         let sampled: Sampled = self
             .service
             .call_in(round, "asample", &sample(path, request, how))
-            .map_err(|failure| (failure.reach, not_drawn(failure.problem)))?;
+            .map_err(|failure| (failure.reach, failure.problem))?;
         let drawn = sampled.sequences.into_iter().next();
-        let drawn = drawn.ok_or_else(|| (Reach::Request, not_drawn("the server sent no completion".to_owned())))?;
+        let drawn = drawn.ok_or_else(|| (Reach::Request, "the server sent no completion".to_owned()))?;
         let ending = if drawn.stop_reason == "length" { Ending::Truncated } else { Ending::Stopped };
-        let completion = Completion { tokens: drawn.tokens, sampled_logp: drawn.logprobs, ending, version: 0 };
-        let vocabulary = how.vocabulary.unwrap_or(self.settings.vocabulary);
-        completion.check(how, vocabulary).map_err(|failure| (Reach::Request, failure))?;
-        Ok(completion)
+        Ok(Completion { tokens: drawn.tokens, sampled_logp: drawn.logprobs, ending, version: 0 })
+    }
+
+    /// Refuses what no sampler may return, and leaves out log-probabilities that are not those of the distribution the tokens were
+    /// drawn from.
+    fn usable(&self, completion: Completion, how: &Sampling) -> std::result::Result<Completion, Failure> {
+        completion.check(how, how.vocabulary.unwrap_or(self.settings.vocabulary))?;
+        Ok(Completion { sampled_logp: completion.sampled_logp.filter(|_| is_plain(how)), ..completion })
     }
 
     fn server_error(&self, problem: impl ToString) -> Error {
@@ -263,11 +277,6 @@ fn sample(path: &str, request: &Request<'_>, how: &Sampling) -> Sample {
 /// Whether the log-probabilities that servers report are those of this distribution.
 fn is_plain(how: &Sampling) -> bool {
     how.temperature == 1.0 && how.top_p == 1.0 && how.top_k == 0
-}
-
-/// Without log-probabilities that are not those of the distribution the tokens were drawn from.
-fn told(completion: Completion, how: &Sampling) -> Completion {
-    Completion { sampled_logp: completion.sampled_logp.filter(|_| is_plain(how)), ..completion }
 }
 
 /// One signal as it was read, with what is needed to send its cotangents.
@@ -351,17 +360,15 @@ impl Model for Remote {
         self.check_usable()?;
         let path = self.path_for_sampler()?;
         let drawn = self.service.each(requests, |round, request| self.draw_one(round, &path, request, how));
-        let down = |drawn: &std::result::Result<Completion, (Reach, Failure)>| match drawn {
-            Err((Reach::Server, failure)) => Some(failure.to_string()),
-            _ => None,
-        };
-        match drawn.iter().find_map(down) {
-            Some(problem) => Err(self.server_error(problem)),
-            None => Ok(drawn
-                .into_iter()
-                .map(|drawn| drawn.map(|drawn| told(drawn, how)).map_err(|(_, failure)| failure))
-                .collect()),
+        let mut usable = Vec::with_capacity(drawn.len());
+        for drawn in drawn {
+            usable.push(match drawn {
+                Ok(completion) => self.usable(completion, how),
+                Err((Reach::Request, problem)) => Err(Failure::NotDrawn { problem }),
+                Err((Reach::Server, problem)) => return Err(self.server_error(problem)),
+            });
         }
+        Ok(usable)
     }
 
     fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>> {
@@ -408,11 +415,22 @@ impl Model for Remote {
 
     fn state(&self) -> Result<ModelState> {
         self.check_usable()?;
-        Ok(ModelState::elsewhere(KIND, self.steps, &self.adapter.save()?))
+        let untouched = match &self.untouched {
+            Some(untouched) if !untouched.is_fresh() => Some(untouched.save_once()?),
+            _ => None,
+        };
+        let kept = Kept { weights: self.adapter.save()?, untouched };
+        Ok(ModelState::elsewhere(KIND, self.steps, &json!(kept).to_string()))
     }
 
     fn restore(&mut self, state: &ModelState) -> Result<()> {
-        self.adapter.load(state.place(KIND)?)?;
+        let damaged =
+            |problem: serde_json::Error| Error::State { problem: format!("not one of a model elsewhere: {problem}") };
+        let kept: Kept = serde_json::from_str(state.place(KIND)?).map_err(damaged)?;
+        self.adapter.load(&kept.weights)?;
+        if let (Some(untouched), Some(path)) = (&self.untouched, &kept.untouched) {
+            untouched.load(path)?;
+        }
         self.gradient.clear();
         self.steps = state.steps();
         self.lost = None;

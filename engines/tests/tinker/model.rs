@@ -118,6 +118,13 @@ fn forks_and_states_hold_the_weights_of_their_time() {
     let mut other = remote(&serving.url());
     other.restore(&state).unwrap();
     assert_close(&go_on(&mut other), &next, ROUNDING);
+    // What a scalar is relative to is kept too.
+    let mut critic = model.fork(Head::Scalar, &adamw()).unwrap();
+    backward(&mut *critic, Signal::Scalar);
+    step(&mut *critic, 0.1);
+    let mut again = remote(&serving.url()).fork(Head::Scalar, &adamw()).unwrap();
+    again.restore(&critic.state().unwrap()).unwrap();
+    assert_close(&read(&*again, Signal::Scalar), &read(&*critic, Signal::Scalar), ROUNDING);
     let wrong = oreal_models::Table::new(2, &adamw()).unwrap().state().unwrap();
     assert!(matches!(other.restore(&wrong), Err(Error::State { .. })));
 }

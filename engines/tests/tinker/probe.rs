@@ -54,7 +54,7 @@ fn mean(path: &str, body: Value) -> Value {
 fn a_server_that_divides_by_the_weights_is_used_by_importance_sampling() {
     let probed = found(mean);
     assert_eq!(probed.carrier, Some(Carrier::ImportanceSampling));
-    let of_weights = &probed.findings[0];
+    let of_weights = &probed.findings[1];
     assert!(of_weights.meaning == Meaning::Note && of_weights.answer.contains("does not"), "{of_weights:?}");
 }
 
@@ -95,6 +95,19 @@ fn a_server_that_makes_a_mask_of_weights_is_refused_with_what_it_does() {
     let refused = probed.carrier().unwrap_err().to_string();
     assert!(refused.contains("no loss of this server carries cotangents"), "{refused}");
     assert!(refused.contains("sign"), "{refused}");
+}
+
+/// As embeddings that are padded beyond the tokenizer.
+#[test]
+fn tokens_beyond_the_tokenizer_do_no_harm() {
+    let serving = served();
+    let settings = RemoteSettings { vocabulary: 4, score_tokens: [2, 3], ..settings() };
+    let probed = probe(&connect(&serving.url()), &settings).unwrap();
+    assert!(probed.findings.iter().all(|finding| finding.meaning != Meaning::Bad), "{:?}", probed.findings);
+    assert!(
+        probed.findings.iter().any(|finding| finding.answer.starts_with("those of the trainer")),
+        "some are compared"
+    );
 }
 
 #[test]
