@@ -68,8 +68,8 @@ impl<T> Order<T> {
             }
         }
         self.waiting.insert(number, call);
-        // Whether numbers begin at 0 or at 1 shows in the first.
-        if self.next == 0 && number == 1 && self.waiting.len() == 1 {
+        // A 1 before any 0 says that numbers begin at 1, even if larger ones are waiting for it already.
+        if self.next == 0 && number == 1 {
             self.next = 1;
         }
         let due = self.due();
@@ -129,6 +129,11 @@ mod tests {
         assert_eq!(order.arrive(1, Some('b'), named(1)), Arrival::Due(vec!['b']));
         assert_eq!(order.arrive(0, Some('a'), named(0)), Arrival::Late);
         assert_eq!(order.arrive(2, Some('c'), named(2)), Arrival::Due(vec!['c']));
+        // The SDK sends the first part of a batch last.
+        let mut order = Order::default();
+        assert_eq!(order.arrive(3, Some('d'), named(3)), Arrival::Waits);
+        assert_eq!(order.arrive(2, Some('c'), named(2)), Arrival::Waits);
+        assert_eq!(order.arrive(1, Some('b'), named(1)), Arrival::Due(vec!['b', 'c', 'd']));
     }
 
     #[test]
