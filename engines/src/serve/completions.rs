@@ -148,8 +148,7 @@ impl Asked {
     }
 
     fn wish(&self, shared: &Shared, prompt: Vec<Token>) -> Answered<Wish> {
-        let eos = shared.base.text.as_ref().filter(|_| !self.ignore_eos);
-        let eos = eos.map(|text| text.stops()).unwrap_or_default();
+        let eos = if self.ignore_eos { Vec::new() } else { shared.own_stops() };
         Ok(Wish {
             prompt,
             count: self.n,

@@ -75,6 +75,11 @@ impl Shared {
         self.base.text.as_ref().map(|codec| codec.decode(tokens)).unwrap_or_default()
     }
 
+    /// Tokens that end a completion where nothing is said.
+    pub(super) fn own_stops(&self) -> Vec<Token> {
+        self.base.text.as_ref().map(|text| text.stops()).unwrap_or_default()
+    }
+
     /// Tokens that end a completion: numbers, or texts of one token.
     pub(super) fn stops(&self, stop: &Value) -> Answered<Vec<Token>> {
         let one = |stop: &Value| match stop {

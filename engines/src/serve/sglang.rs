@@ -100,8 +100,7 @@ pub(super) async fn generate(State(shared): State<Arc<Shared>>, body: Bytes) -> 
         _ => return Err(Refusal::bad("either input_ids or text is needed")),
     };
     let (params, read) = (asked.sampling_params, prompt.len());
-    let eos = shared.base.text.as_ref().filter(|_| !params.ignore_eos);
-    let eos = eos.map(|text| text.stops()).unwrap_or_default();
+    let eos = if params.ignore_eos { Vec::new() } else { shared.own_stops() };
     let count = params.n;
     let wish = Wish {
         prompt,

@@ -143,27 +143,25 @@ impl Shared {
         if let Some(result) = state.known(call)? {
             return Ok(result);
         }
-        let made = job(&mut state).and_then(|job| Ok(Task { result: state.results.open()?, job }));
-        let answered = made.as_ref().map(|task| task.result.clone()).map_err(Refusal::clone);
-        let Some(number) = call.number else {
-            self.queue.put(made.ok());
-            return answered;
-        };
-        let named = answered.clone().ok().map(|result| (result, call.kind));
-        match state.model(call.model)?.order.arrive(number, made.ok(), named) {
-            Arrival::Due(tasks) => self.queue.put(tasks),
-            Arrival::Waits => self.give_up_later(call.model.to_owned(), number),
-            Arrival::Late | Arrival::Full => {
-                let refusal =
-                    Refusal::full("too many calls of this model wait for one with a smaller seq_id: send that");
-                let failed = |result: String| {
-                    state.results.answer(&result, Answer::failed(&refusal.sentence, Fault::User));
-                };
-                answered.into_iter().for_each(failed);
-                return Err(refusal);
+        // What is refused for want of room takes no number and no name: the same call may succeed later.
+        let result = state.results.open()?;
+        let made = job(&mut state);
+        if let Err(refusal) = &made {
+            state.results.answer(&result, Answer::failed(&refusal.sentence, Fault::User));
+        }
+        let refusal = made.as_ref().err().cloned();
+        let task = made.ok().map(|job| Task { result: result.clone(), job });
+        match call.number {
+            None => self.queue.put(task),
+            Some(number) => {
+                let named = task.is_some().then(|| (result.clone(), call.kind));
+                match state.model(call.model)?.order.arrive(number, task, named) {
+                    Arrival::Due(tasks) => self.queue.put(tasks),
+                    Arrival::Waits => self.give_up_later(call.model.to_owned(), number),
+                }
             }
         }
-        answered
+        refusal.map_or(Ok(result), Err)
     }
 
     /// A call that belongs to no model.

@@ -182,3 +182,27 @@ fn a_forward_call_leaves_no_gradient() {
     let output = client.backward(1, json!([datum(&INPUT, &TARGETS, &[1.0; 3])]), "cross_entropy");
     assert_eq!(floats(&output["loss_fn_outputs"][0]["logprobs"]["data"]), before);
 }
+
+/// More tokens than one forward pass takes.
+#[test]
+fn a_large_batch_is_cut_without_a_change_of_its_gradient() {
+    let row = |number: usize| {
+        let tokens: Vec<Token> =
+            (0..16).map(|i| ((number >> (2 * (i % 6))) % 4) as Token + Token::from(i % 5 == 0)).collect();
+        let targets = [&tokens[1..], &[(number % 5) as Token]].concat();
+        datum(&tokens, &targets, &[0.01; 16])
+    };
+    let rows: Vec<Value> = (0..1200).map(row).collect();
+    let norm = |parts: &[&[Value]]| {
+        let client = client();
+        for (number, part) in parts.iter().enumerate() {
+            client.backward(number as u64, json!(part), "cross_entropy");
+        }
+        let done = client.step(parts.len() as u64, descent(1e-3));
+        let logps = client.logps(&client.model, &INPUT, &TARGETS);
+        (done["metrics"]["grad_norm:last"].as_f64().unwrap(), logps)
+    };
+    let (whole, parts) = (norm(&[&rows]), norm(&[&rows[..500], &rows[500..900], &rows[900..]]));
+    assert!((whole.0 - parts.0).abs() < 1e-9 * whole.0 && whole.0 > 0.1, "{} {}", whole.0, parts.0);
+    assert!(whole.1.iter().zip(&parts.1).all(|(whole, parts)| (whole - parts).abs() < 1e-9));
+}

@@ -6,3 +6,4 @@ mod refusals;
 mod sampling;
 mod setup;
 mod training;
+mod transformer;

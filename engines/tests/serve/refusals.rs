@@ -105,6 +105,7 @@ fn wrong_calls_are_refused_by_what_is_wrong() {
         ("session_heartbeat", json!({ "session_id": "x" }), 404, "create_session"),
         ("save_weights", json!({ "model_id": model, "path": "../x" }), 400, "letters, digits"),
         ("save_weights", json!({ "model_id": model }), 400, "path is needed"),
+        ("save_weights_for_sampler", json!({ "model_id": model, "path": "x", "kind": "inflight" }), 400, "snapshot"),
         ("load_weights", json!({ "model_id": model, "path": "tinker://nowhere" }), 404, "nothing was saved"),
         ("load_weights", json!({ "path": "tinker://nowhere" }), 400, "model_id is needed"),
         ("create_sampling_session", json!({ "session_id": session, "sampling_session_seq_id": 0 }), 400, "is needed"),

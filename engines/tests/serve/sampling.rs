@@ -50,7 +50,7 @@ fn completions_are_those_of_the_model_and_every_setting_acts() {
         (json!({ "max_tokens": 2 }), Sampling { max_tokens: 2, ..how.clone() }),
         (json!({ "stop": [3] }), Sampling { stop: vec![3], ..how.clone() }),
         (json!({ "stop": "3" }), Sampling { stop: vec![3], ..how.clone() }),
-        (json!({ "stop": null }), Sampling { stop: vec![], ..how.clone() }),
+        (json!({ "stop": [] }), Sampling { stop: vec![], ..how.clone() }),
     ];
     for (change, how) in changes {
         let sequences = drawn(&client, change.clone());
@@ -59,6 +59,7 @@ fn completions_are_those_of_the_model_and_every_setting_acts() {
         assert_eq!(reasons(&sequences), reasons(&json!(own(7, 6, &how))), "{change}");
         assert_ne!(sequences, plain, "{change}");
     }
+    assert_eq!(drawn(&client, json!({ "stop": null })), plain, "the tokenizer's own stop token");
     assert_eq!(drawn(&client, json!({ "seed": 8 })), json!(own(8, 6, &how)));
     assert_ne!(
         drawn(&client, json!({ "seed": null })),

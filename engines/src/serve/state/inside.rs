@@ -172,6 +172,11 @@ impl State {
                 let sentence = format!("seq_id {number} comes too late: it was refused or given up, or is long past");
                 Err(Refusal::bad(sentence))
             }
+            None if model.order.is_full(number) => {
+                let sentence =
+                    format!("seq_id {number}: too many calls of this model wait for one with a smaller number");
+                Err(Refusal::full(sentence))
+            }
             None => Ok(None),
         }
     }

@@ -60,6 +60,9 @@ struct Save {
     overwrite: bool,
     #[serde(default)]
     sampling_session_seq_id: Option<u64>,
+    /// `snapshot`, or weights that later saves change, which this server does not have.
+    #[serde(default)]
+    kind: Option<String>,
 }
 
 /// `load_weights`: into a model, or into one that is made for it.
@@ -190,6 +193,9 @@ pub(super) async fn save_weights_for_sampler(State(shared): Server, body: Bytes)
     let save: Save = read(&body)?;
     let call = Call { model: &save.model_id, number: save.seq_id, kind: "save_weights_for_sampler" };
     let result = shared.submit(&call, |state| {
+        if let Some(kind) = save.kind.as_ref().filter(|kind| *kind != "snapshot") {
+            return Err(Refusal::bad(format!("kind: {kind:?} is not known here: only \"snapshot\"")));
+        }
         let unnamed = || Some(format!("sampler-{}-{}", save.sampling_session_seq_id?, save.seq_id?));
         let name = named(save.path.clone().or_else(unnamed))?;
         let path = format!("tinker://{}/sampler_weights/{name}", save.model_id);
@@ -261,7 +267,8 @@ fn wish(shared: &Shared, sample: &Sample) -> Answered<Wish> {
         top_p: *top_p,
         top_k: *top_k,
         max_tokens: *max_tokens,
-        stop: shared.stops(stop)?,
+        // Nothing said is what ends an answer; an empty list is no stop at all.
+        stop: if stop.is_null() { shared.own_stops() } else { shared.stops(stop)? },
         seed: *seed,
         prompt_logps: sample.prompt_logprobs == Some(true),
     })
