@@ -95,12 +95,14 @@ impl Settings {
     fn sampler(&self) -> Result<()> {
         let Some(sampler) = &self.sampler else { return Ok(()) };
         let illegal = |key: &str, problem: &str| Err(Error::setting(key, problem));
-        let (learns, from_checkpoint) = (self.policy_learns(), self.model.checkpoint().is_some());
+        let learns = self.policy_learns();
+        let known = self.model.checkpoint().is_some() && self.warm_up.steps == 0;
         if matches!(self.model, ModelSettings::Table {} | ModelSettings::Tinker(_)) {
             let problem = "must be absent unless model.kind is \"transformer\" or \"checkpoint\": a server loads a checkpoint \
                            that is written here";
             return illegal("sampler.kind", problem);
         }
+<<<<<<< HEAD
         if matches!(self.model, ModelSettings::Tinker(_)) {
             return illegal(
                 "sampler.kind",
@@ -108,6 +110,9 @@ impl Settings {
             );
         }
         if !learns && !(from_checkpoint && self.warm_up.steps == 0) {
+=======
+        if !learns && !known {
+>>>>>>> infer
             let problem = "must be absent where the policy neither learns nor is that of a checkpoint without warm-up: the \
                            server would have other weights";
             return illegal("sampler.kind", problem);

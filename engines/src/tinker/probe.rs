@@ -122,6 +122,25 @@ pub fn probe(service: &Arc<Service>, settings: &RemoteSettings) -> Result<Probed
     Ok(Probed { server: service.url().to_owned(), findings, carrier, clips, knows_numbers })
 }
 
+/// Whether the server's log-probabilities are those of the same weights here.
+///
+/// # Errors
+/// Whatever the server refuses, and a model here that does not read.
+pub fn compare(service: &Arc<Service>, settings: &RemoteSettings, here: &dyn Model) -> Result<Finding> {
+    let there = Remote::new(service.clone(), settings.clone(), &response::descent())?;
+    let completions: Vec<Vec<Token>> = (1..9).map(|i| tokens(i, 2 * i, settings.vocabulary)).collect();
+    let batch: Vec<Sequence<'_>> = completions.iter().map(|completion| Sequence { prompt: &[1], completion }).collect();
+    let here = here.read(&batch, &want())?.0.remove(&Signal::Logp).unwrap_or_default();
+    let far = largest(&logps(&there, &batch)?, &here);
+    let meaning = if far < ROUNDING { Meaning::Good } else { Meaning::Bad };
+    let answer = format!("they differ by at most {far:.1e} nats");
+    Ok(Finding {
+        question: "log-probabilities of the base model against those of its checkpoint here".to_owned(),
+        answer,
+        meaning,
+    })
+}
+
 /// Whether a loss carries cotangents.
 fn gradients(responses: &Responses, carrier: Carrier) -> Finding {
     let question = format!("gradient of signed cotangents as {}", carrier.loss());

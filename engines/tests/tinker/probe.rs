@@ -1,7 +1,7 @@
 //! What is found out about servers that differ in what they do with a gradient.
 
 use oreal_engines::testing::proxy::{Mischief, proxy};
-use oreal_engines::tinker::{Carrier, Meaning, Probed, Remote, RemoteSettings, probe};
+use oreal_engines::tinker::{Carrier, Meaning, Probed, Remote, RemoteSettings, compare, probe};
 use oreal_models::{Model, Sequence, Signal, Signals};
 use serde_json::{Value, json};
 
@@ -95,6 +95,17 @@ fn a_server_that_makes_a_mask_of_weights_is_refused_with_what_it_does() {
     let refused = probed.carrier().unwrap_err().to_string();
     assert!(refused.contains("no loss of this server carries cotangents"), "{refused}");
     assert!(refused.contains("sign"), "{refused}");
+}
+
+#[test]
+fn the_same_weights_here_have_the_same_log_probabilities() {
+    let serving = served();
+    let against = |here: &dyn Model| compare(&connect(&serving.url()), &settings(), here).unwrap();
+    assert_eq!(against(&super::table()).meaning, Meaning::Good);
+    let mut other = super::table();
+    super::backward(&mut other, Signal::Logp);
+    step(&mut other, 0.3);
+    assert_eq!(against(&other).meaning, Meaning::Bad);
 }
 
 /// As embeddings that are padded beyond the tokenizer.
