@@ -102,17 +102,7 @@ impl Settings {
                            that is written here";
             return illegal("sampler.kind", problem);
         }
-<<<<<<< HEAD
-        if matches!(self.model, ModelSettings::Tinker(_)) {
-            return illegal(
-                "sampler.kind",
-                "must be absent where model.kind is \"tinker\": the policy draws where it is",
-            );
-        }
-        if !learns && !(from_checkpoint && self.warm_up.steps == 0) {
-=======
         if !learns && !known {
->>>>>>> infer
             let problem = "must be absent where the policy neither learns nor is that of a checkpoint without warm-up: the \
                            server would have other weights";
             return illegal("sampler.kind", problem);
