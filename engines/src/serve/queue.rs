@@ -62,3 +62,38 @@ impl Queue {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oreal_models::Sampling;
+
+    use super::*;
+    use crate::serve::job::{Draw, Weights};
+
+    fn draw(name: &str, weights: Weights, temperature: f64) -> Task {
+        let how = Sampling { temperature, ..Sampling::default() };
+        let draw = Draw { weights, prompt: vec![1], keys: Vec::new(), how, prompt_logps: false };
+        Task { result: name.to_owned(), job: Job::Draw(draw) }
+    }
+
+    fn names(queue: &Queue) -> Vec<String> {
+        queue.take().into_iter().flatten().map(|task| task.result).collect()
+    }
+
+    #[test]
+    fn only_what_draws_in_the_same_way_from_the_same_weights_is_taken_together() {
+        let queue = Queue::default();
+        let saved = || Weights::Saved("a".to_owned());
+        queue.put([draw("a", Weights::Base, 1.0), draw("b", saved(), 1.0), draw("c", Weights::Base, 0.5)]);
+        queue.put([draw("d", Weights::Base, 1.0)]);
+        queue.put([Task { result: "e".to_owned(), job: Job::Unload { model: "m".to_owned() } }]);
+        queue.put([draw("f", Weights::Base, 1.0)]);
+        assert_eq!(names(&queue), ["a", "d"], "f comes after another call");
+        for alone in ["b", "c", "e", "f"] {
+            assert_eq!(names(&queue), [alone]);
+        }
+        queue.put([draw("g", Weights::Base, 1.0)]);
+        queue.close();
+        assert!(queue.take().is_none());
+    }
+}

@@ -70,7 +70,7 @@ impl Default for ServeSettings {
 impl ServeSettings {
     /// Refuses settings without sense, by key.
     pub fn check(&self) -> Result<(), ServeError> {
-        let seconds = |seconds: f64| seconds >= 0.0 && seconds <= 86_400.0;
+        let seconds = |seconds: f64| (0.0..=86_400.0).contains(&seconds);
         let key = self.key.as_deref().is_none_or(|key| !key.is_empty() && key.chars().all(|c| c.is_ascii_graphic()));
         let checks = [
             ("key", key, "must be made of visible ASCII characters"),

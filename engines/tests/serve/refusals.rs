@@ -100,7 +100,7 @@ fn wrong_calls_are_refused_by_what_is_wrong() {
             "create_model",
             json!({ "session_id": session, "model_seq_id": -1, "base_model": "table" }),
             400,
-            "model_seq_id",
+            "integer `-1`",
         ),
         ("session_heartbeat", json!({ "session_id": "x" }), 404, "create_session"),
         ("save_weights", json!({ "model_id": model, "path": "../x" }), 400, "letters, digits"),
