@@ -56,10 +56,20 @@ pub use report::{Report, report};
 pub struct Lab {
     questions: Vec<Question>,
     tables: BTreeMap<Role, Table>,
-    /// The model that completions are drawn from; the policy if `None`.
-    sampler: Option<Table>,
+    drawn: Drawn,
     rollouts: usize,
     sharing: Sharing,
+}
+
+/// What completions are drawn from.
+#[derive(Clone, Debug)]
+enum Drawn {
+    /// The policy.
+    Policy,
+    /// An earlier policy: `π_old` is its probability.
+    Earlier(Table),
+    /// Another program: `π_old` is the policy's probability.
+    Elsewhere(Table),
 }
 
 /// Which states share parameters. A state is a prompt with the tokens generated so far.
@@ -99,7 +109,7 @@ impl Lab {
             (Role::REWARD_MODEL, zero),
             (Role::POLICY, policy),
         ]);
-        Ok(Lab { questions, tables, sampler: None, rollouts, sharing: Sharing::Nothing })
+        Ok(Lab { questions, tables, drawn: Drawn::Policy, rollouts, sharing: Sharing::Nothing })
     }
 
     /// Sets the model of a role.
@@ -111,7 +121,14 @@ impl Lab {
     /// Draws completions from `sampler` instead of the policy: off-policy data, as if the policy had been updated since
     /// sampling.
     pub fn drawn_from(mut self, sampler: Table) -> Lab {
-        self.sampler = Some(sampler);
+        self.drawn = Drawn::Earlier(sampler);
+        self
+    }
+
+    /// Draws completions from `sampler`, which is not the policy that it should be: `π_sampled` is its probability, and `π_old`
+    /// the policy's.
+    pub fn drawn_elsewhere(mut self, sampler: Table) -> Lab {
+        self.drawn = Drawn::Elsewhere(sampler);
         self
     }
 
@@ -144,7 +161,18 @@ impl Lab {
 
     /// The model that completions are drawn from.
     fn sampler(&self) -> &Table {
-        self.sampler.as_ref().unwrap_or(self.table(Role::POLICY))
+        match &self.drawn {
+            Drawn::Policy => self.table(Role::POLICY),
+            Drawn::Earlier(sampler) | Drawn::Elsewhere(sampler) => sampler,
+        }
+    }
+
+    /// The model that `π_old` is of.
+    fn old(&self) -> &Table {
+        match &self.drawn {
+            Drawn::Policy | Drawn::Elsewhere(_) => self.table(Role::POLICY),
+            Drawn::Earlier(sampler) => sampler,
+        }
     }
 
     /// Probability of each completion of a question under the policy, in the order of [`Question::answers`].

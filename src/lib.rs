@@ -16,7 +16,8 @@
 //! Where a model judges answers, a [`judge`] asks it through a [`chat`] endpoint.
 //!
 //! The leaves are re-exported: [`algos`] (the language and the algorithms), [`envs`], [`math`] (is this answer right?),
-//! [`models`], [`engines`] (servers that train or sample), [`text`] (tokenizers and chat templates); so is [`rand`], whose generators an environment takes.
+//! [`models`], [`engines`] (servers that train or sample), [`text`] (tokenizers and chat templates); so is [`rand`], whose
+//! generators an environment takes.
 
 #![warn(missing_docs)]
 

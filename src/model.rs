@@ -89,7 +89,6 @@ fn elsewhere(settings: &Settings, tinker: &TinkerSettings, vocabulary: usize) ->
     if tinker.carrier.is_none() {
         let probed = probe(&service, &how).map_err(&failed)?;
         how.carrier = probed.carrier().map_err(&failed)?;
-        service.knows_numbers(probed.knows_numbers);
         if !probed.clips && settings.optimiser.clips() {
             return Err(Error::setting("optimiser.clip", "must be \"off\": this server does not clip gradients"));
         }

@@ -5,13 +5,29 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-const LEAVES: [(&str, &[&str]); 5] = [
+const LEAVES: [(&str, &[&str]); 6] = [
     ("algos", &["rand", "serde"]),
     ("toy_envs", &["rand", "serde"]),
     ("math", &["num-bigint", "num-integer", "num-rational", "num-traits"]),
     (
         "models",
         &["cudarc", "dfdx", "memmap2", "pulp", "rand", "rayon", "safetensors", "serde", "serde_json", "thiserror"],
+    ),
+    (
+        "engines",
+        &[
+            "axum",
+            "oreal-models",
+            "prost",
+            "rand",
+            "rayon",
+            "serde",
+            "serde_json",
+            "subtle",
+            "thiserror",
+            "tokio",
+            "ureq",
+        ],
     ),
     ("text", &["jiff", "minijinja", "minijinja-contrib", "serde", "serde_json", "thiserror", "tokenizers"]),
 ];
@@ -27,10 +43,11 @@ fn read(path: &Path) -> String {
 /// Every Rust source file of the root and the leaves.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["src", "algos/src", "toy_envs/src", "math/src", "models/src", "text/src"]
-        .iter()
-        .map(|folder| root().join(folder))
-        .collect();
+    let mut folders: Vec<PathBuf> =
+        ["src", "algos/src", "toy_envs/src", "math/src", "models/src", "text/src", "engines/src"]
+            .iter()
+            .map(|folder| root().join(folder))
+            .collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

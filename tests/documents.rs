@@ -192,6 +192,23 @@ fn shipped_configurations_are_understood() {
 }
 
 #[test]
+fn configurations_of_engines_are_understood() {
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/engines")).unwrap();
+    let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 3);
+    for file in files {
+        if let Err(problem) = oreal::Config::from_file(&file, &[]) {
+            let said = problem.to_string();
+            assert!(
+                said.contains("oreal_rl_prompts.jsonl"),
+                "{}: only the problems may be missing: {said}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
 fn the_example_algorithm_is_as_short_as_said() {
     let lines = read("examples/own_algorithm.rs").lines().count();
     assert!(lines <= 60, "examples/own_algorithm.rs has {lines} lines");

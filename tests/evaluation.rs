@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 // Only a part of what it has is used here.
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../src/chat/testing.rs"]
 mod testing;
 
@@ -13,7 +13,7 @@ use oreal::chat::Endpoint;
 use oreal::problems::{ProblemSettings, Source, TestSet};
 use serde_json::Value;
 use tempfile::TempDir;
-use testing::{Server, asked, response, send};
+use testing::{Server, ServesChat, asked, response, send};
 
 fn oreal(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_oreal"));
@@ -73,7 +73,7 @@ fn strong() -> Server {
 #[test]
 fn a_model_behind_a_server_is_evaluated_and_continued() {
     let ((folder, data), server) = (file(), weak());
-    let (url, out) = (server.url(), at(&folder, "weak"));
+    let (url, out) = (server.endpoint().url, at(&folder, "weak"));
     let args = [
         "--data",
         &data,
@@ -114,7 +114,7 @@ fn two_evaluations_are_compared() {
     let (folder, data) = file();
     let [a, b, short] = ["a", "b", "short"].map(|name| at(&folder, name));
     for (server, out, more) in [(weak(), &a, [].as_slice()), (strong(), &b, &[]), (weak(), &short, &["--limit", "2"])] {
-        let url = server.url();
+        let url = server.endpoint().url;
         let args =
             ["--data", &data, "--source", "math", "--url", &url, "--model-name", "m", "--by", "subject", "--out", out];
         printed(&[&args[..], more].concat());
@@ -140,7 +140,7 @@ fn two_evaluations_are_compared() {
 #[test]
 fn shipped_configurations_run() {
     let ((folder, data), server) = (file(), strong());
-    let url = server.url();
+    let url = server.endpoint().url;
     let configurations = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/eval")).unwrap();
     let configurations: Vec<PathBuf> = configurations.map(|entry| entry.unwrap().path()).collect();
     assert_eq!(configurations.len(), 5);
@@ -167,7 +167,7 @@ fn what_fails_is_told_and_a_server_that_is_down_ends_the_run() {
         asked if asked.contains("P2?") => send(connection, &response("400 Bad Request", "", "too long for me")),
         _ => send(connection, &testing::completion("\\boxed{1/2}")),
     });
-    let (url, out) = (some.url(), at(&folder, "some"));
+    let (url, out) = (some.endpoint().url, at(&folder, "some"));
     let output = oreal(&["--data", &data, "--source", "math", "--url", &url, "--model-name", "m", "--out", &out]);
     assert!(output.status.success());
     let (said, notes) = (text(&output.stdout), text(&output.stderr));
@@ -179,7 +179,7 @@ fn what_fails_is_told_and_a_server_that_is_down_ends_the_run() {
     assert!(notes.contains("too long for me") && notes.contains("asked for again"), "{notes}");
 
     let down = Server::start(|_, _, connection| send(connection, &response("401 No", "", "")));
-    let (url, out) = (down.url(), at(&folder, "down"));
+    let (url, out) = (down.endpoint().url, at(&folder, "down"));
     let problem = refused(&["--data", &data, "--source", "math", "--url", &url, "--model-name", "m", "--out", &out]);
     assert!(
         problem.contains("the key in OPENAI_API_KEY is not set") && problem.contains("0 of 3 completions are kept"),

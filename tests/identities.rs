@@ -161,7 +161,7 @@ fn two_passes_streaming_and_one_piece_have_one_gradient() {
             let update = Update { traversal, ..Update::new(&*objective, &[], micro_batch) };
             update.accumulate(&mut roles, &|_| true, &x, &sequences(&data)).unwrap();
             let learners = [Role::POLICY, Role::CRITIC, Role::REWARD_MODEL];
-            let norms = learners.map(|role| roles.step(&[(role, 0.1)]).map_or(0.0, |norms| norms[0]));
+            let norms = learners.map(|role| roles.step(&[(role, 0.1)]).map_or(0.0, |norms| norms[0].unwrap_or(0.0)));
             let moved = roles.read(Role::POLICY, &[Column::LOGP], &sequences(&data)).unwrap();
             [norms.to_vec(), moved[&Column::LOGP].clone()].concat()
         };

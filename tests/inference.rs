@@ -5,15 +5,16 @@ use std::path::Path;
 use oreal::engines::inference::{Kind, Logprobs};
 use oreal::engines::testing::Server;
 use oreal::engines::testing::inference::{Flaw, Loading, engine, engine_with};
+use oreal::renderer::Characters;
 use oreal::sentinels::Finding;
 use oreal::{Config, Experiment, Progress, StepRecord};
 use serde_json::json;
 
 const SMALL: &str = r#"
     algorithm.name = "rloo"
-    env.name = "addition"
+    env.name = "bandit"
     model = { kind = "transformer", num_hidden_layers = 1, hidden_size = 16, intermediate_size = 16 }
-    warm_up = { steps = 4, batch = 16 }
+    warm_up = { steps = 30, batch = 16 }
     train = { steps = 4, prompts = 4, rollouts = 4 }
     evaluation.completions = 16
     rates.warmup = 0
@@ -34,13 +35,17 @@ fn honest() -> Box<Flaw> {
 
 /// The records and findings of a run.
 fn run(config: Config) -> (Vec<StepRecord>, Vec<Finding>) {
+    watched(&Experiment::from_config(config))
+}
+
+fn watched(experiment: &Experiment) -> (Vec<StepRecord>, Vec<Finding>) {
     let (mut records, mut findings) = (Vec::new(), Vec::new());
     let mut watch = |progress: Progress<'_>| match progress {
         Progress::Step { record, .. } => records.push(record.clone()),
         Progress::Found(finding) => findings.push(finding.clone()),
         _ => {}
     };
-    Experiment::from_config(config).run_watched(&mut watch).unwrap_or_else(|problem| panic!("{problem}"));
+    experiment.run_watched(&mut watch).unwrap_or_else(|problem| panic!("{problem}"));
     (records, findings)
 }
 
@@ -63,7 +68,7 @@ fn a_server_draws_from_the_weights_of_each_step() {
             assert!(rescored.mean <= rescored.largest && rescored.largest < 1e-4, "{kind:?}: {rescored:?}");
             assert!((record.first_update_ratio.unwrap() - 1.0).abs() < 1e-4);
         }
-        assert!(records[0].gradient_norm["policy"] > 0.0, "{kind:?}: it learns");
+        assert!(records.iter().any(|record| record.gradient_norm["policy"] > 0.0), "{kind:?}: it learns");
         let json = serde_json::to_value(&records[0]).unwrap();
         assert!(json["rescored"]["largest"].is_number() && json["rescored"]["mean"].is_number(), "{json}");
     }
@@ -81,7 +86,7 @@ fn stale_weights_are_told() {
     let (records, finding) = told(Loading::Once);
     assert!(records[0].rescored.unwrap().largest < 1e-4, "the first weights are right");
     let finding = finding.unwrap_or_else(|| panic!("{:?}", records.iter().map(|r| r.rescored).collect::<Vec<_>>()));
-    assert!(finding.evidence.contains("the largest difference of the last step is"), "{finding}");
+    assert!(finding.evidence.contains("in the first step it was 0.0000"), "{finding}");
     assert!(finding.remedy.contains("stale weights"), "{finding}");
     let (records, finding) = told(Loading::Always);
     assert!(finding.is_none() && records.iter().all(|r| r.rescored.unwrap().largest < 1e-3), "{finding:?}");
@@ -130,19 +135,16 @@ fn a_fixed_policy_is_drawn_from_by_llama_cpp() {
     start.renderer.save(&checkpoint).unwrap();
     let server = engine_with(Kind::LlamaCpp, &checkpoint, &start.renderer.stop(), honest());
     let text = format!(
-        "algorithm.name = \"ppo\"\nenv.name = \"addition\"\nmodel = {{ kind = \"checkpoint\", path = {checkpoint:?} }}\n\
-         text.tokenizer = {checkpoint:?}\nwarm_up.steps = 0\ntrain = {{ steps = 2, prompts = 4, rollouts = 4 }}\n\
+        "algorithm.name = \"ppo\"\nenv.name = \"bandit\"\nmodel = {{ kind = \"checkpoint\", path = {checkpoint:?} }}\n\
+         warm_up.steps = 0\ntrain = {{ steps = 2, prompts = 4, rollouts = 4 }}\n\
          evaluation.completions = 16\nrates.policy = 0.0\n[sampler]\nkind = \"llama_cpp\"\nurl = {:?}\n",
         server.url()
     );
-    match Config::from_toml(&text, "test", &[]) {
-        Ok(config) => {
-            let (records, _) = run(config);
-            assert!(records.iter().all(|record| record.version == Some(0) && record.failed == 0), "{records:?}");
-            assert!(records.iter().all(|record| record.rescored.unwrap().largest < 1e-4), "{records:?}");
-        }
-        Err(problem) => panic!("{problem}"),
-    }
+    let config = Config::from_toml(&text, "test", &[]).unwrap_or_else(|problem| panic!("{problem}"));
+    let characters = Characters::new(&config.env.value.world().unwrap().alphabet()).unwrap();
+    let (records, _) = watched(&Experiment::from_config(config).renderer(characters));
+    assert!(records.iter().all(|record| record.version == Some(0) && record.failed == 0), "{records:?}");
+    assert!(records.iter().all(|record| record.rescored.unwrap().largest < 1e-4), "{records:?}");
 }
 
 #[test]
@@ -171,5 +173,17 @@ fn settings_without_sense_are_refused_by_key() {
     for (settings, key) in cases {
         let problem = said(settings).unwrap_or_else(|| panic!("{settings:?} is taken"));
         assert!(problem.contains(key), "{settings:?}: {problem}");
+    }
+}
+
+#[test]
+fn the_example_file_holds_every_setting() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/sampler.toml");
+    let config =
+        Config::from_file(&path, &["sampler.kind=\"vllm\"".into(), "sampler.logprobs=\"raw\"".into()]).unwrap();
+    let text = std::fs::read_to_string(path).unwrap();
+    let all = serde_json::to_value(config.settings.sampler.unwrap()).unwrap();
+    for key in all.as_object().unwrap().keys() {
+        assert!(text.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = "))), "{key}");
     }
 }

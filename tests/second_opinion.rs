@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 // Only a part of what it has is used here.
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../src/chat/testing.rs"]
 mod testing;
 
@@ -20,7 +20,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use serde_json::Value;
 use tempfile::TempDir;
-use testing::{Server, asked, response, send};
+use testing::{Server, ServesChat, asked, response, send};
 
 /// A judge that calls only `x` right.
 fn honest() -> Server {

@@ -155,6 +155,7 @@ const OTHERS: &[&str] = &[
     "[added]\nentropy = 0.1",
     "[added]\nkl = 0.1",
     "[added]\nreward_kl = 0.1",
+    "[added]\nsampler_ratio = { truncated = 0.5 }",
     "[optimiser]\ndecay = \"all\"\nweight_decay = 0.4",
     "[optimiser]\nclip = 0.1\nclip_epsilon = 0.1",
     "[optimiser]\nbeta1 = 0.5",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::algorithm::{Algorithm, Passes, credit_of};
 use crate::coefficient::Coefficient;
 use crate::column::Column;
-use crate::estimators::{Average, Kl, RatioGuard};
+use crate::estimators::{Average, Kl, RatioGuard, SamplerRatio};
 use crate::expr::Expr;
 use crate::formula::{Credit, minimise, try_minimise};
 use crate::objective::Objective;
@@ -47,6 +47,8 @@ pub struct Added {
     /// Weight of the loss of a learned baseline, at least 0; at 0 there is none. A critic learns to predict the algorithm's
     /// credit of each token, and its value before the step is subtracted from the credit.
     pub baseline: Coefficient,
+    /// The gradient of the policy's log-probabilities, in all terms, is weighted by the ratio of policy to sampler.
+    pub sampler_ratio: SamplerRatio,
     /// What sums over tokens of the added terms are divided by.
     pub average: Average,
 }
@@ -60,6 +62,7 @@ impl Default for Added {
             ratio_guard: RatioGuard::Off,
             reward_kl: Coefficient::ZERO,
             baseline: Coefficient::ZERO,
+            sampler_ratio: SamplerRatio::Off,
             average: Average::Token,
         }
     }
@@ -79,6 +82,7 @@ impl Added {
         self.ratio_guard.check("ratio_guard")?;
         self.reward_kl.check("reward_kl", 0.0..)?;
         self.baseline.check("baseline", 0.0..)?;
+        self.sampler_ratio.check("sampler_ratio")?;
         self.average.check("average")
     }
 
@@ -176,6 +180,7 @@ impl Algorithm for WithAdded {
     }
 
     fn expression<'g>(&self, x: Terms<'g>) -> Option<Expr<'g, Batch, Live>> {
+        let x = self.added.sampler_ratio.weighted(x);
         let shaped = if self.added.reward_kl.is_zero() { x } else { x.with_reward(self.added.reward(*x)) };
         self.algorithm.expression(shaped).map(|loss| self.added.loss(x, loss))
     }

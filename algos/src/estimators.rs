@@ -125,6 +125,37 @@ impl RatioGuard {
     }
 }
 
+/// Truncated importance sampling (IMPALA, arXiv 1802.01561; per token as verl and TRL have it), where completions were drawn by
+/// another program than the one that learns: its distribution is not quite the policy's, even with the same weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SamplerRatio {
+    /// None: completions count as drawn from the policy.
+    #[default]
+    Off,
+    /// The gradient of each token's log-probability is multiplied by `min(π_old/π_sampled, C)`.
+    Truncated(Coefficient),
+}
+
+impl SamplerRatio {
+    /// The terms with a log-probability of the same value and the weighted gradient. Logged are the weight (`sampler_ratio`) and
+    /// the share of tokens whose ratio is cut (`sampler_ratio_cut`).
+    pub fn weighted<'g>(self, x: Terms<'g>) -> Terms<'g> {
+        let SamplerRatio::Truncated(bound) = self else { return x };
+        let (ratio, bound) = ((x.old_logp() - x.sampled_logp()).exp(), x.setting("C", bound));
+        ratio.above(bound).named("sampler_ratio_cut");
+        let (weight, value) = (ratio.at_most(bound).named("sampler_ratio"), x.logp().detach());
+        x.with_logp(value + weight * (x.logp() - value))
+    }
+
+    pub(crate) fn check(self, key: &str) -> Result<(), IllegalSetting> {
+        match self {
+            SamplerRatio::Off => Ok(()),
+            SamplerRatio::Truncated(bound) => bound.check(&format!("{key}.truncated"), POSITIVE),
+        }
+    }
+}
+
 /// `π/π_old` of each token.
 pub fn ratio(x: Terms<'_>) -> PerToken<'_, Live> {
     guarded_ratio(x, RatioGuard::Off)

@@ -87,7 +87,7 @@ pub use column::{Column, Columns, Continuation, Output, Source, Term};
 pub use composed::{Added, with_loss};
 pub use dialects::{Dialect, Factor, dialects};
 pub use dpo::{Dpo, LogRatio, PairLoss};
-pub use estimators::{Average, DualClip, Kl, RatioGuard, Scale, Whitening};
+pub use estimators::{Average, DualClip, Kl, RatioGuard, SamplerRatio, Scale, Whitening};
 pub use experience::Experience;
 pub use export::{FormulaGraph, GraphNode, NodeKind};
 pub use expr::{Expr, Number};

@@ -117,16 +117,23 @@ impl<'g> Data<'g> {
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'g> {
     data: Data<'g>,
+    /// What takes the place of the policy's log-probability.
+    logp: Option<Id>,
 }
 
 impl<'g> Terms<'g> {
     pub(crate) fn new(graph: &'g Graph) -> Self {
-        Terms { data: Data::new(graph) }
+        Terms { data: Data::new(graph), logp: None }
     }
 
     /// As [`Data::with_reward`]: for losses that compute credit again, such as the target of a critic.
     pub fn with_reward(self, reward: Expr<'g, Trajectory, Frozen>) -> Self {
-        Terms { data: self.data.with_reward(reward) }
+        Terms { data: self.data.with_reward(reward), ..self }
+    }
+
+    /// The same with another log-probability of the policy, for losses to read in its place.
+    pub fn with_logp(self, logp: Expr<'g, Token, Live>) -> Self {
+        Terms { logp: Some(logp.id()), ..self }
     }
 
     /// The algorithm's own credit, computed on whole groups before selection.
@@ -134,9 +141,9 @@ impl<'g> Terms<'g> {
         self.column(Column::ADVANTAGE)
     }
 
-    /// Log-probability of the token under the policy being trained.
+    /// Log-probability of the token under the policy being trained, or what [`Terms::with_logp`] put in its place.
     pub fn logp(self) -> Expr<'g, Token, Live> {
-        self.column(Column::LOGP)
+        self.logp.map_or_else(|| self.column(Column::LOGP), |id| Expr::new(self.data.graph, id))
     }
 
     /// Entropy of the policy where the token was drawn. (`-logp` is no entropy bonus: its expected gradient is zero.)

@@ -3,12 +3,13 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use common::{batch, off};
 use oreal_algos::{
     Added, Algorithm, Average, Batch, BuiltIn, Coefficient, Column, Data, Experience, Expr, Frozen, Group, Grpo, Kl,
-    Level, Loss, Objective, Oreal, Ppo, RatioGuard, Reinforce, Rft, Rloo, Shaping, Token, Trajectory, check, credit_of,
-    minimise, with_loss,
+    Level, Loss, Objective, Oreal, Ppo, RatioGuard, Reinforce, Rft, Rloo, SamplerRatio, Shaping, Token, Trajectory,
+    check, credit_of, minimise, with_loss,
 };
 
 #[test]
@@ -129,6 +130,35 @@ fn a_learned_baseline_is_subtracted_and_learns_the_credit() {
             .formula()
             .contains("loss       = -mean_batch(mean_trajectory(A·logπ)) + c_V·mean_batch(value_loss)")
     );
+}
+
+#[test]
+fn the_ratio_to_the_sampler_weights_the_gradient_of_each_token() {
+    let added = Added { sampler_ratio: SamplerRatio::Truncated(1.1.into()), ..Added::default() };
+    for (name, preset, built_in) in BuiltIn::all() {
+        let shared: Arc<dyn Algorithm> = Box::<dyn Algorithm>::from(built_in).into();
+        let algorithm = || Box::new(shared.clone());
+        let x = batch(6);
+        let x = x.clone().with(Column::ADVANTAGE, credit_of(&*algorithm()).evaluate(&x)).unwrap();
+        let (before, weighted) = (algorithm().objective().evaluate(&x), added.to(algorithm()).objective().evaluate(&x));
+        assert!((before.value - weighted.value).abs() < 1e-12, "{name}/{preset}: the value is the same");
+        let [old, sampled] = [Column::OLD_LOGP, Column::SAMPLED_LOGP].map(|column| x.column(column).unwrap());
+        let weights: Vec<f64> = old.iter().zip(sampled).map(|(old, sampled)| (old - sampled).exp().min(1.1)).collect();
+        assert!(weights.contains(&1.1) && weights.iter().any(|weight| *weight < 1.0), "some are cut and some are not");
+        for (column, cotangents) in &before.cotangents {
+            let weight = |i: usize| if *column == Column::LOGP { weights[i] } else { 1.0 };
+            let apart = |(i, (before, after)): (usize, (&f64, &f64))| (weight(i) * before - after).abs();
+            let most = cotangents.iter().zip(&weighted.cotangents[column]).enumerate().map(apart).fold(0.0, f64::max);
+            assert!(most < 1e-12, "{name}/{preset}, {}: {most}", column.name());
+        }
+        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
+        assert!((weighted.metrics["sampler_ratio"] - mean).abs() < 1e-12, "{name}/{preset}");
+    }
+    let printed = added.to(Box::new(Rloo::default())).objective().formula();
+    let expected = "sampler_ratio = min(exp(logπ_old - logπ_sampled), C)";
+    assert!(printed.contains(expected) && printed.contains("sg(logπ) + sampler_ratio·(logπ - sg(logπ))"), "{printed}");
+    let zero = Added { sampler_ratio: SamplerRatio::Truncated(Coefficient::ZERO), ..Added::default() };
+    assert_eq!(check(&*zero.to(Box::new(Rloo::default()))).unwrap_err().key, "added.sampler_ratio.truncated");
 }
 
 #[test]

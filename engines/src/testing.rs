@@ -1,6 +1,7 @@
 //! For tests: a server on this machine that answers as a test wants.
 
 pub mod inference;
+pub mod proxy;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -10,5 +10,5 @@ mod service;
 pub mod wire;
 
 pub use model::{Carrier, Remote, RemoteSettings};
-pub use probe::{Finding, Meaning, Probed, probe};
+pub use probe::{Finding, Meaning, Probed, compare, probe};
 pub use service::{Repeat, Service, ServiceSettings};

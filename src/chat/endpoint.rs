@@ -30,7 +30,7 @@ const LONGEST: u64 = 4 << 20;
 impl Endpoint {
     /// Refuses settings without sense, by key.
     pub fn check(&self) -> Result<(), IllegalSetting> {
-        self.server().check().map_err(|wrong| IllegalSetting::new(&*wrong.key, wrong.problem))?;
+        self.server().check().map_err(|wrong| IllegalSetting::new(&wrong.key, wrong.problem))?;
         if self.url.trim_end_matches('/').ends_with("/chat/completions") {
             let problem = "must be the base address, without /chat/completions, which is appended";
             return Err(IllegalSetting::new("url", problem));

@@ -1,6 +1,8 @@
-//! Losses off-policy: the guard on large log-ratios, and the KL estimator with an importance ratio.
+//! Losses off-policy: the guard on large log-ratios, truncated importance sampling, and the KL estimator with a ratio.
 
-use oreal_algos::{Algorithm, Column, Experience, Grpo, Kl, Layout, RatioGuard, Role, Scale};
+use oreal_algos::{
+    Added, Algorithm, Baseline, Column, Experience, Grpo, Kl, Layout, RatioGuard, Reinforce, Role, SamplerRatio, Scale,
+};
 use oreal_models::{Optimiser, Table};
 
 use super::claim::Check::Exact;
@@ -11,7 +13,7 @@ use super::gradients::scaled;
 use super::variants::{Lower, WHOLE};
 use super::worlds::{PASS_RATES, arms};
 use crate::error::Result;
-use crate::lab::{Lab, next_token};
+use crate::lab::{Lab, next_token, norm};
 
 pub fn claims() -> Vec<Claim> {
     vec![
@@ -48,6 +50,23 @@ pub fn claims() -> Vec<Claim> {
             recorded: Verdict::DoesNotHold,
             check: Exact(|| guard_off_policy(true)),
             control: Control { wrong: "no guard", check: Exact(|| guard_off_policy(false)) },
+        },
+        Claim {
+            name: "truncated-sampler-ratio",
+            topic: Topic::Estimators,
+            source: "IMPALA (arXiv 1802.01561); verl and TRL weight tokens so",
+            statement: "Where a sampler μ that is not the policy draws answers of one token, the weight min(π/μ, C) gives the \
+                        gradient of the pass rate with a bias of at most √2 times the probability that is cut off right \
+                        answers, and with none where nothing is cut.",
+            measures: "expected gradient of REINFORCE with sampler_ratio = { truncated = C }, answers drawn uniformly: against \
+                       that with min(π, C·μ) in place of π, its distance from ∇p, and ∇p itself where π ≤ C·μ",
+            derivation: "Under μ the expectation of min(π/μ, C)·R·∇logπ is the sum of min(π, C·μ)·R·∇logπ. It falls short of \
+                         ∇p, the sum of π·R·∇logπ, by the sum of max(π - C·μ, 0)·R·∇logπ, and the norm of ∇logπ is at most \
+                         √2 for a softmax of logits. The variance is that of at most C·R·∇logπ, however small μ. On answers of \
+                         several tokens each token has its own weight, which leaves out how likely its prefix was.",
+            recorded: Verdict::Holds,
+            check: Exact(|| truncated(true)),
+            control: Control { wrong: "no weight", check: Exact(|| truncated(false)) },
         },
         Claim {
             name: "k3-corrected",
@@ -128,6 +147,31 @@ fn loss_of_one_token(algorithm: &dyn Algorithm) -> Result<f64> {
         x.set(column, vec![value])?;
     }
     Ok(algorithm.objective().evaluate(&x).value)
+}
+
+fn truncated(weighted: bool) -> Result<Evidence> {
+    let mut rows = Vec::new();
+    for (p, bound) in PASS_RATES.into_iter().flat_map(|p| [0.5, 1.0, 2.0, 1e3].map(|bound| (p, bound))) {
+        let lab = arms(p, 2)?;
+        let uniform = Table::new(lab.table(Role::POLICY).vocabulary(), &Optimiser::EXACT)?;
+        let lab = lab.drawn_elsewhere(uniform);
+        let (policy, at) = (lab.probabilities(0), format!("p {p}, C {bound}"));
+        let sampled = 1.0 / policy.len() as f64;
+        let kept = |answer: usize| policy[answer].min(bound * sampled) / policy[answer];
+        let stated = lab.gradient_of_mean(&|_, answer| kept(answer) * lab.reward(0, answer))?;
+        let sampler_ratio = if weighted { SamplerRatio::Truncated(bound.into()) } else { SamplerRatio::Off };
+        let reinforce = Reinforce { baseline: Baseline::None, ..Reinforce::default() };
+        let found = lab.expected(&*Added { sampler_ratio, ..Added::default() }.to(Box::new(reinforce)))?;
+        rows.push(Measurement::gradient(format!("min(π, C·μ), {at}"), &stated, found.policy()));
+        let truth = lab.pass_rate_gradient()?;
+        let apart: Vec<f64> = truth.iter().zip(found.policy()).map(|(truth, found)| truth - found).collect();
+        let cut: f64 = (0..policy.len()).map(|a| lab.reward(0, a) * (policy[a] - bound * sampled).max(0.0)).sum();
+        rows.push(Measurement::at_most(format!("bias, {at}"), 2f64.sqrt() * cut, norm(&apart)));
+        if cut == 0.0 {
+            rows.push(Measurement::gradient(format!("nothing is cut, {at}"), &truth, found.policy()));
+        }
+    }
+    Ok(Evidence::new(rows))
 }
 
 fn corrected(kl: Kl) -> Result<Evidence> {

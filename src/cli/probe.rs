@@ -1,11 +1,13 @@
 //! `oreal probe`: what a server of the Tinker API does with a gradient.
 
 use clap::Args;
-use oreal_engines::tinker::{Finding, Probed, RemoteSettings, Service, ServiceSettings, probe};
+use oreal_engines::tinker::{Finding, Probed, RemoteSettings, Service, ServiceSettings, compare, probe};
+use oreal_models::{Frozen, Head, Products};
 use serde_json::json;
 
 use crate::config::TinkerSettings;
 use crate::error::{Error, Result};
+use crate::hub::{self, Part};
 
 #[derive(Debug, Args)]
 pub(super) struct Probe {
@@ -20,6 +22,9 @@ pub(super) struct Probe {
     /// Only tokens below this number are used
     #[arg(long, value_name = "TOKENS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(4..))]
     vocabulary: u32,
+    /// The same weights here, a folder or a name of the hub, whose log-probabilities are compared with the server's
+    #[arg(long, value_name = "CHECKPOINT")]
+    against: Option<String>,
     /// The environment variable with the key
     #[arg(long, value_name = "NAME", default_value_t = ServiceSettings::default().key_variable)]
     key_variable: String,
@@ -42,7 +47,12 @@ impl Probe {
             return Err(Error::setting(key, problem));
         }
         let how: RemoteSettings = settings.remote(0, self.vocabulary as usize);
-        let probed = probe(&service, &how).map_err(&failed)?;
+        let mut probed = probe(&service, &how).map_err(&failed)?;
+        if let Some(checkpoint) = &self.against {
+            let folder = hub::folder(checkpoint, Part::Whole)?;
+            let here = Frozen::open(&folder, Head::Vocabulary, Products::default()).map_err(Error::model("probe"))?;
+            probed.findings.push(compare(&service, &how, &here).map_err(&failed)?);
+        }
         let text = if self.json { machine(&probed, &settings) } else { page(&probed, &settings) };
         crate::terminal::print(&text)?;
         // The exit code says whether it can train.

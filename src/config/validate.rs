@@ -95,14 +95,14 @@ impl Settings {
     fn sampler(&self) -> Result<()> {
         let Some(sampler) = &self.sampler else { return Ok(()) };
         let illegal = |key: &str, problem: &str| Err(Error::setting(key, problem));
-        let (learns, from_checkpoint) = (self.policy_learns(), self.model.checkpoint().is_some());
-        if self.model == (ModelSettings::Table {}) {
-            return illegal("sampler.kind", "must be absent where model.kind is \"table\": no server loads one");
+        let learns = self.policy_learns();
+        let known = self.model.checkpoint().is_some() && self.warm_up.steps == 0;
+        if matches!(self.model, ModelSettings::Table {} | ModelSettings::Tinker(_)) {
+            let problem = "must be absent unless model.kind is \"transformer\" or \"checkpoint\": a server loads a checkpoint \
+                           that is written here";
+            return illegal("sampler.kind", problem);
         }
-        if matches!(self.model, ModelSettings::Tinker(_)) {
-            return illegal("sampler.kind", "must be absent where model.kind is \"tinker\": the policy draws where it is");
-        }
-        if !learns && !(from_checkpoint && self.warm_up.steps == 0) {
+        if !learns && !known {
             let problem = "must be absent where the policy neither learns nor is that of a checkpoint without warm-up: the \
                            server would have other weights";
             return illegal("sampler.kind", problem);

@@ -61,9 +61,8 @@ impl AnswerTable {
             states: BTreeMap::new(),
         };
         let sequences: Vec<Sequence<'_>> = found.indices.iter().map(|index| sequence(lab, *index)).collect();
-        let sampled_logp = sampled_logp(sampler, &sequences)?;
-        found.columns.set(Column::OLD_LOGP, sampled_logp.clone())?;
-        found.columns.set(Column::SAMPLED_LOGP, sampled_logp)?;
+        found.columns.set(Column::OLD_LOGP, logp(lab.old(), &sequences)?)?;
+        found.columns.set(Column::SAMPLED_LOGP, logp(sampler, &sequences)?)?;
         roles(&lab.tables).fill(&mut found.columns, columns, &sequences)?;
         values::fill(lab, &mut found.columns, columns, &found.indices)?;
         for &column in columns.iter().filter(|column| column.is_signal()) {
@@ -191,8 +190,8 @@ fn sequence(lab: &Lab, index: AnswerIndex) -> Sequence<'_> {
     Sequence { prompt: &question.prompt, completion: &question.answers[index.answer].tokens }
 }
 
-fn sampled_logp(sampler: &Table, sequences: &[Sequence<'_>]) -> Result<Vec<f64>> {
-    let role = roles(&BTreeMap::from([(Role::POLICY, sampler.clone())]));
+fn logp(table: &Table, sequences: &[Sequence<'_>]) -> Result<Vec<f64>> {
+    let role = roles(&BTreeMap::from([(Role::POLICY, table.clone())]));
     let columns = role.read(Role::POLICY, &[Column::LOGP], sequences)?;
     columns.into_values().next().ok_or_else(|| Error::setting("lab", "the sampler reports no log-probability"))
 }

@@ -122,6 +122,10 @@ const RATIO_OFF: f64 = 0.05;
 /// Mean distance of log-probabilities on single tokens, nats; bf16 on one side gives about 0.01.
 const LOGP_APART: f64 = 0.1;
 
+/// Mean distance on completions that were scored again, above which weights may be stale: in nats, and by how many times it has grown
+/// since the first step.
+const STALE: (f64, f64) = (0.005, 5.0);
+
 /// Nats a token below which a policy is nearly deterministic, and the share of the first step's.
 const COLLAPSED: (f64, f64) = (0.02, 0.05);
 
@@ -185,15 +189,22 @@ fn first_update_ratio(history: &History, _: &SentinelSettings) -> Sign {
 }
 
 fn sampler_apart(history: &History, _: &SentinelSettings) -> Sign {
-    // Completions of older weights may differ: those that were scored again are of the current ones.
-    let apart = |record: &StepRecord| record.rescored.map(|rescored| rescored.mean).or(record.sampler_apart);
-    let (mean, rescored) = (history.mean(apart)?, history.last()?.rescored);
-    let largest =
-        rescored.map(|rescored| format!("; the largest difference of the last step is {:.3}", rescored.largest));
-    let evidence =
-        || format!("they differ by {mean:.3} nats a token on average{}", largest.as_deref().unwrap_or_default());
-    let far = |record: &StepRecord| apart(record).is_some_and(|apart| apart > LOGP_APART);
-    history.lasts(far).then(|| (Severity::Warning, evidence()))
+    let told = |evidence| Some((Severity::Warning, evidence));
+    if let Some(mean) = history.mean(|record| record.rescored.map(|rescored| rescored.mean)) {
+        let largest = history.mean(|record| record.rescored.map(|rescored| rescored.largest))?;
+        // In the first step the weights have just been loaded: what is apart there are the numerics.
+        let first = history.first()?.rescored.map_or(LOGP_APART, |rescored| rescored.mean);
+        let most = LOGP_APART.min((STALE.1 * first).max(STALE.0));
+        let far = history.lasts(|record| record.rescored.is_none_or(|rescored| rescored.mean > most));
+        let evidence = format!(
+            "scored again here, completions of the current weights differ by {mean:.4} nats a token, by at most {largest:.4} \
+             in a step's mean; in the first step it was {first:.4}"
+        );
+        return if far { told(evidence) } else { None };
+    }
+    let apart = history.mean(|record| record.sampler_apart)?;
+    let far = |record: &StepRecord| record.sampler_apart.is_some_and(|apart| apart > LOGP_APART);
+    if history.lasts(far) { told(format!("they differ by {apart:.3} nats a token on average")) } else { None }
 }
 
 fn no_gradient(history: &History, _: &SentinelSettings) -> Sign {

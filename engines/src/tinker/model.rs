@@ -2,33 +2,43 @@
 
 mod adapter;
 mod carrier;
+mod drawing;
+mod reading;
 mod rows;
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oreal_models::{
-    Clip, Completion, Decayed, Ending, Error, Failure, Head, Model, ModelState, Optimiser, Pass, Request, Result,
-    Sampling, Sequence, Signal, Signals, Token, Want, check,
+    Clip, Completion, Decayed, Error, Failure, Head, Model, ModelState, Optimiser, Pass, Request, Result, Sampling,
+    Sequence, Signal, Signals, Token, Want, check,
 };
-use rand::RngExt;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::service::Service;
-use super::wire::{Adam, ModelInput, Sample, Sampled, SamplingParams};
-use crate::http::{Reach, Round};
+use super::wire::Adam;
+use crate::http::Reach;
 use adapter::Adapter;
 pub use carrier::Carrier;
 use carrier::Contribution;
-use rows::Rows;
+use reading::RemotePass;
 
 /// What a [`ModelState`] of a model elsewhere is a state of.
 const KIND: &str = "tinker";
 
 /// The file that says where a saved model is.
 const PLACE_FILE: &str = "tinker.json";
+
+/// Where the server keeps a model.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Weights and moments.
+    weights: String,
+    /// What a scalar is relative to, where that is not the server's base model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    untouched: Option<String>,
+}
 
 /// What a model on a server is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,40 +126,6 @@ impl Remote {
         self.adapter.id()
     }
 
-    /// Log-probabilities of the targets of each row, by these weights.
-    fn logps(&self, adapter: &Adapter, rows: &Rows) -> Result<Vec<Vec<f64>>> {
-        adapter.forward(rows, self.settings.batch)
-    }
-
-    fn rows(&self, batch: &[Sequence<'_>], want: &Want) -> Result<Vec<Read>> {
-        check::batch(batch, want, self.settings.vocabulary)?;
-        self.check_usable()?;
-        if want.temperature != 1.0 {
-            let problem = format!("{}: a server's log-probabilities are those at 1", want.temperature);
-            return Err(Error::setting("want", "temperature", problem));
-        }
-        want.signals.iter().map(|&signal| self.read_signal(batch, signal)).collect()
-    }
-
-    fn read_signal(&self, batch: &[Sequence<'_>], signal: Signal) -> Result<Read> {
-        let Some(untouched) = &self.untouched else {
-            if signal != Signal::Logp {
-                return Err(Error::Head { head: Head::Vocabulary, signal });
-            }
-            let rows = Rows::of_completions(batch);
-            let logps = self.logps(&self.adapter, &rows)?;
-            return Ok(Read { signal, values: rows.chosen(&logps), rows, logps });
-        };
-        if !matches!(signal, Signal::Scalar | Signal::ScalarAfter) {
-            return Err(Error::Head { head: Head::Scalar, signal });
-        }
-        let rows = Rows::of_scores(batch, signal, self.settings.score_tokens);
-        let logps = self.logps(&self.adapter, &rows)?;
-        let before = self.logps(untouched, &rows)?;
-        let values = rows.differences(&logps).into_iter().zip(rows.differences(&before)).map(|(now, then)| now - then);
-        Ok(Read { signal, values: values.collect(), rows, logps })
-    }
-
     fn check_usable(&self) -> Result<()> {
         match &self.lost {
             None => Ok(()),
@@ -189,43 +165,6 @@ impl Remote {
         Ok(Arc::new(Adapter::new(self.service.clone(), &self.settings, from.as_deref())?))
     }
 
-    fn path_for_sampler(&self) -> Result<String> {
-        let mut saved = self.sampler.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(path) = &*saved {
-            return Ok(path.clone());
-        }
-        let path = self.adapter.save_for_sampler()?;
-        Ok(saved.insert(path).clone())
-    }
-
-    /// Completions with the log-probabilities that the server reports, whatever they mean.
-    pub(super) fn draw_as_reported(&self, requests: &[Request<'_>], how: &Sampling) -> Result<Vec<Completion>> {
-        let path = self.path_for_sampler()?;
-        let drawn = self.service.each(requests, |round, request| self.draw_one(round, &path, request, how));
-        drawn.into_iter().map(|drawn| drawn.map_err(|(_, failure)| self.server_error(failure))).collect()
-    }
-
-    fn draw_one(
-        &self,
-        round: &Round<'_>,
-        path: &str,
-        request: &Request<'_>,
-        how: &Sampling,
-    ) -> std::result::Result<Completion, (Reach, Failure)> {
-        let not_drawn = |problem: String| Failure::NotDrawn { problem };
-        let sampled: Sampled = self
-            .service
-            .call_in(round, "asample", &sample(path, request, how))
-            .map_err(|failure| (failure.reach, not_drawn(failure.problem)))?;
-        let drawn = sampled.sequences.into_iter().next();
-        let drawn = drawn.ok_or_else(|| (Reach::Request, not_drawn("the server sent no completion".to_owned())))?;
-        let ending = if drawn.stop_reason == "length" { Ending::Truncated } else { Ending::Stopped };
-        let completion = Completion { tokens: drawn.tokens, sampled_logp: drawn.logprobs, ending, version: 0 };
-        let vocabulary = how.vocabulary.unwrap_or(self.settings.vocabulary);
-        completion.check(how, vocabulary).map_err(|failure| (Reach::Request, failure))?;
-        Ok(completion)
-    }
-
     fn server_error(&self, problem: impl ToString) -> Error {
         Error::Server { server: self.service.url().to_owned(), problem: problem.to_string() }
     }
@@ -238,64 +177,6 @@ impl Remote {
     /// Number of tokens.
     pub(super) fn vocabulary(&self) -> usize {
         self.settings.vocabulary
-    }
-}
-
-/// The call for one completion.
-fn sample(path: &str, request: &Request<'_>, how: &Sampling) -> Sample {
-    Sample {
-        prompt: ModelInput::of(request.prompt.to_vec()),
-        num_samples: 1,
-        sampling_params: SamplingParams {
-            max_tokens: Some(how.max_tokens),
-            seed: Some(u64::from(request.key.stream().random::<u32>() >> 1)),
-            stop: json!(how.stop),
-            temperature: how.temperature,
-            top_k: if how.top_k == 0 { -1 } else { how.top_k as i64 },
-            top_p: how.top_p,
-        },
-        model_path: Some(path.to_owned()),
-        base_model: None,
-        sampling_session_id: None,
-        seq_id: None,
-        prompt_logprobs: None,
-    }
-}
-
-/// Whether the log-probabilities that servers report are those of this distribution.
-fn is_plain(how: &Sampling) -> bool {
-    how.temperature == 1.0 && how.top_p == 1.0 && how.top_k == 0
-}
-
-/// Without log-probabilities that are not those of the distribution the tokens were drawn from.
-fn told(completion: Completion, how: &Sampling) -> Completion {
-    Completion { sampled_logp: completion.sampled_logp.filter(|_| is_plain(how)), ..completion }
-}
-
-/// One signal as it was read, with what is needed to send its cotangents.
-struct Read {
-    signal: Signal,
-    values: Vec<f64>,
-    rows: Rows,
-    logps: Vec<Vec<f64>>,
-}
-
-/// A forward pass whose cotangents become part of the model's gradient.
-struct RemotePass<'a> {
-    gradient: &'a mut Vec<Contribution>,
-    read: Vec<Read>,
-}
-
-impl Pass for RemotePass<'_> {
-    fn backward(self: Box<Self>, cotangents: &Signals) -> Result<()> {
-        let signals: Vec<(Signal, usize)> = self.read.iter().map(|read| (read.signal, read.values.len())).collect();
-        check::cotangents(&signals, cotangents)?;
-        for Read { signal, rows, logps, .. } in self.read {
-            if let Some(cotangents) = cotangents.0.get(&signal) {
-                self.gradient.extend(rows.contributions(logps, cotangents));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -353,17 +234,15 @@ impl Model for Remote {
         self.check_usable()?;
         let path = self.path_for_sampler()?;
         let drawn = self.service.each(requests, |round, request| self.draw_one(round, &path, request, how));
-        let down = |drawn: &std::result::Result<Completion, (Reach, Failure)>| match drawn {
-            Err((Reach::Server, failure)) => Some(failure.to_string()),
-            _ => None,
-        };
-        match drawn.iter().find_map(down) {
-            Some(problem) => Err(self.server_error(problem)),
-            None => Ok(drawn
-                .into_iter()
-                .map(|drawn| drawn.map(|drawn| told(drawn, how)).map_err(|(_, failure)| failure))
-                .collect()),
+        let mut usable = Vec::with_capacity(drawn.len());
+        for drawn in drawn {
+            usable.push(match drawn {
+                Ok(completion) => self.usable(completion, how),
+                Err((Reach::Request, problem)) => Err(Failure::NotDrawn { problem }),
+                Err((Reach::Server, problem)) => return Err(self.server_error(problem)),
+            });
         }
+        Ok(usable)
     }
 
     fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>> {
@@ -410,11 +289,22 @@ impl Model for Remote {
 
     fn state(&self) -> Result<ModelState> {
         self.check_usable()?;
-        Ok(ModelState::elsewhere(KIND, self.steps, &self.adapter.save()?))
+        let untouched = match &self.untouched {
+            Some(untouched) if !untouched.is_fresh() => Some(untouched.save_once()?),
+            _ => None,
+        };
+        let kept = Kept { weights: self.adapter.save()?, untouched };
+        Ok(ModelState::elsewhere(KIND, self.steps, &json!(kept).to_string()))
     }
 
     fn restore(&mut self, state: &ModelState) -> Result<()> {
-        self.adapter.load(state.place(KIND)?)?;
+        let damaged =
+            |problem: serde_json::Error| Error::State { problem: format!("not one of a model elsewhere: {problem}") };
+        let kept: Kept = serde_json::from_str(state.place(KIND)?).map_err(damaged)?;
+        self.adapter.load(&kept.weights)?;
+        if let (Some(untouched), Some(path)) = (&self.untouched, &kept.untouched) {
+            untouched.load(path)?;
+        }
         self.gradient.clear();
         self.steps = state.steps();
         self.lost = None;

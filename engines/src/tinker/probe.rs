@@ -10,7 +10,9 @@ mod response;
 use std::fmt;
 use std::sync::Arc;
 
-use oreal_models::{Error, Key, Model, Optimiser, Request, Result, Sampling, Sequence, Signal, Token, Want};
+use oreal_models::{
+    Completion, Error, Key, Model, Optimiser, Request, Result, Sampling, Sequence, Signal, Token, Want,
+};
 
 use super::model::{Carrier, Remote, RemoteSettings};
 use super::service::Service;
@@ -87,12 +89,17 @@ const DRAWN: u64 = 8;
 /// Tokens of each of them.
 const LENGTH: usize = 8;
 
-/// Asks everything, with models of its own, which are then unloaded.
+/// Asks everything, with models of its own, which are then unloaded. The service is told whether the server knows calls by their
+/// number.
 ///
 /// # Errors
 /// Whatever the server refuses.
 pub fn probe(service: &Arc<Service>, settings: &RemoteSettings) -> Result<Probed> {
-    let mut findings = Vec::new();
+    // First of all, so that what follows can be sent again.
+    let model = Remote::new(service.clone(), settings.clone(), &response::descent())?;
+    let knows_numbers = model.is_numbered()?;
+    service.knows_numbers(knows_numbers);
+    let mut findings = vec![numbers(knows_numbers)];
     let (mut carrier, mut clips) = (None, false);
     for candidate in [Carrier::CrossEntropy, Carrier::ImportanceSampling] {
         let settings = RemoteSettings { carrier: candidate, ..settings.clone() };
@@ -110,12 +117,28 @@ pub fn probe(service: &Arc<Service>, settings: &RemoteSettings) -> Result<Probed
         // What a loss that is not used does is no harm.
         findings.iter_mut().filter(|f| f.meaning == Meaning::Bad).for_each(|f| f.meaning = Meaning::Note);
     }
-    let model = Remote::new(service.clone(), settings.clone(), &response::descent())?;
-    let knows_numbers = model.is_numbered()?;
-    findings.push(numbers(knows_numbers));
     findings.push(lengths(&model, settings)?);
     findings.extend(samples(&model, settings)?);
     Ok(Probed { server: service.url().to_owned(), findings, carrier, clips, knows_numbers })
+}
+
+/// Whether the server's log-probabilities are those of the same weights here.
+///
+/// # Errors
+/// Whatever the server refuses, and a model here that does not read.
+pub fn compare(service: &Arc<Service>, settings: &RemoteSettings, here: &dyn Model) -> Result<Finding> {
+    let there = Remote::new(service.clone(), settings.clone(), &response::descent())?;
+    let completions: Vec<Vec<Token>> = (1..9).map(|i| tokens(i, 2 * i, settings.vocabulary)).collect();
+    let batch: Vec<Sequence<'_>> = completions.iter().map(|completion| Sequence { prompt: &[1], completion }).collect();
+    let here = here.read(&batch, &want())?.0.remove(&Signal::Logp).unwrap_or_default();
+    let far = largest(&logps(&there, &batch)?, &here);
+    let meaning = if far < ROUNDING { Meaning::Good } else { Meaning::Bad };
+    let answer = format!("they differ by at most {far:.1e} nats");
+    Ok(Finding {
+        question: "log-probabilities of the base model against those of its checkpoint here".to_owned(),
+        answer,
+        meaning,
+    })
 }
 
 /// Whether a loss carries cotangents.
@@ -160,13 +183,24 @@ fn want() -> Want {
 fn lengths(model: &Remote, settings: &RemoteSettings) -> Result<Finding> {
     let [short, long] = [tokens(1, 3, settings.vocabulary), tokens(2, 14, settings.vocabulary)];
     let sequence = |completion| Sequence { prompt: &[0], completion };
-    let read = |batch: &[Sequence<'_>]| Ok(model.read(batch, &want())?.0.remove(&Signal::Logp).unwrap_or_default());
-    let together = read(&[sequence(&short), sequence(&long)])?;
-    let alone = [read(&[sequence(&short)])?, read(&[sequence(&long)])?].concat();
+    let together = logps(model, &[sequence(&short), sequence(&long)])?;
+    let alone = [logps(model, &[sequence(&short)])?, logps(model, &[sequence(&long)])?].concat();
     let far = largest(&together, &alone);
     let meaning = if far < ROUNDING { Meaning::Good } else { Meaning::Bad };
     let answer = format!("log-probabilities differ by at most {far:.1e} from those read alone");
     Ok(Finding { question: "sequences of unequal lengths in one call".to_owned(), answer, meaning })
+}
+
+/// A completion up to its first token that no tokenizer has; `None` where that is the first.
+fn known(mut drawn: Completion, vocabulary: usize) -> Option<Completion> {
+    let count = drawn.tokens.iter().take_while(|token| (**token as usize) < vocabulary).count();
+    drawn.tokens.truncate(count);
+    drawn.sampled_logp.iter_mut().for_each(|logps| logps.truncate(count));
+    (count > 0).then_some(drawn)
+}
+
+fn logps(model: &Remote, batch: &[Sequence<'_>]) -> Result<Vec<f64>> {
+    Ok(model.read(batch, &want())?.0.remove(&Signal::Logp).unwrap_or_default())
 }
 
 /// Whether the log-probabilities of completions are those that the trainer has for them, and what they mean at another temperature.
@@ -178,12 +212,16 @@ fn samples(model: &Remote, settings: &RemoteSettings) -> Result<Vec<Finding>> {
         let requests: Vec<Request<'_>> = (0..DRAWN).map(|i| Request { prompt: &prompt, key: key(i) }).collect();
         let how =
             Sampling { temperature, max_tokens: LENGTH, vocabulary: Some(settings.vocabulary), ..Sampling::default() };
-        let drawn = model.draw_as_reported(&requests, &how)?;
+        let drawn: Vec<Completion> = model
+            .draw_as_reported(&requests, &how)?
+            .into_iter()
+            .filter_map(|drawn| known(drawn, settings.vocabulary))
+            .collect();
         let batch: Vec<Sequence<'_>> =
             drawn.iter().map(|drawn| Sequence { prompt: &prompt, completion: &drawn.tokens }).collect();
-        let read = model.read(&batch, &want())?.0.remove(&Signal::Logp).unwrap_or_default();
-        let reported: Option<Vec<f64>> =
-            drawn.iter().map(|drawn| drawn.sampled_logp.clone()).collect::<Option<Vec<_>>>().map(|all| all.concat());
+        let read = if batch.is_empty() { Vec::new() } else { logps(model, &batch)? };
+        let reported: Option<Vec<Vec<f64>>> = drawn.iter().map(|drawn| drawn.sampled_logp.clone()).collect();
+        let reported = reported.filter(|_| !batch.is_empty()).map(|all| all.concat());
         found.push(sampled(temperature, reported.map(|reported| largest(&read, &reported))));
     }
     Ok(found)
@@ -192,7 +230,7 @@ fn samples(model: &Remote, settings: &RemoteSettings) -> Result<Vec<Finding>> {
 fn sampled(temperature: f64, far: Option<f64>) -> Finding {
     let question = format!("log-probabilities of completions drawn at temperature {temperature}");
     let (answer, meaning) = match (far, temperature == 1.0) {
-        (None, _) => ("not reported: they are read again".to_owned(), Meaning::Note),
+        (None, _) => ("none to compare: they are read by the trainer".to_owned(), Meaning::Note),
         (Some(far), true) if far < ROUNDING => (format!("those of the trainer, up to {far:.1e}"), Meaning::Good),
         (Some(far), true) => (format!("up to {far:.2} nats from those of the trainer"), Meaning::Bad),
         (Some(far), false) if far < ROUNDING => {

@@ -1,5 +1,6 @@
 //! Answers that are wrong are that completion's failure, or an error where all of them are.
 
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -146,7 +147,8 @@ fn a_request_that_is_sent_again_has_the_same_seed() {
 #[test]
 fn slow_and_broken_servers_end_the_call_in_time() {
     let policy = policy(1);
-    let cases: [(&str, fn(&mut std::net::TcpStream)); 3] = [
+    type Answers = fn(&mut TcpStream);
+    let cases: [(&str, Answers); 3] = [
         ("timeout_seconds", |_| std::thread::park_timeout(Duration::from_secs(5))),
         ("is no answer", |connection| send(connection, &response("200 OK", "", "<html>"))),
         ("status 500", |connection| send(connection, &response("500 Oh", "", "out of memory"))),

@@ -24,6 +24,8 @@ pub(super) struct Adapter {
     next: Mutex<u64>,
     /// No weights were loaded.
     fresh: AtomicBool,
+    /// Where weights that do not change are saved.
+    saved: Mutex<Option<String>>,
 }
 
 impl Adapter {
@@ -43,7 +45,13 @@ impl Adapter {
             lora_config: Some(lora),
         };
         let created: Created = service.call("create_model", &call)?;
-        let adapter = Adapter { service, id: created.model_id, next: Mutex::new(0), fresh: AtomicBool::new(true) };
+        let adapter = Adapter {
+            service,
+            id: created.model_id,
+            next: Mutex::new(0),
+            fresh: AtomicBool::new(true),
+            saved: Mutex::new(None),
+        };
         if let Some(from) = from {
             adapter.load_with(from, false)?;
         }
@@ -114,6 +122,15 @@ impl Adapter {
         self.saved("save_weights", call)
     }
 
+    /// As [`Adapter::save`], of weights that do not change: the second time nothing is saved.
+    pub(super) fn save_once(&self) -> Result<String> {
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = &*saved {
+            return Ok(path.clone());
+        }
+        Ok(saved.insert(self.save()?).clone())
+    }
+
     /// Saves weights to draw with; where they are.
     pub(super) fn save_for_sampler(&self) -> Result<String> {
         let model_id = self.id.clone();
@@ -134,6 +151,7 @@ impl Adapter {
     fn load_with(&self, path: &str, optimizer: bool) -> Result<()> {
         let call = |seq_id| LoadWeights { model_id: self.id.clone(), seq_id, path: path.to_owned(), optimizer };
         self.fresh.store(false, Ordering::Relaxed);
+        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = None;
         // The second time nothing changes.
         let future = self.numbered("load_weights", Repeat::Harmless, call)?;
         self.service.wait::<Value>(&future).map(drop)
