@@ -165,6 +165,11 @@ fn sums_over_sequences_and_calls_and_signs_are_exact() {
     let other = datum(&[1, 2], &[2, 3], &[0.25, 3.0]);
     let (a, b) = (change(&[json!([one])]), change(&[json!([other])]));
     let negative = change(&[json!([datum(&INPUT, &TARGETS, &[-1.0, 2.0, -0.5])])]);
+    let twice = change(&[json!([one, one])]);
+    assert!(
+        a.iter().zip(twice).all(|(a, twice)| (2.0 * a - twice).abs() < 1e-11),
+        "a sequence counts as often as it comes"
+    );
     for both in [change(&[json!([one, other])]), change(&[json!([one]), json!([other])])] {
         for i in 0..3 {
             assert!((both[i] - a[i] - b[i]).abs() < 1e-11, "{i}: {} {} {}", both[i], a[i], b[i]);
