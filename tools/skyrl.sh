@@ -50,7 +50,7 @@ if [ "$what" = serve ]; then
     wait $server
 fi
 
-"$oreal" probe "http://127.0.0.1:$port" --base-model "$base" --lora 16 --vocabulary 13 --against "$base"
+"$oreal" probe "http://127.0.0.1:$port" --base-model "$base" --lora 16 --against "$base"
 for algorithm in oreal grpo ppo rft; do
     "$oreal" train examples/engines/tinker.toml --set "algorithm.name=$algorithm" --set "model.base_model=$base" \
         --set "model.url=http://127.0.0.1:$port" --out "$home/runs"

@@ -30,7 +30,9 @@ const LONGEST: u64 = 4 << 20;
 impl Endpoint {
     /// Refuses settings without sense, by key.
     pub fn check(&self) -> Result<(), IllegalSetting> {
-        self.server().check().map_err(|wrong| IllegalSetting::new(&wrong.key, wrong.problem))?;
+        // The base address of a chat endpoint has a path.
+        let of_chat = |problem: String| problem.replace("127.0.0.1:8000", "127.0.0.1:8000/v1");
+        self.server().check().map_err(|wrong| IllegalSetting::new(&wrong.key, of_chat(wrong.problem)))?;
         if self.url.trim_end_matches('/').ends_with("/chat/completions") {
             let problem = "must be the base address, without /chat/completions, which is appended";
             return Err(IllegalSetting::new("url", problem));

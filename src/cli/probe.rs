@@ -19,8 +19,8 @@ pub(super) struct Probe {
     /// Rank of the adapters; 0 trains all weights, where the server can
     #[arg(long, default_value_t = 8)]
     lora: u32,
-    /// Only tokens below this number are used
-    #[arg(long, value_name = "TOKENS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(4..))]
+    /// Number of tokens of its tokenizer, where its embeddings have more [default: as many as they have]
+    #[arg(long, value_name = "TOKENS", default_value_t = u32::MAX, hide_default_value = true, value_parser = clap::value_parser!(u32).range(4..))]
     vocabulary: u32,
     /// The same weights here, a folder or a name of the hub, whose log-probabilities are compared with the server's
     #[arg(long, value_name = "CHECKPOINT")]
