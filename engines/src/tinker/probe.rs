@@ -107,7 +107,7 @@ pub fn probe(service: &Arc<Service>, settings: &RemoteSettings) -> Result<Probed
     for candidate in [Carrier::CrossEntropy, Carrier::ImportanceSampling] {
         let settings = RemoteSettings { carrier: candidate, ..settings.clone() };
         let new = |optimiser: &Optimiser| Remote::new(service.clone(), settings.clone(), optimiser);
-        let responses = Responses::measure(new(&response::descent())?)?;
+        let responses = Responses::find(new)?;
         findings.push(gradients(&responses, candidate));
         if responses.faults().is_empty() {
             carrier = Some(candidate);

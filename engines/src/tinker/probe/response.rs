@@ -13,8 +13,9 @@ const EPSILON: f64 = 1e7;
 /// The first rate that is tried.
 const RATE: f64 = 200.0;
 
-/// The change of the sum of log-probabilities that is aimed at: far above rounding, and small enough to be linear.
-const WANTED: std::ops::RangeInclusive<f64> = 1e-3..=1e-2;
+/// Changes of the sum of log-probabilities that are aimed at, one after another until one is as it must be: the smaller, the closer
+/// to linear; the larger, the further above the rounding of a server, which is about 0.01 in bf16.
+const WANTED: [f64; 4] = [5e-4, 5e-3, 5e-2, 0.5];
 
 /// How often another rate is tried.
 const TRIES: usize = 12;
@@ -58,25 +59,37 @@ fn clipped(clip: Clip) -> Optimiser {
 }
 
 impl Responses {
+    /// With models of its own. Where no size of step gives what must be, the first that could be measured.
+    pub(super) fn find(new: impl Fn(&Optimiser) -> Result<Remote>) -> Result<Responses> {
+        let mut first = None;
+        for wanted in WANTED {
+            match Responses::measure(new(&descent())?, wanted) {
+                Ok(responses) if responses.faults().is_empty() => return Ok(responses),
+                Ok(responses) => first = first.or(Some(responses)),
+                // A larger step does not mend what a smaller one broke.
+                Err(error) => return first.ok_or(error),
+            }
+        }
+        first.ok_or_else(|| does_not_learn(0.0))
+    }
+
     /// Moves the model.
-    pub(super) fn measure(mut model: Remote) -> Result<Responses> {
+    fn measure(mut model: Remote, wanted: f64) -> Result<Responses> {
         let a = [-1.0; A];
         let none = [0.0; P];
         let (mut rate, mut tries) = (RATE, 0);
+        let near = |change: f64| (wanted / 3.0..=wanted * 3.0).contains(&change.abs());
         let first = loop {
             let change = respond(&mut model, rate, &a, &none)?;
             tries += 1;
-            if WANTED.contains(&change.abs()) || tries == TRIES {
+            if near(change) || tries == TRIES {
                 break change;
             }
-            let factor = if change == 0.0 { 100.0 } else { (3e-3 / change.abs()).clamp(1e-3, 1e3) };
+            let factor = if change == 0.0 { 100.0 } else { (wanted / change.abs()).clamp(1e-3, 1e3) };
             rate *= factor;
         };
-        if !WANTED.contains(&first.abs()) {
-            let problem = format!(
-                "after {TRIES} steps of other rates the log-probabilities change by {first:.1e}: does it learn?"
-            );
-            return Err(Error::Server { server: "probe".to_owned(), problem });
+        if !near(first) {
+            return Err(does_not_learn(first));
         }
         let mut with = |a: [f64; A], p: [f64; P]| respond(&mut model, rate, &a, &p);
         let half = |first: bool| std::array::from_fn(|i| if (i < A / 2) == first { -1.0 } else { 0.0 });
@@ -141,6 +154,12 @@ impl Responses {
             rate,
         }
     }
+}
+
+fn does_not_learn(change: f64) -> Error {
+    let problem =
+        format!("after {TRIES} steps of other rates the log-probabilities change by {change:.1e}: does it learn?");
+    Error::Server { server: "probe".to_owned(), problem }
 }
 
 /// Tokens of A.
