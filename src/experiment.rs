@@ -20,7 +20,7 @@ use crate::model;
 use crate::plan::Plan;
 use crate::record::StepRecord;
 use crate::renderer::{self, Renderer};
-use crate::roles::{Roles, head};
+use crate::roles::{self, Roles, head};
 use crate::rollout::Trajectory;
 use crate::run::{self, Run};
 use crate::sentinels::Finding;
@@ -190,10 +190,7 @@ impl Experiment {
                 format!("reads the data column `{}`, which nobody provides: see Experiment::column", column.name());
             return Err(Error::setting(format!("algorithm {}", algorithm.name()), problem));
         }
-        let reports = |column: &Column| match column.source() {
-            Source::Model { output, .. } => self.settings.model.reports(output),
-            _ => true,
-        };
+        let reports = |column: &Column| roles::signal(*column).is_none_or(|signal| self.settings.model.reports(signal));
         if let Some(column) = reads.iter().find(|column| !reports(column)) {
             let problem = format!("reads `{}`, which a server of the Tinker API does not report", column.name());
             return Err(Error::setting(format!("algorithm {}", algorithm.name()), problem));

@@ -6,6 +6,7 @@
 
 pub mod http;
 pub mod inference;
+mod seed;
 pub mod serve;
 #[doc(hidden)]
 pub mod testing;

@@ -1,8 +1,7 @@
 //! `[model]` and `[text]`: what the models of a run are made of, and how text becomes their tokens.
 
-use oreal_algos::Output;
-use oreal_engines::tinker::{Carrier, RemoteSettings, ServiceSettings};
-use oreal_models::{Engine, Family, Products, Token};
+use oreal_engines::tinker::{Carrier, Remote, RemoteSettings, ServiceSettings};
+use oreal_models::{Engine, Family, Products, Signal, Token};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -158,9 +157,9 @@ impl Default for TinkerSettings {
 }
 
 impl ModelSettings {
-    /// Whether its models can report an output.
-    pub(crate) fn reports(&self, output: Output) -> bool {
-        !(matches!(self, ModelSettings::Tinker(_)) && output == Output::Entropy)
+    /// Whether its models can report a signal, given the right head.
+    pub(crate) fn reports(&self, signal: Signal) -> bool {
+        !matches!(self, ModelSettings::Tinker(_)) || Remote::can_report(signal)
     }
 
     /// The code that computes it; the device's own choice where `None`.

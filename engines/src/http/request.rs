@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Response, header};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
 
 use super::fault::{Delivery, Fault, Scope};
 use super::{Key, Server};
@@ -53,25 +53,24 @@ impl Http {
         let of_request = |problem: serde_json::Error| Fault::new(Scope::Request, problem.to_string()).not_taken();
         let body = serde_json::to_vec(question).map_err(of_request)?;
         let address = format!("{}{path}", self.base);
-        let mut post = self.agent.post(&address).header(header::CONTENT_TYPE, "application/json");
-        if let Some(key) = &self.key {
-            let (name, value) = key.header();
-            post = post.header(name, value);
-        }
-        let response = post.send(&body[..]).map_err(|problem| self.unanswered(&address, &problem))?;
+        let post = self.agent.post(&address).header(header::CONTENT_TYPE, "application/json");
+        let response = self.with_key(post).send(&body[..]).map_err(|problem| self.unanswered(&address, &problem))?;
         self.answer(&address, response)
     }
 
     /// Asks for a path below the base address.
     pub fn get<A: DeserializeOwned>(&self, path: &str) -> Result<A, Fault> {
         let address = format!("{}{path}", self.base);
-        let mut get = self.agent.get(&address);
-        if let Some(key) = &self.key {
-            let (name, value) = key.header();
-            get = get.header(name, value);
-        }
-        let response = get.call().map_err(|problem| self.unanswered(&address, &problem))?;
+        let response =
+            self.with_key(self.agent.get(&address)).call().map_err(|problem| self.unanswered(&address, &problem))?;
         self.answer(&address, response)
+    }
+
+    fn with_key<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match self.key.as_ref().map(Key::header) {
+            Some((name, value)) => request.header(name, value),
+            None => request,
+        }
     }
 
     fn answer<A: DeserializeOwned>(&self, address: &str, response: Response<Body>) -> Result<A, Fault> {

@@ -1,13 +1,13 @@
 //! One completion: what is asked, what every server answers, and what of it can be used.
 
 use oreal_models::{Completion, Ending, Failure, Request, Sampling, Token};
-use rand::RngExt;
+
+use crate::seed::seed;
 
 /// One completion that is asked for.
 pub(super) struct Question<'a> {
     pub(super) prompt: &'a [Token],
     pub(super) how: &'a Sampling,
-    /// Follows from the request's key alone, so a request that is sent again draws the same. Servers take 31 bits at least.
     pub(super) seed: u32,
     /// Name of the weights that it is drawn from.
     pub(super) weights: String,
@@ -36,8 +36,7 @@ pub(super) enum Finish {
 
 impl<'a> Question<'a> {
     pub(super) fn new(request: &Request<'a>, how: &'a Sampling, weights: String) -> Question<'a> {
-        let seed = request.key.stream().random::<u32>() >> 1;
-        Question { prompt: request.prompt, how, seed, weights }
+        Question { prompt: request.prompt, how, seed: seed(&request.key), weights }
     }
 }
 

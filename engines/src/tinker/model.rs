@@ -75,7 +75,8 @@ pub struct Remote {
     adapter: Arc<Adapter>,
     /// The same weights before any training; only scalars need them.
     untouched: Option<Arc<Adapter>>,
-    optimiser: Optimiser,
+    /// The optimiser, but for the rate.
+    adam: Adam,
     gradient: Vec<Contribution>,
     steps: u64,
     /// Where the weights that completions are drawn with are, since the weights moved.
@@ -92,12 +93,12 @@ impl Remote {
     /// # Errors
     /// An optimiser that the protocol does not have, and whatever the server refuses.
     pub fn new(service: Arc<Service>, settings: RemoteSettings, optimiser: &Optimiser) -> Result<Remote> {
-        check_optimiser(optimiser, &settings)?;
+        let adam = as_adam(optimiser, &settings)?;
         if settings.score_tokens[0] == settings.score_tokens[1] {
             return Err(Error::setting("model", "score_tokens", "must be two different tokens".to_owned()));
         }
         let adapter = Adapter::new(service.clone(), &settings, None)?;
-        Ok(Remote::of(service, Arc::new(settings), Arc::new(adapter), None, optimiser))
+        Ok(Remote::of(service, Arc::new(settings), Arc::new(adapter), None, adam))
     }
 
     fn of(
@@ -105,20 +106,25 @@ impl Remote {
         settings: Arc<RemoteSettings>,
         adapter: Arc<Adapter>,
         untouched: Option<Arc<Adapter>>,
-        optimiser: &Optimiser,
+        adam: Adam,
     ) -> Remote {
         Remote {
             service,
             settings,
             adapter,
             untouched,
-            optimiser: *optimiser,
+            adam,
             gradient: Vec::new(),
             steps: 0,
             sampler: Mutex::new(None),
             twin: Mutex::new(None),
             lost: None,
         }
+    }
+
+    /// Whether a model of this kind can report a signal, given the right head.
+    pub fn can_report(signal: Signal) -> bool {
+        signal != Signal::Entropy
     }
 
     /// Name of the model on the server.
@@ -133,25 +139,6 @@ impl Remote {
                 Err(self.server_error(format!("the weights of this model are not known since an earlier error: {why}")))
             }
         }
-    }
-
-    fn adam(&self, rate: f64) -> Adam {
-        // `new` and `fork` have refused every other optimiser.
-        let Optimiser::AdamW { beta1, beta2, epsilon, weight_decay, clip, .. } = self.optimiser else {
-            return Adam {
-                learning_rate: rate,
-                beta1: 0.0,
-                beta2: 0.0,
-                eps: 1.0,
-                weight_decay: 0.0,
-                grad_clip_norm: 0.0,
-            };
-        };
-        let grad_clip_norm = match clip {
-            Clip::Norm(norm) => norm,
-            Clip::Off => 0.0,
-        };
-        Adam { learning_rate: rate, beta1, beta2, eps: epsilon, weight_decay, grad_clip_norm }
     }
 
     /// Whether these are the weights that the server has before any training.
@@ -205,9 +192,10 @@ impl Model for Remote {
         if !(rate.is_finite() && rate >= 0.0) {
             return Err(Error::setting("step", "rate", format!("{rate} is not a finite number of at least 0")));
         }
+        let adam = Adam { learning_rate: rate, ..self.adam };
         let gradient = std::mem::take(&mut self.gradient);
         let data = self.settings.carrier.data(&gradient);
-        let stepped = self.adapter.step(data, self.settings.carrier, self.settings.batch, self.adam(rate));
+        let stepped = self.adapter.step(data, self.settings.carrier, self.settings.batch, adam);
         if let Err(error) = stepped {
             self.lost = Some(error.to_string());
             return Err(error);
@@ -246,7 +234,7 @@ impl Model for Remote {
     }
 
     fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>> {
-        check_optimiser(optimiser, &self.settings)?;
+        let adam = as_adam(optimiser, &self.settings)?;
         self.check_usable()?;
         let untouched = match (head, &self.untouched) {
             (Head::Vocabulary, _) => None,
@@ -260,11 +248,11 @@ impl Model for Remote {
             }
         };
         let (service, settings) = (self.service.clone(), self.settings.clone());
-        Ok(Box::new(Remote::of(service, settings, self.copy()?, untouched, optimiser)))
+        Ok(Box::new(Remote::of(service, settings, self.copy()?, untouched, adam)))
     }
 
     fn reports(&self, signal: Signal) -> bool {
-        signal != Signal::Entropy
+        Remote::can_report(signal)
     }
 
     fn place(&self) -> Option<String> {
@@ -314,10 +302,10 @@ impl Model for Remote {
     }
 }
 
-/// Refuses an optimiser that the protocol does not have.
-fn check_optimiser(optimiser: &Optimiser, settings: &RemoteSettings) -> Result<()> {
+/// The optimiser as the protocol has it, but for the rate.
+fn as_adam(optimiser: &Optimiser, settings: &RemoteSettings) -> Result<Adam> {
     optimiser.validate()?;
-    let Optimiser::AdamW { weight_decay, decay, clip_epsilon, .. } = *optimiser else {
+    let Optimiser::AdamW { beta1, beta2, epsilon, weight_decay, decay, clip, clip_epsilon } = *optimiser else {
         return Err(Error::setting(
             "optimiser",
             "rule",
@@ -333,5 +321,9 @@ fn check_optimiser(optimiser: &Optimiser, settings: &RemoteSettings) -> Result<(
         let problem = "must be 0: a server of the Tinker API has no such number";
         return Err(Error::setting("optimiser", "clip_epsilon", problem.to_owned()));
     }
-    Ok(())
+    let grad_clip_norm = match clip {
+        Clip::Norm(norm) => norm,
+        Clip::Off => 0.0,
+    };
+    Ok(Adam { learning_rate: 0.0, beta1, beta2, eps: epsilon, weight_decay, grad_clip_norm })
 }

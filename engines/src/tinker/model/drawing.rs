@@ -3,11 +3,11 @@
 use std::sync::PoisonError;
 
 use oreal_models::{Completion, Ending, Failure, Request, Result, Sampling};
-use rand::RngExt;
 use serde_json::json;
 
 use super::Remote;
 use crate::http::{Reach, Round};
+use crate::seed::seed;
 use crate::tinker::wire::{ModelInput, Sample, Sampled, SamplingParams};
 
 impl Remote {
@@ -63,7 +63,7 @@ fn sample(path: &str, request: &Request<'_>, how: &Sampling) -> Sample {
         num_samples: 1,
         sampling_params: SamplingParams {
             max_tokens: Some(how.max_tokens),
-            seed: Some(u64::from(request.key.stream().random::<u32>() >> 1)),
+            seed: Some(seed(&request.key).into()),
             stop: json!(how.stop),
             temperature: how.temperature,
             top_k: if how.top_k == 0 { -1 } else { how.top_k as i64 },
