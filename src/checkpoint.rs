@@ -2,7 +2,8 @@
 //! made. Which loop makes the steps is no matter: what it keeps besides models and records is its own type.
 //!
 //! A checkpoint has a file for each role (weights, moments, optimiser steps), `state.json` (counters, and how long the records
-//! were), and `manifest.json`, which is written last and has the SHA-256 of each. It is written into a folder of another name, synced,
+//! were), `rollouts.json` where steps to come are drawn already, and `manifest.json`, which is written last and has the SHA-256 of
+//! each. It is written into a folder of another name, synced,
 //! and renamed: whatever ends the process, what has the name of a checkpoint is whole, or is found to be damaged when it is read.
 
 use std::borrow::Cow;
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::folder::sync;
 use crate::record::{MANIFEST, holds, pretty, read, save_policy};
 use crate::renderer::Renderer;
+use crate::resample::Drawn;
 use crate::roles::Roles;
 
 /// What a checkpoint keeps besides models.
@@ -36,6 +38,9 @@ pub(crate) struct Kept<S> {
     pub lengths: BTreeMap<String, u64>,
     /// What the loop keeps besides.
     pub state: S,
+    /// Rollouts of steps to come, in a file of their own.
+    #[serde(skip)]
+    pub drawn: Vec<Drawn>,
 }
 
 /// Every other file of a checkpoint.
@@ -52,6 +57,7 @@ struct Listed {
 }
 
 const STATE: &str = "state.json";
+const ROLLOUTS: &str = "rollouts.json";
 
 /// Longest manifest and state that are read, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -99,6 +105,11 @@ fn fill<S: Serialize>(partial: &Path, roles: &Roles, kept: &Kept<S>, renderer: O
         files.insert(name, listed(&path)?);
     }
     files.insert(STATE.to_owned(), put(&partial.join(STATE), &pretty(kept)?)?);
+    if !kept.drawn.is_empty() {
+        let path = partial.join(ROLLOUTS);
+        let drawn = serde_json::to_vec(&kept.drawn).map_err(|problem| Error::file(&path, problem))?;
+        files.insert(ROLLOUTS.to_owned(), put(&path, &drawn)?);
+    }
     if let Some(renderer) = renderer {
         save_policy(&partial.join("policy"), roles.policy()?, renderer)?;
     }
@@ -152,8 +163,12 @@ fn state<S: DeserializeOwned>(folder: &Path, place: &Path, step: usize) -> Resul
     let manifest: Manifest =
         serde_json::from_slice(&read(&path, LONGEST)?).map_err(|problem| Error::file(&path, problem))?;
     let path = place.join(STATE);
-    let kept: Kept<S> =
+    let mut kept: Kept<S> =
         serde_json::from_slice(&whole(place, STATE, &manifest)?).map_err(|problem| Error::file(&path, problem))?;
+    if manifest.files.contains_key(ROLLOUTS) {
+        let (path, bytes) = (place.join(ROLLOUTS), whole(place, ROLLOUTS, &manifest)?);
+        kept.drawn = serde_json::from_slice(&bytes).map_err(|problem| Error::file(&path, problem))?;
+    }
     if kept.step != step {
         return Err(Error::file(&path, format!("a checkpoint of step {}", kept.step)));
     }

@@ -98,6 +98,9 @@ pub struct Train {
     pub prompts: usize,
     /// Completions of each problem.
     pub rollouts: usize,
+    /// Completions are drawn so many steps ahead, while the steps before train: those of step s from the weights before step
+    /// s - `steps_ahead`. With 0 each step draws its own.
+    pub steps_ahead: usize,
     /// What ends training before that.
     pub budget: Budget,
     /// Most trajectories in one forward and backward pass; fewer where a GPU has no memory for so many. No result depends
@@ -304,7 +307,15 @@ impl Default for WarmUp {
 
 impl Default for Train {
     fn default() -> Self {
-        Train { steps: 180, prompts: 48, rollouts: 16, budget: Budget::Off, micro_batch: 256, micro_tokens: 16_384 }
+        Train {
+            steps: 180,
+            prompts: 48,
+            rollouts: 16,
+            steps_ahead: 0,
+            budget: Budget::Off,
+            micro_batch: 256,
+            micro_tokens: 16_384,
+        }
     }
 }
 

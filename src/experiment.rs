@@ -220,7 +220,22 @@ impl Experiment {
         let key = |key: &str| if key.starts_with("added.") { key.to_owned() } else { format!("algorithm.{key}") };
         let inert = self.effective().inert().into_iter();
         let inert = inert.map(|inert| format!("{} cannot act: {}", key(&inert.key), inert.reason));
-        self.env.notices().into_iter().chain(inert).chain(unoptimised(env!("OREAL_OPT_LEVEL"))).collect()
+        let unoptimised = unoptimised(env!("OREAL_OPT_LEVEL"));
+        self.env.notices().into_iter().chain(inert).chain(self.uncorrected()).chain(unoptimised).collect()
+    }
+
+    /// Where completions are drawn from older weights and the loss takes them for the policy's own.
+    fn uncorrected(&self) -> Option<String> {
+        let (algorithm, ahead) = (self.effective(), self.settings.train.steps_ahead);
+        let passes = algorithm.passes();
+        let behind = ahead * passes.epochs * passes.minibatches;
+        let corrects = run::reads(&*algorithm).contains(&Column::SAMPLED_LOGP);
+        (behind > 0 && !corrects).then(|| {
+            format!(
+                "train.steps_ahead = {ahead}: completions are of weights up to {behind} updates old, which the loss does not \
+                 correct for: added.sampler_ratio does"
+            )
+        })
     }
 
     /// A run with models of its own, ready for [`train`].
@@ -294,6 +309,21 @@ fn unoptimised(level: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn older_completions_that_a_loss_does_not_correct_for_are_said() {
+        use oreal_algos::{Grpo, Rft};
+        let said = |experiment: Experiment| {
+            let experiment = experiment.with(|s| s.train.steps_ahead = 2);
+            experiment.notices().into_iter().find(|notice| notice.contains("steps_ahead"))
+        };
+        let env = oreal_toy_envs::Bandit::default;
+        let rft = said(Experiment::new(env(), Rft::default())).unwrap();
+        assert!(rft.contains("up to 2 updates old") && rft.contains("added.sampler_ratio"), "{rft}");
+        assert_eq!(said(Experiment::new(env(), Grpo { epochs: 3, ..Grpo::default() })), None, "it has a ratio");
+        let text = "algorithm.name = \"rft\"\n[added]\nsampler_ratio = { truncated = 2.0 }";
+        assert_eq!(said(Experiment::from_config(Config::from_toml(text, "test", &[]).unwrap())), None);
+    }
 
     #[test]
     fn an_unoptimised_build_is_said() {

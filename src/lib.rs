@@ -39,6 +39,7 @@ mod stop;
 mod streams;
 mod train;
 
+mod ahead;
 mod columns;
 pub mod renderer;
 mod resample;
@@ -87,6 +88,7 @@ pub use experiment::{Experiment, Progress, SharedStart, WarmedUp};
 pub use folder::{Reserved, reserve, reserve_numbered};
 pub use problems::Problems;
 pub use record::{Report, StepRecord};
+pub use resample::Drawn;
 pub use rescored::Rescored;
 pub use rule::{DecimalsName, RuleName};
 pub use run::{Run, TrainingState};

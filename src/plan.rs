@@ -98,6 +98,7 @@ impl Plan {
             Stage { name: "warm-up", items: warm_up(settings, sizes.as_ref(), lengths) },
             Stage { name: "rollouts", items: rollouts(settings, sizes.as_ref(), lengths) },
             Stage { name: "update", items: update(settings, sizes.as_ref(), lengths, &roles) },
+            Stage { name: "drawing ahead", items: ahead(settings, sizes.as_ref(), lengths, &roles) },
             Stage { name: "evaluation", items: evaluation(settings, sizes.as_ref(), lengths) },
             Stage { name: "checkpoint", items: saved(&roles) },
             Stage { name: "going on", items: read_back(&roles).into_iter().collect() },
@@ -252,7 +253,7 @@ fn rollouts(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Len
     let rollouts = settings.train.prompts as f64 * settings.train.rollouts as f64;
     let key = if settings.train.rollouts > settings.train.prompts { "train.rollouts" } else { "train.prompts" };
     let what = format!("{} rollouts of up to {} tokens a step", count(rollouts), count(lengths.completion));
-    let kept = Item { key, what, bytes: rollouts * (COMPLETION + TOKEN * lengths.completion) };
+    let kept = Item { key, what, bytes: kept(settings, lengths) };
     [kept].into_iter().chain(sizes.into_iter().flat_map(|sizes| drawing(settings, sizes, rollouts, lengths))).collect()
 }
 
@@ -303,6 +304,31 @@ fn update(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengt
             bytes: learning * pass(settings, sizes, tokens / lengths.both(), lengths),
         },
     ]
+}
+
+/// What drawing while an update goes on takes: both at once, and for each step ahead a copy of the policy and the step's rollouts.
+fn ahead(settings: &Settings, sizes: Option<&TransformerConfig>, lengths: Lengths, roles: &[RolePlan]) -> Vec<Item> {
+    let steps = settings.train.steps_ahead.min(settings.train.steps) as f64;
+    if steps == 0.0 {
+        return Vec::new();
+    }
+    let policy = roles.iter().find(|role| role.role == Role::POLICY.name());
+    let copies = policy.map(|policy| Item {
+        key: "train.steps_ahead",
+        what: format!("{} copies of the policy's weights", count(steps)),
+        bytes: steps * 4.0 * policy.parameters,
+    });
+    let (drawn, kept) = (rollouts(settings, sizes, lengths), steps * kept(settings, lengths));
+    let what = format!("rollouts of {} steps more", count(steps));
+    let kept = Item { key: "train.steps_ahead", what, bytes: kept };
+    let update = update(settings, sizes, lengths, roles);
+    copies.into_iter().chain([kept]).chain(drawn).chain(update).collect()
+}
+
+/// Bytes of a step's rollouts.
+fn kept(settings: &Settings, lengths: Lengths) -> f64 {
+    let rollouts = settings.train.prompts as f64 * settings.train.rollouts as f64;
+    rollouts * (COMPLETION + TOKEN * lengths.completion)
 }
 
 /// The role whose state is the largest. What is mapped from a checkpoint's files has none.

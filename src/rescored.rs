@@ -1,11 +1,9 @@
 //! A few completions of a sampler elsewhere, scored again by the policy here.
 
-use oreal_algos::{Column, Role};
-use oreal_models::Sequence;
+use oreal_models::{Model, Sequence, Signal, Want};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::roles::Roles;
+use crate::error::{Error, Result};
 use crate::rollout::{Group, Trajectory};
 
 /// Completions that are scored again in a step, each of another group.
@@ -24,8 +22,14 @@ pub struct Rescored {
 }
 
 impl Rescored {
-    /// Of the first completion of each of the first groups; `None` where none is of this version of the weights.
-    pub(crate) fn read(roles: &Roles, version: u64, groups: &[Group]) -> Result<Option<Rescored>> {
+    /// Of the first completion of each of the first groups, by the policy that they were asked of; `None` where none is of this
+    /// version of its weights.
+    pub(crate) fn read(
+        policy: &dyn Model,
+        temperature: f64,
+        version: u64,
+        groups: &[Group],
+    ) -> Result<Option<Rescored>> {
         let current = |group| {
             let Group { prompt, trajectories, .. }: &Group = group;
             let found = trajectories.iter().find(|trajectory| trajectory.completion.version == version)?;
@@ -39,8 +43,9 @@ impl Rescored {
         let owned: Vec<(Vec<_>, Vec<_>)> = few.iter().map(sequence).collect();
         let batch: Vec<Sequence<'_>> =
             owned.iter().map(|(prompt, completion)| Sequence { prompt, completion }).collect();
-        let read = roles.read(Role::POLICY, &[Column::LOGP], &batch)?;
-        let here = read.get(&Column::LOGP).into_iter().flatten();
+        let want = Want { signals: vec![Signal::Logp], temperature };
+        let read = policy.read(&batch, &want).map_err(Error::model("policy"))?;
+        let here = read.0.get(&Signal::Logp).into_iter().flatten();
         let there = few.iter().flat_map(|(_, t)| t.completion.sampled_logp.iter().flatten());
         let apart: Vec<f64> = here.zip(there).map(|(here, there)| (here - there).abs()).collect();
         let mean = apart.iter().sum::<f64>() / apart.len().max(1) as f64;

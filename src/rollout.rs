@@ -7,12 +7,14 @@ use std::time::Instant;
 use oreal_algos::{Column, Experience, Layout, ShapeError};
 use oreal_models::{Completion, Failure, Key, Model, Request, Sampler, Sampling, Sequence, Signal, Token, Want};
 use oreal_toy_envs::{Answer, Ending, Env, Problem, Verdict};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 use crate::renderer::Renderer;
 
 /// A judged completion.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Trajectory {
     /// What was drawn. Its log-probabilities are there: where the sampler gave none, the policy was asked.
     pub completion: Completion,
@@ -23,7 +25,8 @@ pub struct Trajectory {
 }
 
 /// The completions of one problem.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Group {
     /// The problem.
     pub problem: Problem,
@@ -31,7 +34,8 @@ pub struct Group {
     pub prompt: Vec<Token>,
     /// Its completions, in the order they were asked for, without those that failed.
     pub trajectories: Vec<Trajectory>,
-    /// Completions that the sampler failed to draw. They are counted, and never trained on.
+    /// Completions that the sampler failed to draw. They are counted, and never trained on. A file has their sentences.
+    #[serde(serialize_with = "sentences", deserialize_with = "not_drawn")]
     pub failures: Vec<Failure>,
 }
 
@@ -48,7 +52,8 @@ pub struct Rollout<'a> {
 }
 
 /// Seconds that drawing and judging took.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Took {
     /// Drawing.
     pub sample: f64,
@@ -173,6 +178,15 @@ impl Rollout<'_> {
         trajectories.zip(verdicts).for_each(|(trajectory, verdict)| trajectory.verdict = verdict);
         Ok(())
     }
+}
+
+fn sentences<S: Serializer>(failures: &[Failure], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(failures.iter().map(Failure::to_string))
+}
+
+fn not_drawn<'de, D: Deserializer<'de>>(sentences: D) -> std::result::Result<Vec<Failure>, D::Error> {
+    let sentences: Vec<String> = Vec::deserialize(sentences)?;
+    Ok(sentences.into_iter().map(|problem| Failure::NotDrawn { problem }).collect())
 }
 
 /// How a completion ended, for the judge.

@@ -4,16 +4,18 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use oreal_algos::{Algorithm, Column, Credit, Objective, Role, credit_of};
+use oreal_algos::{Algorithm, Column, Credit, Objective, Role, Source, credit_of};
 use oreal_models::{ModelState, Sampler};
 use oreal_toy_envs::{Env, Problem, Split};
 
+use crate::ahead::Drawer;
 use crate::budget::Spent;
 use crate::columns::DataColumn;
 use crate::config::Settings;
 use crate::epoch;
 use crate::error::{Error, Result};
 use crate::renderer::Renderer;
+use crate::resample::{Drawing, Drawn};
 use crate::roles::Roles;
 use crate::rollout::Rollout;
 use crate::streams::{Purpose, stream};
@@ -30,10 +32,9 @@ pub struct Run {
     pub algorithm: Arc<dyn Algorithm>,
     /// Data columns of a user's own.
     pub columns: Vec<DataColumn>,
-    /// Where completions come from.
-    pub sampler: Box<dyn Sampler>,
     /// The models.
     pub roles: Roles,
+    pub(crate) drawer: Drawer,
     pub(crate) credit: Credit,
     pub(crate) objective: Box<dyn Objective>,
     /// The step that comes next, counted from 0.
@@ -44,8 +45,8 @@ pub struct Run {
     pub(crate) spent: Spent,
 }
 
-/// What a run must be given back to go on as if it had never stopped: counters, and of each role weights, moments and the
-/// optimiser's step count. (Random numbers are keyed by the step, so they have no state; the reference is a role.)
+/// What a run must be given back to go on as if it had never stopped: counters, of each role weights, moments and the
+/// optimiser's step count, and rollouts that are not trained on yet. (Random numbers are keyed by the step, so they have no state; the reference is a role.)
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingState {
     /// The step that comes next.
@@ -56,6 +57,8 @@ pub struct TrainingState {
     pub spent: Spent,
     /// Each role's model, by name.
     pub models: BTreeMap<String, ModelState>,
+    /// The rollouts of the next steps that are drawn already.
+    pub drawn: Vec<Drawn>,
 }
 
 /// Every column that an algorithm reads, in its credit and its objective.
@@ -74,23 +77,9 @@ impl Run {
         roles: Roles,
     ) -> Result<Run> {
         let (credit, objective) = (credit_of(&*algorithm), algorithm.objective());
+        let drawer = Drawer::new(sampler, settings.train.steps_ahead)?;
         let (step, version, spent) = (0, 0, Spent::default());
-        let mut run = Run {
-            settings,
-            env,
-            renderer,
-            algorithm,
-            columns,
-            sampler,
-            roles,
-            credit,
-            objective,
-            step,
-            version,
-            spent,
-        };
-        run.tell_sampler()?;
-        Ok(run)
+        Ok(Run { settings, env, renderer, algorithm, columns, roles, drawer, credit, objective, step, version, spent })
     }
 
     /// The formula that gives each token its credit.
@@ -114,13 +103,14 @@ impl Run {
         self.step >= train.steps || train.budget.is_spent(&self.spent)
     }
 
-    /// What must be kept to go on later.
-    pub fn state(&self) -> Result<TrainingState> {
+    /// What must be kept to go on later. Rollouts that are being drawn for later steps are waited for.
+    pub fn state(&mut self) -> Result<TrainingState> {
         let model = |(role, model): (Role, &dyn oreal_models::Model)| {
             Ok((role.name().to_owned(), model.state().map_err(Error::model(role.name()))?))
         };
         let models = self.roles.iter().map(model).collect::<Result<_>>()?;
-        Ok(TrainingState { step: self.step, version: self.version, spent: self.spent, models })
+        let drawn = self.drawer.drawn()?;
+        Ok(TrainingState { step: self.step, version: self.version, spent: self.spent, models, drawn })
     }
 
     /// Goes on from a state of a run with the same settings. Every role must be in it.
@@ -129,26 +119,43 @@ impl Run {
             let problem = || Error::part("training state", format!("the role {} is not in it", role.name()));
             Ok(Cow::Borrowed(state.models.get(role.name()).ok_or_else(problem)?))
         })?;
-        self.at(state.step, state.version, state.spent)
+        self.at(state.step, (state.version, state.spent), state.drawn.clone())
     }
 
-    /// Says which step comes next, how often the policy has moved and what was spent, where the models are those of that step.
-    pub(crate) fn at(&mut self, step: usize, version: u64, spent: Spent) -> Result<()> {
+    /// Says which step comes next, how often the policy has moved, what was spent and what is drawn already, where the models are
+    /// those of that step.
+    pub(crate) fn at(&mut self, step: usize, (version, spent): (u64, Spent), drawn: Vec<Drawn>) -> Result<()> {
+        self.drawer.restore(step, drawn)?;
         (self.step, self.version, self.spent) = (step, version, spent);
-        self.tell_sampler()
+        Ok(())
+    }
+
+    /// The rollouts of the next step, and how long it had to wait for them, in seconds.
+    pub(crate) fn draw(&mut self) -> Result<(Drawn, f64)> {
+        let drawing = self.drawing();
+        self.drawer.next(drawing, self.step, (self.roles.policy()?, self.version))
+    }
+
+    /// What rollouts follow from.
+    pub(crate) fn drawing(&self) -> Drawing {
+        Drawing {
+            settings: self.settings.clone(),
+            env: self.env.clone(),
+            renderer: self.renderer.clone(),
+            algorithm: self.algorithm.clone(),
+            continued: self.continued().collect(),
+        }
+    }
+
+    /// The columns that come from further rollouts.
+    pub(crate) fn continued(&self) -> impl Iterator<Item = Column> {
+        let reads: BTreeSet<Column> = self.credit.reads().into_iter().chain(self.objective.reads()).collect();
+        reads.into_iter().filter(|column| matches!(column.source(), Source::Continued(_)))
     }
 
     /// The problems of a step: the next of the epoch, and what each leaves open drawn from a stream of its own.
     pub fn problems(&self, step: usize) -> Vec<Problem> {
-        self.problems_from(step, 0, self.settings.train.prompts)
-    }
-
-    /// `count` of the problems that a step may draw, from number `from` on. Each step has as many as its rounds may draw, so that
-    /// the problems of a step depend on no other; those it does not need are passed over in this epoch.
-    pub(crate) fn problems_from(&self, step: usize, from: usize, count: usize) -> Vec<Problem> {
-        let each = self.settings.train.prompts.saturating_mul(1 + self.algorithm.resamples());
-        let position = step.saturating_mul(each).saturating_add(from);
-        problems(&*self.env, Split::Train, self.settings.seed, Purpose::Problems, position, count)
+        self.drawing().problems(step, 0, self.settings.train.prompts)
     }
 
     /// The roles whose weights move at a step, with their learning rates.
@@ -162,11 +169,6 @@ impl Run {
     /// How completions are drawn, and what from.
     pub fn rollout(&self) -> Rollout<'_> {
         rollout(&self.settings, &*self.env, &*self.renderer)
-    }
-
-    /// After the policy has moved.
-    pub(crate) fn tell_sampler(&mut self) -> Result<()> {
-        self.sampler.moved(self.roles.policy()?, self.version).map_err(Error::model("sampler"))
     }
 
     fn rate(&self, role: Role, step: usize) -> f64 {

@@ -182,7 +182,7 @@ fn message(record: &StepRecord, left: f64, width: usize) -> String {
 
 /// Wall time of a step.
 fn seconds(record: &StepRecord) -> f64 {
-    let Seconds { sample, judge, fill, update } = record.seconds;
+    let Seconds { sample, judge, fill, update, .. } = record.seconds;
     sample + judge + fill + update
 }
 

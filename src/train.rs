@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use oreal_algos::{Column, Experience, Layout, Level, Loss, Role, Source};
+use oreal_algos::{Column, Experience, Layout, Level, Loss, Role};
 use oreal_models::Sequence;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::budget::Budget;
 use crate::columns;
 use crate::error::Result;
-use crate::resample::{self, Drawn};
+use crate::resample::Drawn;
 use crate::rescored::Rescored;
 use crate::roles;
-use crate::rollout::{Group, experience, sequences};
-use crate::run::{Run, rollout};
+use crate::rollout::{Group, Took, experience, sequences};
+use crate::run::Run;
 use crate::sentinels::{Probe, Probed};
 use crate::streams::{Purpose, stream};
 use crate::update::{Update, Updated};
@@ -25,6 +25,8 @@ use crate::update::{Update, Updated};
 pub struct Done {
     /// Counted from 0.
     pub step: usize,
+    /// How often the policy had moved before it.
+    pub version: u64,
     /// What was drawn, without completions that could not be graded.
     pub groups: Vec<Group>,
     /// Completions that could not be graded, and those that failed to be drawn.
@@ -44,7 +46,8 @@ pub struct Done {
 }
 
 /// Completions that are no evidence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lost {
     /// The judge could not decide.
     pub ungraded: usize,
@@ -55,14 +58,21 @@ pub struct Lost {
 /// Wall time of a step's stages, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
-    /// Drawing completions.
+    /// Drawing completions; where they are drawn ahead, waiting for them.
     pub sample: f64,
-    /// Judging them.
+    /// Judging them, where that is not done ahead.
     pub judge: f64,
     /// Reading the columns that models report, credit and selection.
     pub fill: f64,
     /// Objective, gradients and optimisers.
     pub update: f64,
+    /// Drawing and judging that went on while earlier steps trained: no part of the step's wall time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ahead: f64,
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// What a step's updates were.
@@ -103,12 +113,13 @@ pub fn train(run: &mut Run, observe: &mut dyn FnMut(&Done) -> Result<()>) -> Res
 
 /// One step: rollouts, credit, selection, updates.
 pub fn step(run: &mut Run) -> Result<Done> {
-    let step = run.step;
-    let Drawn { groups, lost, took, resampled, rescored } = resample::draw(run)?;
+    let (step, version) = (run.step, run.version);
+    let (drawn, waited) = run.draw()?;
+    let Drawn { groups, lost, took, resampled, rescored, continued, .. } = drawn;
 
     let filling = Instant::now();
     let sequences = sequences(&groups);
-    let full = credited(run, &groups, &sequences)?;
+    let full = credited(run, &groups, continued, &sequences)?;
     let kept = run.algorithm.select().draw(&full, &mut stream(run.settings.seed, Purpose::Select, step))?;
     let (mut batch, selected) = (full.keep(&kept), marked(&sequences, &kept));
     let data: Vec<Column> = run.objective.reads().into_iter().filter(|column| !column.is_signal()).collect();
@@ -121,10 +132,18 @@ pub fn step(run: &mut Run) -> Result<Done> {
     let update = updating.elapsed().as_secs_f64();
     drop(sequences);
     run.step += 1;
-    let seconds = Seconds { sample: took.sample, judge: took.judge, fill, update };
+    let seconds = Seconds { fill, update, ..drawing(run, took, waited) };
     let rollouts = full.layout().count(Level::Trajectory) + lost.ungraded + lost.failed;
     spend(run, rollouts, &learnt, seconds);
-    Ok(Done { step, groups, lost, resampled, rescored, full, kept, learnt, seconds })
+    Ok(Done { step, version, groups, lost, resampled, rescored, full, kept, learnt, seconds })
+}
+
+/// Wall time of drawing, of which a step waited for some.
+fn drawing(run: &Run, Took { sample, judge }: Took, waited: f64) -> Seconds {
+    match run.settings.train.steps_ahead {
+        0 => Seconds { sample, judge, ..Seconds::default() },
+        _ => Seconds { sample: waited, ahead: (sample + judge - waited).max(0.0), ..Seconds::default() },
+    }
 }
 
 /// Counts what a step took.
@@ -137,30 +156,25 @@ fn spend(run: &mut Run, rollouts: usize, learnt: &Learnt, took: Seconds) {
     }
 }
 
-/// Whole groups with the columns that credit, selection and objective read of them, and with credit.
-fn credited(run: &mut Run, groups: &[Group], sequences: &[Sequence<'_>]) -> Result<Experience> {
+/// Whole groups with the columns that credit, selection and objective read of them, and with credit. `continued` are the values of
+/// those that come from further rollouts.
+fn credited(
+    run: &mut Run,
+    groups: &[Group],
+    continued: Vec<Vec<f64>>,
+    sequences: &[Sequence<'_>],
+) -> Result<Experience> {
     let at = run.step as u64;
     let mut full = experience(groups, at)?;
     let reads: Vec<Column> = run.credit.reads().into_iter().chain(run.objective.reads()).collect();
     columns::fill(&mut full, &reads, &run.columns, groups, at)?;
-    continued(run, &mut full, &reads, groups)?;
+    run.continued().zip(continued).try_for_each(|(column, values)| full.set(column, values))?;
     run.roles.fill(&mut full, &run.credit.reads(), sequences)?;
     columns::check_finite(&full, at)?;
     let credit = run.credit.evaluate(&full);
     full.set(Column::ADVANTAGE, credit)?;
     columns::check_finite(&full, at)?;
     Ok(full)
-}
-
-/// The columns that come from further rollouts.
-fn continued(run: &mut Run, x: &mut Experience, reads: &[Column], groups: &[Group]) -> Result<()> {
-    let count = run.algorithm.continuations();
-    for &column in reads.iter().filter(|column| matches!(column.source(), Source::Continued(_))) {
-        let rollout = rollout(&run.settings, &*run.env, &*run.renderer);
-        let policy = run.roles.policy()?;
-        x.set(column, rollout.continued(policy, &mut *run.sampler, x.step(), groups, (column, count))?)?;
-    }
-    Ok(())
 }
 
 /// Every epoch and minibatch of a step.
@@ -215,7 +229,6 @@ fn update(
     record.iter_mut().zip(norms).for_each(|(record, norm)| record.1 = record.1.zip(norm).map(|(sum, norm)| sum + norm));
     if learners.iter().any(|&(role, rate)| role == Role::POLICY && rate > 0.0) {
         run.version += 1;
-        run.tell_sampler()?;
     }
     Ok(updated)
 }

@@ -126,6 +126,31 @@ fn a_network_that_loses_doubles_and_garbles_changes_nothing() {
 }
 
 #[test]
+fn rollouts_are_drawn_while_the_server_trains() {
+    let (serving, folder) = (served(), tempfile::tempdir().unwrap());
+    let experiment = experiment(&serving.url(), "grpo", &["train.steps_ahead=1"]);
+    let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(name));
+    experiment.clone().record_in(&whole).run().unwrap();
+    let records = metrics(&whole);
+    let drawn_at = |step: usize| records[step.saturating_sub(1)]["version"].as_u64().unwrap();
+    for (step, record) in records.iter().enumerate().skip(2) {
+        let (version, behind) = (record["version"].as_u64().unwrap(), record["behind"].as_u64().unwrap());
+        assert!(version > drawn_at(step - 1) && behind > 0, "step {step}: version {version}, {behind} behind");
+    }
+    let mean = |records: &[Value]| records.iter().map(|r| r["pass_rate"].as_f64().unwrap()).sum::<f64>() / 5.0;
+    assert!(mean(&records[35..]) > 0.9, "it learns from them: {:.2}", mean(&records[35..]));
+    let stop = Stop::default();
+    let mut watch = |progress: Progress<'_>| match progress {
+        Progress::Step { record, .. } if record.step == 2 => stop.ask(),
+        _ => {}
+    };
+    let parted = experiment.clone().record_in(&parts);
+    parted.clone().stopped_by(stop.clone()).run_watched(&mut watch).unwrap_err();
+    parted.resume(&mut |_| {}).unwrap();
+    assert_eq!(metrics(&parts), records);
+}
+
+#[test]
 fn a_run_that_is_stopped_goes_on_from_what_the_server_keeps() {
     let (serving, folder) = (served(), tempfile::tempdir().unwrap());
     for algorithm in ["oreal/soft", "ppo"] {

@@ -126,6 +126,24 @@ fn staleness_is_bounded_and_recorded() {
 }
 
 #[test]
+fn rollouts_are_drawn_while_earlier_steps_train() {
+    let more = ["train.steps=6", "train.steps_ahead=1", "rates.policy=0.1", "sentinels.patience=2"];
+    for (kind, name) in [(Kind::Sglang, "sglang"), (Kind::Vllm(Logprobs::Raw), "vllm")] {
+        let (server, folder) = (engine(kind, Loading::Always, honest()), tempfile::tempdir().unwrap());
+        let (records, findings) = run(config(&server, name, folder.path(), &more));
+        let versions: Vec<u64> = records.iter().map(|record| record.version.unwrap()).collect();
+        assert_eq!(versions, [0, 0, 1, 2, 3, 4], "{kind:?}");
+        let behind: Vec<Option<u64>> = records.iter().map(|record| record.behind).collect();
+        assert_eq!(behind, [None, Some(1), Some(1), Some(1), Some(1), Some(1)], "{kind:?}");
+        let far = |record: &StepRecord| record.sampler_apart.unwrap() > 0.02;
+        assert!(records[2..].iter().any(far), "{kind:?}: the policy has moved since");
+        let right = |record: &StepRecord| record.rescored.is_some_and(|rescored| rescored.largest < 1e-3);
+        assert!(records.iter().all(right), "{kind:?}: scored again by the weights that drew them");
+        assert!(!findings.iter().any(|f| f.name == "sampler_apart" || f.name == "first_update_ratio"), "{findings:?}");
+    }
+}
+
+#[test]
 fn a_fixed_policy_is_drawn_from_by_llama_cpp() {
     let folder = tempfile::tempdir().unwrap();
     let start = Experiment::from_config(Config::from_toml(SMALL, "test", &[]).unwrap()).warm_up(&mut |_| {}).unwrap();

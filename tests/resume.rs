@@ -161,6 +161,32 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_is_taken() {
 }
 
 #[test]
+fn rollouts_that_are_drawn_already_are_kept() {
+    let parent = tempfile::tempdir().unwrap();
+    for (name, engine) in [("rloo", ENGINES[0]), ("vine_ppo", ENGINES[0]), ("grpo", ENGINES[1]), ("rft", ENGINES[2])] {
+        let experiment = experiment(BuiltIn::presets(name).swap_remove(0).1, engine).with(|s| s.train.steps_ahead = 2);
+        let [whole, parted] = ["whole", "parted"].map(|run| parent.path().join(name).join(run));
+        experiment.clone().record_in(&whole).run().unwrap();
+        stopped(&experiment, &parted, 2);
+        assert!(checkpoint(&parted, 2).join("rollouts.json").exists(), "{name}");
+        assert_eq!(resumed(&experiment, &parted), (2, vec![]), "{name}");
+        assert_same(&whole, &parted, name);
+        assert!(!checkpoint(&parted, 5).join("rollouts.json").exists(), "{name}: nothing is drawn after the last step");
+    }
+    let experiment = rloo().with(|s| s.train.steps_ahead = 1);
+    let whole = parent.path().join("undamaged");
+    experiment.clone().record_in(&whole).run().unwrap();
+    for how in ["missing", "truncated", "changed"] {
+        let run = parent.path().join(how);
+        stopped(&experiment, &run, 3);
+        damage(&checkpoint(&run, 3), "rollouts.json", how);
+        let (step, notes) = resumed(&experiment, &run);
+        assert!(step == 2 && notes.len() == 1 && notes[0].contains("step-3/rollouts.json"), "{how}: {notes:?}");
+        assert_same(&whole, &run, how);
+    }
+}
+
+#[test]
 fn records_that_are_not_those_of_the_checkpoint_are_named() {
     let parent = tempfile::tempdir().unwrap();
     let run = parent.path().join("run");

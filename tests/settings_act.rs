@@ -144,6 +144,7 @@ const OTHERS: &[&str] = &[
     "[train]\nsteps = 4",
     "[train]\nprompts = 5",
     "[train]\nrollouts = 5",
+    "[train]\nsteps_ahead = 1",
     "[sampling]\ntemperature = 0.7",
     "[sampling]\ntop_p = 0.5",
     "[sampling]\ntop_k = 2",

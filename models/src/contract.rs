@@ -61,6 +61,12 @@ pub trait Model: Send {
     /// and a fresh optimiser.
     fn fork(&self, head: Head, optimiser: &Optimiser) -> Result<Box<dyn Model>>;
 
+    /// A copy of these weights, for a [`Sampler`] to draw from while this model goes on learning. A model elsewhere may do nothing
+    /// else with it.
+    fn snapshot(&self) -> Result<Box<dyn Model>> {
+        self.fork(Head::Vocabulary, &Optimiser::EXACT)
+    }
+
     /// Takes another optimiser for the steps that follow; moments and the number of steps stay.
     ///
     /// # Errors
@@ -144,10 +150,12 @@ pub trait Pass {
     fn backward(self: Box<Self>, cotangents: &Signals) -> Result<()>;
 }
 
-/// Draws completions for a run: from the policy itself ([`InProcess`](crate::InProcess)), or elsewhere.
+/// Draws completions for a run: from the policy itself ([`InProcess`](crate::InProcess)), or elsewhere. The policy may be a
+/// [`Model::snapshot`], and the thread another one than that of training.
 pub trait Sampler: Send {
-    /// The policy's weights have changed, and have this version now. It is called before the first
-    /// [`Sampler::sample`] too. A sampler elsewhere fetches the weights here, or when it is next asked for completions.
+    /// The completions that are asked for from now on are those of this policy, whose weights have this version: how often they have
+    /// moved. It is called before the completions of each step. A sampler elsewhere fetches the weights here, or when it is next
+    /// asked for completions.
     fn moved(&mut self, policy: &dyn Model, version: u64) -> Result<()>;
 
     /// One result per request, in order.

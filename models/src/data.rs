@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Index into the vocabulary.
 pub type Token = u32;
 
@@ -82,7 +84,8 @@ pub struct Sampling {
 }
 
 /// How a completion ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// With a stop token.
     Stopped,
@@ -91,7 +94,8 @@ pub enum Ending {
 }
 
 /// A drawn completion.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Completion {
     /// At least one token, at most [`Sampling::max_tokens`].
     pub tokens: Vec<Token>,

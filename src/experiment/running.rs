@@ -131,8 +131,8 @@ impl Course {
 
     /// A run that goes on from a checkpoint, with the records of the steps before it.
     pub(super) fn taken_up(held: Held, mut run: Run, kept: Kept<Position>, steps: &[StepRecord]) -> Result<Course> {
-        let Kept { step, seconds: earlier, lengths, state: Position { version, spent, before }, .. } = kept;
-        run.at(step, version, spent)?;
+        let Kept { step, seconds: earlier, lengths, state: Position { version, spent, before }, drawn, .. } = kept;
+        run.at(step, (version, spent), drawn)?;
         let recorder = Recorder::open(Some(held), &lengths, &run)?;
         let mut course = Course { earlier, saved: Some(step), ..Course::new(run, recorder, before) };
         for record in steps {
@@ -216,6 +216,7 @@ impl Course {
     /// A checkpoint, where the run has a folder.
     fn save(&mut self) -> Result<()> {
         let Some(folder) = self.recorder.path() else { return Ok(()) };
+        let drawn = self.run.drawer.drawn()?;
         let record = &self.run.settings.record;
         let since = &self.pass_rates[self.saved.unwrap_or(0)..];
         let kept = Kept {
@@ -224,6 +225,7 @@ impl Course {
             score: (!since.is_empty()).then(|| since.iter().sum::<f64>() / since.len() as f64),
             lengths: self.recorder.lengths()?,
             state: Position { version: self.run.version, spent: self.run.spent, before: self.before },
+            drawn,
         };
         let best = record.keep_best.then_some(&*self.run.renderer);
         checkpoint::save(folder, &self.run.roles, &kept, record.keep_last, best)?;

@@ -18,10 +18,11 @@ fn bytes(change: fn(&mut Settings)) -> f64 {
 #[test]
 fn every_size_counts() {
     let least = bytes(|_| {});
-    let changes: [fn(&mut Settings); 7] = [
+    let changes: [fn(&mut Settings); 8] = [
         |s| s.train.prompts += 1,
         |s| s.train.rollouts += 1,
         |s| s.train.micro_batch += 1,
+        |s| s.train.steps_ahead += 1,
         |s| s.warm_up.batch += 1,
         |s| s.evaluation.completions += 1,
         |s| {

@@ -9,7 +9,7 @@ use oreal_models::Token;
 use oreal_toy_envs::Prompt;
 use serde::Serialize;
 
-use super::mixed;
+use super::step::mixed;
 use crate::config::Record;
 use crate::error::Result;
 use crate::renderer::Renderer;
@@ -38,6 +38,8 @@ pub(crate) struct Transcript<'a> {
     prompt: &'a Prompt,
     answer: &'a str,
     completion: &'a str,
+    /// Of the weights that drew it: how often the policy had moved.
+    version: u64,
     verdict: String,
     reward: f64,
     kept: bool,
@@ -130,6 +132,7 @@ impl Transcripts {
             prompt: &group.problem.prompt,
             answer: &group.problem.answer,
             completion: &trajectory.text,
+            version: trajectory.completion.version,
             verdict: format!("{:?}", trajectory.verdict),
             reward: trajectory.verdict.reward(),
             kept: done.kept[i],

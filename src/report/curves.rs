@@ -53,7 +53,7 @@ pub(crate) struct Constant {
 }
 
 /// What metrics are called on the page, in its order; those with a section stand for all of the section.
-const TITLES: [(&str, &str, bool); 17] = [
+const TITLES: [(&str, &str, bool); 18] = [
     ("pass_rate", "Pass rate of rollouts, %", true),
     ("reward", "Reward", false),
     ("loss", "Loss", false),
@@ -69,6 +69,7 @@ const TITLES: [(&str, &str, bool); 17] = [
     ("gradient_norm.", "Gradient norm", false),
     ("first_update_ratio", "Ratio at the first update", false),
     ("rescored.", "Sampler against policy", false),
+    ("behind", "Updates since the oldest completion", false),
     ("kept", "Trajectories learnt from", false),
     ("rate.", "Learning rate", false),
 ];

@@ -4,6 +4,7 @@ use oreal_toy_envs::{Answer, Bandit, Verdict};
 use super::*;
 use crate::config::ModelSettings;
 use crate::experiment::Experiment;
+use crate::run::Run;
 use crate::train::{Done, step};
 
 /// DAPO on a bandit, with so many further rounds.

@@ -184,7 +184,10 @@ fn uniform_groups(history: &History, _: &SentinelSettings) -> Sign {
 
 fn first_update_ratio(history: &History, _: &SentinelSettings) -> Sign {
     let ratio = history.last()?.first_update_ratio?;
-    let off = |record: &StepRecord| record.first_update_ratio.is_some_and(|ratio| (ratio - 1.0).abs() > RATIO_OFF);
+    // Of completions of older weights it is meant to be another.
+    let off = |record: &StepRecord| {
+        record.behind.is_none() && record.first_update_ratio.is_some_and(|ratio| (ratio - 1.0).abs() > RATIO_OFF)
+    };
     history.lasts(off).then(|| (Severity::Warning, format!("the mean ratio is {ratio:.4}; 1 would be right")))
 }
 
@@ -203,7 +206,8 @@ fn sampler_apart(history: &History, _: &SentinelSettings) -> Sign {
         return if far { told(evidence) } else { None };
     }
     let apart = history.mean(|record| record.sampler_apart)?;
-    let far = |record: &StepRecord| record.sampler_apart.is_some_and(|apart| apart > LOGP_APART);
+    let far =
+        |record: &StepRecord| record.behind.is_none() && record.sampler_apart.is_some_and(|apart| apart > LOGP_APART);
     if history.lasts(far) { told(format!("they differ by {apart:.3} nats a token on average")) } else { None }
 }
 

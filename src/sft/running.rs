@@ -167,6 +167,7 @@ impl FineTuning {
             score: held_out.map(|loss| -loss),
             lengths: [(course.metrics.name(), course.metrics.length())].into(),
             state: course.position,
+            drawn: Vec::new(),
         };
         let Checkpoints { keep_last, keep_best, .. } = self.settings.record;
         checkpoint::save(course.held.path(), &self.roles, &kept, keep_last, keep_best.then_some(&*self.renderer))

@@ -19,7 +19,8 @@ impl Split {
 }
 
 /// A prompt with its known answer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Problem {
     /// Two problems of an environment have the same id exactly when they have the same prompt. Ids do not change as long as
     /// the settings of the environment do not.

@@ -1,5 +1,7 @@
 //! Answers and the verdicts on them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::problem::Problem;
 
 /// How a completion ended.
@@ -45,7 +47,8 @@ pub fn judge_each(answers: &[Answer<'_>], judge: impl Fn(&Problem, &str) -> Verd
 }
 
 /// What the judge says of a completion. Only `Right` is rewarded; the others are told apart in records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The completion is right.
     Right,

@@ -83,8 +83,18 @@ pub struct Remote {
     sampler: Mutex<Option<String>>,
     /// What the next fork has as its untouched weights, since the weights moved.
     twin: Mutex<Option<Arc<Adapter>>>,
-    /// Why the server's weights are not known any more.
-    lost: Option<String>,
+    weights: Weights,
+}
+
+/// What is known of a model's weights.
+#[derive(Debug)]
+enum Weights {
+    /// They are the adapter's.
+    Known,
+    /// They are those at [`Remote::sampler`], to be drawn from; the adapter may have moved since.
+    Snapshot,
+    /// They are not known any more, since this error.
+    Lost(String),
 }
 
 impl Remote {
@@ -118,7 +128,7 @@ impl Remote {
             steps: 0,
             sampler: Mutex::new(None),
             twin: Mutex::new(None),
-            lost: None,
+            weights: Weights::Known,
         }
     }
 
@@ -133,9 +143,10 @@ impl Remote {
     }
 
     fn check_usable(&self) -> Result<()> {
-        match &self.lost {
-            None => Ok(()),
-            Some(why) => {
+        match &self.weights {
+            Weights::Known => Ok(()),
+            Weights::Snapshot => Err(self.server_error("a snapshot of a model on a server can only be drawn from")),
+            Weights::Lost(why) => {
                 Err(self.server_error(format!("the weights of this model are not known since an earlier error: {why}")))
             }
         }
@@ -197,7 +208,7 @@ impl Model for Remote {
         let data = self.settings.carrier.data(&gradient);
         let stepped = self.adapter.step(data, self.settings.carrier, self.settings.batch, adam);
         if let Err(error) = stepped {
-            self.lost = Some(error.to_string());
+            self.weights = Weights::Lost(error.to_string());
             return Err(error);
         }
         self.steps += 1;
@@ -219,7 +230,6 @@ impl Model for Remote {
         how: &Sampling,
     ) -> Result<Vec<std::result::Result<Completion, Failure>>> {
         check::requests(requests, how, self.settings.vocabulary)?;
-        self.check_usable()?;
         let path = self.path_for_sampler()?;
         let drawn = self.service.each(requests, |round, request| self.draw_one(round, &path, request, how));
         let mut usable = Vec::with_capacity(drawn.len());
@@ -249,6 +259,14 @@ impl Model for Remote {
         };
         let (service, settings) = (self.service.clone(), self.settings.clone());
         Ok(Box::new(Remote::of(service, settings, self.copy()?, untouched, adam)))
+    }
+
+    /// The weights as they are saved to draw from: the adapter is not copied.
+    fn snapshot(&self) -> Result<Box<dyn Model>> {
+        let sampler = Mutex::new(Some(self.path_for_sampler()?));
+        let (service, settings, adapter) = (self.service.clone(), self.settings.clone(), self.adapter.clone());
+        let copy = Remote::of(service, settings, adapter, None, self.adam);
+        Ok(Box::new(Remote { sampler, weights: Weights::Snapshot, ..copy }))
     }
 
     fn reports(&self, signal: Signal) -> bool {
@@ -295,7 +313,7 @@ impl Model for Remote {
         }
         self.gradient.clear();
         self.steps = state.steps();
-        self.lost = None;
+        self.weights = Weights::Known;
         *self.sampler.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         *self.twin.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())

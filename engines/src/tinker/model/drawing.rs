@@ -5,13 +5,17 @@ use std::sync::PoisonError;
 use oreal_models::{Completion, Ending, Failure, Request, Result, Sampling};
 use serde_json::json;
 
-use super::Remote;
+use super::{Remote, Weights};
 use crate::http::{Reach, Round};
 use crate::seed::seed;
 use crate::tinker::wire::{ModelInput, Sample, Sampled, SamplingParams};
 
 impl Remote {
+    /// Where these weights are saved to draw from; they are saved where they are not.
     pub(super) fn path_for_sampler(&self) -> Result<String> {
+        if !matches!(self.weights, Weights::Snapshot) {
+            self.check_usable()?;
+        }
         let mut saved = self.sampler.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = &*saved {
             return Ok(path.clone());
