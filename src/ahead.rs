@@ -112,15 +112,25 @@ impl Drawer {
 
 impl Ahead {
     fn next(&mut self, drawing: Drawing, step: usize, (policy, version): (&dyn Model, u64)) -> Result<Drawn> {
-        let first = step + self.ready.len() + self.under_way;
         // Nothing is drawn for steps that are not made.
         let end = step.saturating_add(self.steps).saturating_add(1).min(drawing.settings.train.steps).max(step + 1);
-        if first < end {
-            let policy = policy.snapshot().map_err(Error::model("policy"))?;
-            self.thread.ask(Job { drawing, steps: first..end, policy, version })?;
-            self.under_way += end - first;
+        let from = (policy, version);
+        if self.under_way == 0 && self.ready.is_empty() {
+            self.ask(drawing.clone(), step..end, from)?;
         }
-        self.ready.pop_front().map_or_else(|| self.receive(), Ok)
+        // One step ahead, the thread has nothing to do when it gets new weights: some servers draw from the newest only.
+        let drawn = self.ready.pop_front().map_or_else(|| self.receive(), Ok)?;
+        self.ask(drawing, step + 1 + self.ready.len() + self.under_way..end, from)?;
+        Ok(drawn)
+    }
+
+    fn ask(&mut self, drawing: Drawing, steps: Range<usize>, (policy, version): (&dyn Model, u64)) -> Result<()> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let policy = policy.snapshot().map_err(Error::model("policy"))?;
+        self.under_way += steps.len();
+        self.thread.ask(Job { drawing, steps, policy, version })
     }
 
     fn receive(&mut self) -> Result<Drawn> {

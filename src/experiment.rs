@@ -320,8 +320,9 @@ mod tests {
         let env = oreal_toy_envs::Bandit::default;
         let rft = said(Experiment::new(env(), Rft::default())).unwrap();
         assert!(rft.contains("up to 2 updates old") && rft.contains("added.sampler_ratio"), "{rft}");
-        assert_eq!(said(Experiment::new(env(), Grpo { epochs: 3, ..Grpo::default() })), None, "it has a ratio");
-        let text = "algorithm.name = \"rft\"\n[added]\nsampler_ratio = { truncated = 2.0 }";
+        let grpo = said(Experiment::new(env(), Grpo { epochs: 3, minibatches: 4, ..Grpo::default() })).unwrap();
+        assert!(grpo.contains("up to 24 updates old"), "its ratio is to the policy before the step: {grpo}");
+        let text = "algorithm.name = \"grpo\"\n[added]\nsampler_ratio = { truncated = 2.0 }";
         assert_eq!(said(Experiment::from_config(Config::from_toml(text, "test", &[]).unwrap())), None);
     }
 

@@ -92,6 +92,11 @@ fn elsewhere(settings: &Settings, tinker: &TinkerSettings, vocabulary: usize) ->
         if !probed.clips && settings.optimiser.clips() {
             return Err(Error::setting("optimiser.clip", "must be \"off\": this server does not clip gradients"));
         }
+        if let Some(most) = probed.older.steps_ahead().filter(|&most| settings.train.steps_ahead > most) {
+            let problem =
+                format!("must be at most {most}: this server does not draw from older weights (see `oreal probe`)");
+            return Err(Error::setting("train.steps_ahead", problem));
+        }
     }
     Ok(Box::new(Remote::new(service, how, &settings.optimiser).map_err(&failed)?))
 }

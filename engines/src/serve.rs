@@ -27,6 +27,7 @@ mod protobuf;
 mod queue;
 mod reading;
 mod refusal;
+mod reload;
 mod results;
 mod routes;
 mod settings;

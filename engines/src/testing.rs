@@ -20,6 +20,20 @@ pub struct Server {
     closed: Arc<AtomicBool>,
 }
 
+/// A client's settings for a server, with two quick retries and four requests at once.
+pub fn settings_of(url: &str) -> http::Server {
+    http::Server {
+        url: url.to_owned(),
+        key_variable: String::new(),
+        concurrency: 4,
+        timeout_seconds: 10.0,
+        retries: 2,
+        backoff_seconds: 0.01,
+        what: "answer".into(),
+        longest: 1 << 20,
+    }
+}
+
 impl Server {
     /// `answer` gets the number of the request, its text with all headers, and the connection to write to.
     pub fn start(answer: impl Fn(usize, &str, &mut TcpStream) + Send + Sync + 'static) -> Server {
@@ -49,18 +63,9 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// A client's settings for it, with two quick retries and four requests at once.
+    /// A client's settings for it.
     pub fn settings(&self) -> http::Server {
-        http::Server {
-            url: self.url(),
-            key_variable: String::new(),
-            concurrency: 4,
-            timeout_seconds: 10.0,
-            retries: 2,
-            backoff_seconds: 0.01,
-            what: "answer".into(),
-            longest: 1 << 20,
-        }
+        settings_of(&self.url())
     }
 
     /// Requests so far, whole.

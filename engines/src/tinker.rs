@@ -1,8 +1,7 @@
 //! The Tinker API: training and sampling by a server, over plain JSON.
 //!
 //! The messages are in [`wire`]. A [`Service`] is a session with a server: it numbers calls, sends them, and waits for their
-//! results. A [`Remote`] is a model there. [`probe`] finds
-//! out what a server does with a gradient.
+//! results. A [`Remote`] is a model there. [`probe`] finds out what a server does with a gradient.
 
 mod model;
 mod probe;
@@ -10,5 +9,5 @@ mod service;
 pub mod wire;
 
 pub use model::{Carrier, Remote, RemoteSettings};
-pub use probe::{Finding, Meaning, Probed, compare, probe};
+pub use probe::{Finding, Meaning, Older, Probed, compare, probe};
 pub use service::{Repeat, Service, ServiceSettings};

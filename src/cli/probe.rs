@@ -86,7 +86,9 @@ fn machine(probed: &Probed, settings: &TinkerSettings) -> String {
         "server": settings.url,
         "base_model": settings.base_model,
         "carrier": probed.carrier,
+        "clips": probed.clips,
         "knows_numbers": probed.knows_numbers,
+        "older": probed.older,
         "findings": findings,
     });
     format!("{said:#}\n")

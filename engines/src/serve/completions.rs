@@ -11,7 +11,7 @@ use oreal_models::{Completion, Token};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::drawing::{Wish, completions};
+use super::drawing::{Wish, check_plain, completions};
 use super::job::{Job, Weights};
 use super::refusal::{Answered, Refusal};
 use super::results::reason;
@@ -53,6 +53,14 @@ struct Asked {
     stream: bool,
     #[serde(default)]
     ignore_eos: bool,
+    #[serde(default)]
+    min_p: Option<f64>,
+    #[serde(default)]
+    repetition_penalty: Option<f64>,
+    #[serde(default)]
+    frequency_penalty: Option<f64>,
+    #[serde(default)]
+    presence_penalty: Option<f64>,
     // These change nothing here.
     #[serde(default, rename = "skip_special_tokens")]
     _skip_special_tokens: Option<bool>,
@@ -105,6 +113,7 @@ pub(super) async fn complete(State(shared): State<Arc<Shared>>, body: Bytes) -> 
     if asked.logprobs.is_some_and(|alternatives| alternatives > 0) {
         return Err(Refusal::bad("logprobs: only that of each token itself is reported: ask for 0"));
     }
+    check_plain(asked.min_p, asked.repetition_penalty, [asked.frequency_penalty, asked.presence_penalty])?;
     let weights = match asked.model.as_deref() {
         None => Weights::Served,
         Some(name) if name == shared.base.name => Weights::Served,

@@ -62,6 +62,21 @@ impl Wish {
     }
 }
 
+/// Refuses settings of other servers that this one does not have, unless they change nothing.
+pub(super) fn check_plain(min_p: Option<f64>, repetition: Option<f64>, penalties: [Option<f64>; 2]) -> Answered<()> {
+    let [frequency, presence] = penalties;
+    let settings = [
+        ("min_p", min_p, 0.0),
+        ("repetition_penalty", repetition, 1.0),
+        ("frequency_penalty", frequency, 0.0),
+        ("presence_penalty", presence, 0.0),
+    ];
+    match settings.into_iter().find(|(_, said, plain)| said.is_some_and(|said| said != *plain)) {
+        Some((name, _, plain)) => Err(Refusal::bad(format!("{name}: must be {plain} or absent: it does not act here"))),
+        None => Ok(()),
+    }
+}
+
 impl Shared {
     /// A text as tokens.
     pub(super) fn encode(&self, text: &str) -> Answered<Vec<Token>> {

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use super::refusal::{Answered, Refusal};
 use super::state::Shared;
-use super::{completions, sglang, tinker};
+use super::{completions, reload, sglang, tinker};
 use crate::tinker::wire::PREFIX;
 
 /// Bodies that are read at the same time have at most so many times the bytes of the longest.
@@ -54,7 +54,9 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/models", get(completions::models))
         .route("/v1/completions", post(completions::complete))
         .route("/generate", post(sglang::generate))
-        .route("/update_weights_from_disk", post(sglang::update_weights))
+        .route("/update_weights_from_disk", post(reload::update_weights))
+        .route("/collective_rpc", post(reload::collective_rpc))
+        .route("/reset_prefix_cache", post(reload::reset_prefix_cache))
         .fallback(async || Refusal::unknown("there is no such path here"))
         .method_not_allowed_fallback(async || Refusal::method())
         .layer(DefaultBodyLimit::disable())

@@ -1,6 +1,5 @@
-//! `/generate` and `/update_weights_from_disk`, as SGLang has them.
+//! `/generate`, as SGLang has it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,15 +9,11 @@ use oreal_models::{Completion, Ending, Token};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::drawing::{Wish, answer, completions};
+use super::drawing::{Wish, check_plain, completions};
 use super::job::{Job, Weights};
 use super::refusal::{Answered, Refusal};
-use super::results::Answer;
 use super::routes::read;
 use super::state::Shared;
-
-/// Longest name of a version.
-const LONGEST_NAME: usize = 128;
 
 /// What can be asked for; anything else is refused.
 #[derive(Deserialize)]
@@ -54,20 +49,16 @@ struct Params {
     stop_token_ids: Vec<Token>,
     sampling_seed: Option<u64>,
     ignore_eos: bool,
+    min_p: Option<f64>,
+    repetition_penalty: Option<f64>,
+    frequency_penalty: Option<f64>,
+    presence_penalty: Option<f64>,
     #[serde(rename = "skip_special_tokens")]
     _skip_special_tokens: Option<bool>,
     #[serde(rename = "no_stop_trim")]
     _no_stop_trim: Option<bool>,
     #[serde(rename = "spaces_between_special_tokens")]
     _spaces_between_special_tokens: Option<bool>,
-}
-
-/// `update_weights_from_disk`.
-#[derive(Deserialize)]
-struct Update {
-    model_path: PathBuf,
-    #[serde(default)]
-    weight_version: Option<String>,
 }
 
 impl Default for Params {
@@ -82,6 +73,10 @@ impl Default for Params {
             stop_token_ids: Vec::new(),
             sampling_seed: None,
             ignore_eos: false,
+            min_p: None,
+            repetition_penalty: None,
+            frequency_penalty: None,
+            presence_penalty: None,
             _skip_special_tokens: None,
             _no_stop_trim: None,
             _spaces_between_special_tokens: None,
@@ -100,6 +95,7 @@ pub(super) async fn generate(State(shared): State<Arc<Shared>>, body: Bytes) -> 
         _ => return Err(Refusal::bad("either input_ids or text is needed")),
     };
     let (params, read) = (asked.sampling_params, prompt.len());
+    check_plain(params.min_p, params.repetition_penalty, [params.frequency_penalty, params.presence_penalty])?;
     let eos = if params.ignore_eos { Vec::new() } else { shared.own_stops() };
     let count = params.n;
     let wish = Wish {
@@ -136,20 +132,4 @@ pub(super) async fn generate(State(shared): State<Arc<Shared>>, body: Bytes) -> 
     };
     let mut answers: Vec<Value> = drawn.iter().map(one).collect();
     Ok(Json(if count == 1 { answers.pop().unwrap_or_default() } else { Value::Array(answers) }))
-}
-
-/// Other weights are served from now on; models that were made before, and those made later, are not affected.
-pub(super) async fn update_weights(State(shared): State<Arc<Shared>>, body: Bytes) -> Answered<Json<Value>> {
-    let Update { model_path, weight_version } = read(&body)?;
-    let said = json!({ "success": true, "message": "the weights are those of the folder" });
-    let version = weight_version.unwrap_or_else(|| "default".to_owned());
-    if version.len() > LONGEST_NAME {
-        return Err(Refusal::bad(format!("weight_version: a name of at most {LONGEST_NAME} bytes is needed")));
-    }
-    let result = shared.direct(Job::Replace { folder: model_path, version, answer: said })?;
-    match &*answer(shared.awaited(&result)?).await {
-        Answer::Plain(said) => Ok(Json(said.clone())),
-        Answer::Failed { sentence, .. } => Err(Refusal::bad(sentence)),
-        _ => Err(Refusal::broken("the weights were not read")),
-    }
 }

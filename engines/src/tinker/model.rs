@@ -22,6 +22,7 @@ use crate::http::Reach;
 use adapter::Adapter;
 pub use carrier::Carrier;
 use carrier::Contribution;
+use drawing::Drawable;
 use reading::RemotePass;
 
 /// What a [`ModelState`] of a model elsewhere is a state of.
@@ -79,8 +80,8 @@ pub struct Remote {
     adam: Adam,
     gradient: Vec<Contribution>,
     steps: u64,
-    /// Where the weights that completions are drawn with are, since the weights moved.
-    sampler: Mutex<Option<String>>,
+    /// The weights that completions are drawn with, since the weights moved.
+    sampler: Mutex<Option<Arc<Drawable>>>,
     /// What the next fork has as its untouched weights, since the weights moved.
     twin: Mutex<Option<Arc<Adapter>>>,
     weights: Weights,
@@ -140,6 +141,14 @@ impl Remote {
     /// Name of the model on the server.
     pub fn id(&self) -> &str {
         self.adapter.id()
+    }
+
+    /// These weights, to draw from only. The adapter is not copied.
+    pub(super) fn frozen(&self) -> Result<Remote> {
+        let sampler = Mutex::new(Some(self.to_draw_with()?));
+        let (service, settings, adapter) = (self.service.clone(), self.settings.clone(), self.adapter.clone());
+        let copy = Remote::of(service, settings, adapter, None, self.adam);
+        Ok(Remote { sampler, weights: Weights::Snapshot, ..copy })
     }
 
     fn check_usable(&self) -> Result<()> {
@@ -230,8 +239,8 @@ impl Model for Remote {
         how: &Sampling,
     ) -> Result<Vec<std::result::Result<Completion, Failure>>> {
         check::requests(requests, how, self.settings.vocabulary)?;
-        let path = self.path_for_sampler()?;
-        let drawn = self.service.each(requests, |round, request| self.draw_one(round, &path, request, how));
+        let from = self.to_draw_with()?;
+        let drawn = self.service.each(requests, |round, request| self.draw_one(round, &from, request, how));
         let mut usable = Vec::with_capacity(drawn.len());
         for drawn in drawn {
             usable.push(match drawn {
@@ -261,12 +270,8 @@ impl Model for Remote {
         Ok(Box::new(Remote::of(service, settings, self.copy()?, untouched, adam)))
     }
 
-    /// The weights as they are saved to draw from: the adapter is not copied.
     fn snapshot(&self) -> Result<Box<dyn Model>> {
-        let sampler = Mutex::new(Some(self.path_for_sampler()?));
-        let (service, settings, adapter) = (self.service.clone(), self.settings.clone(), self.adapter.clone());
-        let copy = Remote::of(service, settings, adapter, None, self.adam);
-        Ok(Box::new(Remote { sampler, weights: Weights::Snapshot, ..copy }))
+        Ok(Box::new(self.frozen()?))
     }
 
     fn reports(&self, signal: Signal) -> bool {

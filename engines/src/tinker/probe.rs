@@ -5,6 +5,7 @@
 //! `-(rate / epsilon) * <grad logp, gradient>`, and the gradient that a server makes of some cotangents can be compared with that of
 //! others: it must change sign with them, grow with them, and add up over tokens and sequences.
 
+mod older;
 mod response;
 
 use std::fmt;
@@ -16,6 +17,8 @@ use oreal_models::{
 
 use super::model::{Carrier, Remote, RemoteSettings};
 use super::service::Service;
+pub use older::Older;
+use older::older;
 use response::Responses;
 
 /// What was found out about a server.
@@ -31,6 +34,8 @@ pub struct Probed {
     pub clips: bool,
     /// A call with the number of an earlier one is taken for that one.
     pub knows_numbers: bool,
+    /// Until when completions of older weights can be drawn.
+    pub older: Older,
 }
 
 /// One question with its answer.
@@ -103,7 +108,7 @@ pub fn probe(service: &Arc<Service>, settings: &RemoteSettings) -> Result<Probed
     let knows_numbers = model.is_numbered()?;
     service.knows_numbers(knows_numbers);
     let mut findings = vec![numbers(knows_numbers)];
-    let (mut carrier, mut clips) = (None, false);
+    let (mut carrier, mut clips, mut older_ones) = (None, false, Older::Never);
     for candidate in [Carrier::CrossEntropy, Carrier::ImportanceSampling] {
         let settings = RemoteSettings { carrier: candidate, ..settings.clone() };
         let new = |optimiser: &Optimiser| Remote::new(service.clone(), settings.clone(), optimiser);
@@ -113,6 +118,9 @@ pub fn probe(service: &Arc<Service>, settings: &RemoteSettings) -> Result<Probed
             carrier = Some(candidate);
             clips = responses.is_clipped(new)?;
             findings.push(clipping(clips));
+            let (until, finding) = older(&model, new(&response::descent())?, responses.rate, &settings)?;
+            older_ones = until;
+            findings.push(finding);
             break;
         }
     }
@@ -122,7 +130,7 @@ pub fn probe(service: &Arc<Service>, settings: &RemoteSettings) -> Result<Probed
     }
     findings.push(lengths(&model, settings)?);
     findings.extend(samples(&model, settings)?);
-    Ok(Probed { server: service.url().to_owned(), findings, carrier, clips, knows_numbers })
+    Ok(Probed { server: service.url().to_owned(), findings, carrier, clips, knows_numbers, older: older_ones })
 }
 
 /// Whether the server's log-probabilities are those of the same weights here.

@@ -48,6 +48,7 @@ pub struct Service {
     session: String,
     patience: Duration,
     models: AtomicU64,
+    samplers: AtomicU64,
     /// The server takes a call with the number of an earlier one for that one.
     numbered: AtomicBool,
     _heartbeats: Heartbeats,
@@ -137,6 +138,7 @@ impl Service {
             session: session.session_id,
             patience: Duration::from_secs_f64(settings.result_seconds),
             models: AtomicU64::new(0),
+            samplers: AtomicU64::new(0),
             numbered: AtomicBool::new(false),
         }))
     }
@@ -154,6 +156,11 @@ impl Service {
     /// A number for the next model of the session.
     pub fn next_model(&self) -> u64 {
         self.models.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A number for the next sampling session of the session.
+    pub fn next_sampler(&self) -> u64 {
+        self.samplers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Says whether the server takes a call with the number of an earlier one for that one, so that calls whose fate is unknown

@@ -3,6 +3,7 @@
 mod completions;
 mod losses;
 mod refusals;
+mod samplers;
 mod sampling;
 mod setup;
 mod training;

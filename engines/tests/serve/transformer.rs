@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::setup::{datum, settings, with};
 
-fn model() -> Transformer {
+pub fn model() -> Transformer {
     let config = TransformerConfig {
         family: Family::Qwen2,
         vocab_size: 11,

@@ -1,7 +1,9 @@
 //! What is found out about servers that differ in what they do with a gradient.
 
+use std::sync::Mutex;
+
 use oreal_engines::testing::proxy::{Mischief, proxy};
-use oreal_engines::tinker::{Carrier, Meaning, Probed, Remote, RemoteSettings, compare, probe};
+use oreal_engines::tinker::{Carrier, Meaning, Older, Probed, Remote, RemoteSettings, compare, probe};
 use oreal_models::{Model, Sequence, Signal, Signals};
 use serde_json::{Value, json};
 
@@ -17,6 +19,7 @@ fn found(change: impl Fn(&str, Value) -> Value + Send + Sync + 'static) -> Probe
 fn a_server_that_sums_signed_weights_is_good_in_every_way() {
     let probed = found(|_, body| body);
     assert_eq!((probed.carrier, probed.clips, probed.knows_numbers), (Some(Carrier::CrossEntropy), true, true));
+    assert_eq!(probed.older, Older::Always);
     let other: Vec<_> = probed.findings.iter().filter(|finding| finding.meaning == Meaning::Bad).collect();
     assert!(other.is_empty() && probed.findings.len() >= 6, "{other:?}");
 }
@@ -127,6 +130,11 @@ fn settings_that_a_server_ignores_are_found() {
         if path.ends_with("/optim_step") {
             body["adam_params"]["grad_clip_norm"] = json!(0.0);
         }
+        if path.ends_with("/save_weights_for_sampler") {
+            // What is saved is named by the number here.
+            body["path"] = json!(format!("weights-{}", body["seq_id"]));
+            body["sampling_session_seq_id"] = Value::Null;
+        }
         if let Some(number) = body.get_mut("seq_id") {
             *number = Value::Null;
         }
@@ -135,4 +143,42 @@ fn settings_that_a_server_ignores_are_found() {
     let probed = found(deaf);
     assert!(!probed.clips && !probed.knows_numbers);
     assert_eq!(probed.carrier, Some(Carrier::CrossEntropy));
+}
+
+#[test]
+fn servers_that_forget_older_weights_are_found() {
+    // Whatever session is asked for, the newest one that was asked for so far is drawn from.
+    let newest = Mutex::new(String::new());
+    let only_the_newest = move |path: &str, mut body: Value| {
+        if path.ends_with("/asample") {
+            let mut newest = newest.lock().unwrap();
+            let asked = body["sampling_session_id"].as_str().unwrap();
+            *newest = if (asked.len(), asked) > (newest.len(), &newest) { asked.to_owned() } else { newest.clone() };
+            body["sampling_session_id"] = json!(*newest);
+        }
+        body
+    };
+    assert_eq!(found(only_the_newest).older, Older::UntilNewer);
+    // As SkyRL's `tx`: what is drawn from is loaded into the model that trains, which then reads as before its step.
+    let state = Mutex::new((None::<Value>, None::<Value>, false));
+    let overwritten = move |path: &str, mut body: Value| {
+        let (first, moved, drawn) = &mut *state.lock().unwrap();
+        match path.rsplit('/').next().unwrap() {
+            "optim_step" => (*moved, *drawn) = (Some(body["model_id"].clone()), false),
+            "asample" => *drawn = true,
+            "forward" if *drawn && *moved == Some(body["model_id"].clone()) => {
+                body["model_id"] = first.clone().unwrap();
+                body["seq_id"] = Value::Null;
+            }
+            "forward" => {
+                first.get_or_insert(body["model_id"].clone());
+            }
+            _ => {}
+        }
+        body
+    };
+    let probed = found(overwritten);
+    assert_eq!(probed.older, Older::Never);
+    let told = probed.findings.iter().find(|finding| finding.question.contains("older weights")).unwrap();
+    assert!(told.answer.contains("what trains becomes") && told.answer.contains("must be at most 0"), "{told:?}");
 }

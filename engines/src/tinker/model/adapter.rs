@@ -7,6 +7,7 @@ use oreal_models::{Error, Result};
 use serde_json::Value;
 
 use super::carrier::Carrier;
+use super::drawing::Drawable;
 use super::rows::{Row, Rows};
 use super::{RemoteSettings, Service};
 use crate::tinker::service::Repeat;
@@ -131,7 +132,7 @@ impl Adapter {
         Ok(saved.insert(self.save()?).clone())
     }
 
-    /// Saves weights to draw with; where they are.
+    /// Saves weights to draw with, under a name of their own; where they are.
     pub(super) fn save_for_sampler(&self) -> Result<String> {
         let model_id = self.id.clone();
         let call = |seq_id: Option<u64>| SaveWeightsForSampler {
@@ -141,6 +142,19 @@ impl Adapter {
             sampling_session_seq_id: None,
         };
         self.saved("save_weights_for_sampler", call)
+    }
+
+    /// The weights as they are, to draw with in this session only: a server need not write them down.
+    pub(super) fn to_draw_with(&self) -> Result<Drawable> {
+        let (model_id, number) = (self.id.clone(), self.service.next_sampler());
+        let call =
+            |seq_id| SaveWeightsForSampler { model_id, seq_id, path: None, sampling_session_seq_id: Some(number) };
+        let name = "save_weights_for_sampler";
+        match self.save_as(name, call)? {
+            Saved { sampling_session_id: Some(session), .. } => Ok(Drawable::session(session)),
+            Saved { path: Some(path), .. } => Ok(Drawable::path(path)),
+            Saved { .. } => Err(self.unsaid(name)),
+        }
     }
 
     /// Takes over weights and moments.
@@ -158,9 +172,16 @@ impl Adapter {
     }
 
     fn saved<C: serde::Serialize>(&self, name: &str, call: impl FnOnce(Option<u64>) -> C) -> Result<String> {
+        self.save_as(name, call)?.path.ok_or_else(|| self.unsaid(name))
+    }
+
+    fn save_as<C: serde::Serialize>(&self, name: &str, call: impl FnOnce(Option<u64>) -> C) -> Result<Saved> {
         let future = self.numbered(name, Repeat::Numbered, call)?;
-        let saved: Saved = self.service.wait(&future)?;
-        saved.path.ok_or_else(|| self.wrong(format!("{name}: the server does not say where it saved the weights")))
+        self.service.wait(&future)
+    }
+
+    fn unsaid(&self, name: &str) -> Error {
+        self.wrong(format!("{name}: the server does not say where it saved the weights"))
     }
 
     /// Sends a call with the next number.
