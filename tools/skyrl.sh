@@ -51,7 +51,10 @@ if [ "$what" = serve ]; then
 fi
 
 "$oreal" probe "http://127.0.0.1:$port" --base-model "$base" --lora 16 --against "$base"
-for algorithm in oreal grpo ppo rft; do
-    "$oreal" train examples/engines/tinker.toml --set "algorithm.name=$algorithm" --set "model.base_model=$base" \
-        --set "model.url=http://127.0.0.1:$port" --out "$home/runs"
-done
+learn() {
+    "$oreal" train examples/engines/tinker.toml "$@" --set "model.base_model=$base" --set "model.url=http://127.0.0.1:$port" \
+        --set evaluation.completions=600 --out "$home/runs"
+}
+# As published, OREAL leaves the policy as it is for a quarter of these steps.
+learn --set algorithm.name=oreal --set algorithm.preset=soft
+for algorithm in grpo ppo rft; do learn --set "algorithm.name=$algorithm"; done

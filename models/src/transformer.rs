@@ -27,6 +27,8 @@ pub use dfdx::prelude::Cuda;
 pub use frozen::Frozen;
 pub use hardware::Hardware;
 pub use memory::Memory;
+#[doc(hidden)]
+pub use ops::Linear;
 pub use ops::{Fused, Matrix, Ops, Stock};
 
 use crate::architecture::checkpoint::{self, Entries, Source};

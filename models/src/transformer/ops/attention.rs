@@ -19,7 +19,7 @@ pub(crate) use rotary::Rotary;
 use enter::{Enter, EnterSums};
 
 use super::gradients::take;
-use super::panels::{Factor, Panels, add_transposed_product};
+use super::panels::{Factor, OuterProducts, Panels};
 use super::product::{Left, Onto, padded};
 use super::raw::{matrix, slice};
 use super::rms_norm::Norm;
@@ -239,14 +239,13 @@ fn backward<E: Real>(
             add_up(g.get_or_alloc_mut(norm)?, d_norm);
         }
     }
-    let right = Factor { numbers: &read, stride, first: 0 };
+    let products = OuterProducts::of(Factor { numbers: &read, stride, first: 0 }, hidden);
     for (weight, first) in [(q, 0), (k, at_k), (v, at_v)] {
-        let left = Factor { numbers: &d_qkv, stride: all, first };
-        add_transposed_product(g.get_or_alloc_mut(weight)?, hidden, left, right);
+        products.add(g.get_or_alloc_mut(weight)?, Factor { numbers: &d_qkv, stride: all, first });
     }
     let left = Factor { numbers: &d_out, stride: hidden, first: 0 };
     let right = Factor { numbers: &by_row, stride: at_k, first: 0 };
-    add_transposed_product(g.get_or_alloc_mut(o)?, how.heads * how.head_dim, left, right);
+    OuterProducts::of(right, how.heads * how.head_dim).add(g.get_or_alloc_mut(o)?, left);
     **g.get_or_alloc_mut(x)? = d_x;
     Ok(())
 }

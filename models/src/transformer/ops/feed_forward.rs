@@ -7,7 +7,7 @@ use dfdx::prelude::{Cpu, CpuError, Gradients, HasShape, PutTape, SplitTape, Tape
 use rayon::prelude::*;
 
 use super::gradients::take;
-use super::panels::{Factor, Panels, add_transposed_product};
+use super::panels::{Factor, OuterProducts, Panels};
 use super::product::{Left, Onto, padded};
 use super::raw::{matrix, slice};
 use super::rms_norm::Norm;
@@ -92,12 +92,12 @@ fn backward<E: Real>(
     let d_norms: Vec<Vec<E>> = d_norms.collect();
     d_norms.iter().try_for_each(|d| g.get_or_alloc_mut(norm).map(|sum| add_up(sum, d)))?;
     let read_by = |first| Factor { numbers: &d_gate_up, stride: 2 * wide, first };
-    let right = Factor { numbers: &read, stride, first: 0 };
-    add_transposed_product(g.get_or_alloc_mut(gate)?, hidden, read_by(0), right);
-    add_transposed_product(g.get_or_alloc_mut(up)?, hidden, read_by(wide), right);
+    let products = OuterProducts::of(Factor { numbers: &read, stride, first: 0 }, hidden);
+    products.add(g.get_or_alloc_mut(gate)?, read_by(0));
+    products.add(g.get_or_alloc_mut(up)?, read_by(wide));
     let left = Factor { numbers: &d_out, stride: hidden, first: 0 };
     let right = Factor { numbers: &units, stride: wide, first: 0 };
-    add_transposed_product(g.get_or_alloc_mut(down)?, count, left, right);
+    OuterProducts::of(right, count).add(g.get_or_alloc_mut(down)?, left);
     **g.get_or_alloc_mut(x)? = d_x;
     Ok(())
 }

@@ -4,7 +4,7 @@
 use dfdx::prelude::{Cpu, HasShape};
 use rayon::prelude::*;
 
-use super::panels::{Factor, Panels, add_transposed_product};
+use super::panels::{Factor, OuterProducts, Panels};
 use super::product::Left;
 use super::raw::{matrix, slice};
 use super::{Kind, Matrix, ROWS, Readout};
@@ -80,7 +80,7 @@ fn project<E: Real>(x: &[E], weight: &Matrix<E, Cpu>) -> Vec<E> {
 fn project_back<E: Real>(d_out: &[E], x: &[E], weight: &Matrix<E, Cpu>, d_weight: &mut [E]) -> Vec<E> {
     let (outputs, inputs) = *weight.shape();
     let left = Factor { numbers: d_out, stride: outputs, first: 0 };
-    add_transposed_product(d_weight, inputs, left, Factor { numbers: x, stride: inputs, first: 0 });
+    OuterProducts::of(Factor { numbers: x, stride: inputs, first: 0 }, inputs).add(d_weight, left);
     let panels = Panels::stacked(&[slice(weight)], inputs);
     by_rows(&panels, (d_out, outputs), inputs)
 }

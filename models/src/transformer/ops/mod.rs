@@ -7,6 +7,7 @@ mod feed_forward;
 mod fused;
 mod gradients;
 mod head;
+mod linear;
 mod panels;
 mod product;
 mod raw;
@@ -23,6 +24,7 @@ use dfdx::prelude::{Device, Gradients, NoneTape, OwnedTape, Tape, Tensor};
 
 pub(crate) use attention::{Causal, Rotary, scale, softmax, softmax_rows, start_from};
 pub use fused::Fused;
+pub use linear::Linear;
 pub(crate) use panels::Panels;
 pub use product::Readable;
 pub(crate) use product::{Bf16, Columns, Left, Onto, Out, Right, Unit, Weights, padded, product};

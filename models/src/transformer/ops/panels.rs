@@ -1,5 +1,6 @@
 //! The right factor of a large matmul, copied into the order in which it is read.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -136,7 +137,7 @@ impl Gaps {
     }
 }
 
-/// A factor of [`add_transposed_product`]: the columns from `first` on, of rows of `stride`.
+/// A factor of [`OuterProducts`]: the columns from `first` on, of rows of `stride`.
 #[derive(Clone, Copy)]
 pub(super) struct Factor<'a, E> {
     pub(super) numbers: &'a [E],
@@ -150,17 +151,34 @@ impl<'a, E> Factor<'a, E> {
     }
 }
 
-/// `out += leftᵀ right`, with `out` of `[columns of left, columns of right]`: a sum over many rows, in an order that
-/// does not depend on the number of threads.
-pub(super) fn add_transposed_product<E: Real>(
-    out: &mut [E],
+/// The rows of a right factor in products `out += leftᵀ right`: sums over many rows, in an order that does not depend on the number
+/// of threads. Several left factors share what is packed of it.
+pub(super) struct OuterProducts<'a, E: Real> {
+    right: Factor<'a, E>,
     columns: usize,
-    left: Factor<'_, E>,
-    right: Factor<'_, E>,
-) {
-    let (rows, depth) = (out.len() / columns, left.numbers.len() / left.stride);
-    if out.len() <= FEW && right.stride.is_multiple_of(LANES) {
+    packed: OnceCell<Panels<E>>,
+}
+
+impl<'a, E: Real> OuterProducts<'a, E> {
+    /// Of the first `columns` of the right factor.
+    pub(super) fn of(right: Factor<'a, E>, columns: usize) -> Self {
+        Self { right, columns, packed: OnceCell::new() }
+    }
+
+    /// Adds the product to `out`, `[columns of left, columns of right]`.
+    pub(super) fn add(&self, out: &mut [E], left: Factor<'_, E>) {
+        if out.len() <= FEW && self.right.stride.is_multiple_of(LANES) {
+            self.add_parts(out, left);
+        } else {
+            self.add_blocks(out, left);
+        }
+    }
+
+    /// Threads share the terms of the sums.
+    fn add_parts(&self, out: &mut [E], left: Factor<'_, E>) {
+        let (columns, rows, depth) = (self.columns, out.len() / self.columns, left.numbers.len() / left.stride);
         let parts = (0..depth.div_ceil(PART)).into_par_iter().map(|i| i * PART..depth.min((i + 1) * PART));
+        let right = self.right;
         let sums: Vec<Buffer<E>> = parts
             .map(|part| {
                 let mut sum = E::buffers().take(rows * padded(columns));
@@ -173,9 +191,15 @@ pub(super) fn add_transposed_product<E: Real>(
             })
             .collect();
         sums.iter().for_each(|sum| add_rows(out, sum, columns));
-    } else {
-        let rows_of_right: Vec<&[E]> = right.rows(0, depth).map(|row| &row[..columns]).collect();
-        let right = Panels::of_rows(&rows_of_right, columns);
+    }
+
+    /// Threads share the entries.
+    fn add_blocks(&self, out: &mut [E], left: Factor<'_, E>) {
+        let (columns, rows, depth) = (self.columns, out.len() / self.columns, left.numbers.len() / left.stride);
+        let right = self.packed.get_or_init(|| {
+            let rows: Vec<&[E]> = self.right.rows(0, depth).map(|row| &row[..columns]).collect();
+            Panels::of_rows(&rows, columns)
+        });
         let at_once = rows.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(TILE);
         out.par_chunks_mut(at_once * columns).enumerate().for_each(|(block, out)| {
             let first = block * at_once;

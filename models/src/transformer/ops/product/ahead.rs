@@ -44,6 +44,12 @@ impl Ahead {
         Self { left: lines, each: (16 * lines).div_ceil(calls.max(1)), ..self }
     }
 
+    /// Whether all have been asked for.
+    #[inline(always)]
+    pub(super) fn is_done(&self) -> bool {
+        self.left == 0
+    }
+
     /// Asks for the next lines of each stream, until all have been asked for.
     #[inline(always)]
     pub(super) fn ask(&mut self) {

@@ -1,0 +1,50 @@
+//! The three matmuls of a linear layer by themselves, as training makes them, to be measured: see `benches/products.rs`.
+
+use rayon::prelude::*;
+
+use super::ROWS;
+use super::panels::{Factor, OuterProducts, Panels};
+use super::product::{Left, Onto};
+
+/// `out = x weightsᵀ`. Sizes are multiples of 16.
+#[derive(Debug)]
+pub struct Linear {
+    weights: Vec<f32>,
+    x: Vec<f32>,
+    out: Vec<f32>,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Linear {
+    /// With `x` of `[rows, inputs]` and weights of `[outputs, inputs]`, row-major.
+    pub fn new(x: Vec<f32>, weights: Vec<f32>, inputs: usize) -> Self {
+        let (rows, outputs) = (x.len() / inputs, weights.len() / inputs);
+        assert!(inputs.is_multiple_of(16) && outputs.is_multiple_of(16) && rows > 0);
+        Self { weights, x, out: vec![0.0; rows * outputs], inputs, outputs }
+    }
+
+    /// The output, `[rows, outputs]`.
+    pub fn forward(&mut self) -> &[f32] {
+        let panels = Panels::transposed(&[&self.weights], self.inputs);
+        let tasks = self.out.par_chunks_mut(ROWS * self.outputs).zip(self.x.par_chunks(ROWS * self.inputs));
+        tasks.for_each(|(out, x)| panels.apply(out, Onto::Zero, Left::rows(x, self.inputs)));
+        &self.out
+    }
+
+    /// The gradient of `x`, where the output is that of itself: it is written over `x`.
+    pub fn input_gradient(&mut self) -> &[f32] {
+        let panels = Panels::stacked(&[&self.weights], self.inputs);
+        let tasks = self.x.par_chunks_mut(ROWS * self.inputs).zip(self.out.par_chunks(ROWS * self.outputs));
+        tasks.for_each(|(x, out)| panels.apply(x, Onto::Zero, Left::rows(out, self.outputs)));
+        &self.x
+    }
+
+    /// The gradient of the weights, where the output is that of itself: it is added to the weights.
+    pub fn weight_gradient(&mut self) -> &[f32] {
+        let left = Factor { numbers: &self.out, stride: self.outputs, first: 0 };
+        let right = Factor { numbers: &self.x, stride: self.inputs, first: 0 };
+        OuterProducts::of(right, self.inputs).add(&mut self.weights, left);
+        &self.weights
+    }
+}
