@@ -25,7 +25,7 @@ fn main() {
         let Some((kind, sizes)) = words.split_first() else { return };
         let sizes: Vec<usize> = sizes.iter().map(|size| size.parse().expect("a size")).collect();
         let [rows, inputs, outputs, times] = sizes[..] else { panic!("KIND ROWS INPUTS OUTPUTS TIMES") };
-        let mut linear = Linear::new(numbers(rows * inputs, 7919), numbers(outputs * inputs, 104_729), inputs);
+        let mut linear = Linear::new(&numbers(rows * inputs, 7919), &numbers(outputs * inputs, 104_729), inputs);
         let answer = match *kind {
             "check" => {
                 let forward = sum(linear.forward());

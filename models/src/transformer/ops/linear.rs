@@ -5,23 +5,28 @@ use rayon::prelude::*;
 use super::ROWS;
 use super::panels::{Factor, OuterProducts, Panels};
 use super::product::{Left, Onto};
+use crate::buffers::{Buffer, Pooled};
 
 /// `out = x weightsᵀ`. Sizes are multiples of 16.
-#[derive(Debug)]
 pub struct Linear {
-    weights: Vec<f32>,
-    x: Vec<f32>,
-    out: Vec<f32>,
+    weights: Buffer<f32>,
+    x: Buffer<f32>,
+    out: Buffer<f32>,
     inputs: usize,
     outputs: usize,
 }
 
 impl Linear {
     /// With `x` of `[rows, inputs]` and weights of `[outputs, inputs]`, row-major.
-    pub fn new(x: Vec<f32>, weights: Vec<f32>, inputs: usize) -> Self {
+    pub fn new(x: &[f32], weights: &[f32], inputs: usize) -> Self {
         let (rows, outputs) = (x.len() / inputs, weights.len() / inputs);
         assert!(inputs.is_multiple_of(16) && outputs.is_multiple_of(16) && rows > 0);
-        Self { weights, x, out: vec![0.0; rows * outputs], inputs, outputs }
+        let copy = |numbers: &[f32]| {
+            let mut copy = f32::buffers().take(numbers.len());
+            copy.copy_from_slice(numbers);
+            copy
+        };
+        Self { weights: copy(weights), x: copy(x), out: copy(&vec![0.0; rows * outputs]), inputs, outputs }
     }
 
     /// The output, `[rows, outputs]`.

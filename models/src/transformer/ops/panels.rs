@@ -200,7 +200,8 @@ impl<'a, E: Real> OuterProducts<'a, E> {
             let rows: Vec<&[E]> = self.right.rows(0, depth).map(|row| &row[..columns]).collect();
             Panels::of_rows(&rows, columns)
         });
-        let at_once = rows.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(TILE);
+        let near = SUMS / right.columns / TILE * TILE;
+        let at_once = rows.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(TILE).min(near.max(TILE));
         out.par_chunks_mut(at_once * columns).enumerate().for_each(|(block, out)| {
             let first = block * at_once;
             let some = first..first + out.len() / columns;
@@ -231,8 +232,11 @@ const FEW: usize = 1 << 16;
 /// Terms in one thread's share of such a sum.
 const PART: usize = 512;
 
+/// Most sums of one task, so that they stay in the second cache while their terms come.
+const SUMS: usize = 1 << 17;
+
 /// Terms of a sum whose left factor is copied at a time.
-const DEPTH: usize = 256;
+const DEPTH: usize = 512;
 
 /// `out += sum`, where only the rows of `sum` are padded.
 fn add_rows<E: Real>(out: &mut [E], sum: &[E], columns: usize) {
