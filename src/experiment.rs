@@ -230,7 +230,7 @@ impl Experiment {
         let passes = algorithm.passes();
         let behind = ahead * passes.epochs * passes.minibatches;
         let corrects = run::reads(&*algorithm).contains(&Column::SAMPLED_LOGP);
-        (behind > 0 && !corrects).then(|| {
+        (behind > 0 && self.settings.policy_learns() && !corrects).then(|| {
             format!(
                 "train.steps_ahead = {ahead}: completions are of weights up to {behind} updates old, which the loss does not \
                  correct for: added.sampler_ratio does"
@@ -322,6 +322,9 @@ mod tests {
         assert!(rft.contains("up to 2 updates old") && rft.contains("added.sampler_ratio"), "{rft}");
         let grpo = said(Experiment::new(env(), Grpo { epochs: 3, minibatches: 4, ..Grpo::default() })).unwrap();
         assert!(grpo.contains("up to 24 updates old"), "its ratio is to the policy before the step: {grpo}");
+        let fixed =
+            Experiment::new(env(), Rft::default()).with(|s| s.rates.roles.values_mut().for_each(|rate| *rate = 0.0));
+        assert_eq!(said(fixed), None, "its weights have no age");
         let text = "algorithm.name = \"grpo\"\n[added]\nsampler_ratio = { truncated = 2.0 }";
         assert_eq!(said(Experiment::from_config(Config::from_toml(text, "test", &[]).unwrap())), None);
     }
