@@ -4,7 +4,6 @@
 //! which weights draw what, however long anything takes.
 
 use std::collections::VecDeque;
-use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -178,7 +177,7 @@ impl Drop for Worker {
         self.ends.store(true, Ordering::Relaxed);
         drop(self.jobs.take());
         // A panic of the thread was told when its rollouts were waited for.
-        let _ = mem::take(&mut self.thread).map(JoinHandle::join);
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

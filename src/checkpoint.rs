@@ -3,8 +3,8 @@
 //!
 //! A checkpoint has a file for each role (weights, moments, optimiser steps), `state.json` (counters, and how long the records
 //! were), `rollouts.json` where steps to come are drawn already, and `manifest.json`, which is written last and has the SHA-256 of
-//! each. It is written into a folder of another name, synced,
-//! and renamed: whatever ends the process, what has the name of a checkpoint is whole, or is found to be damaged when it is read.
+//! each. It is written into a folder of another name, synced, and renamed: whatever ends the process, what has the name of a
+//! checkpoint is whole, or is found to be damaged when it is read.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

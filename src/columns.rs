@@ -1,5 +1,6 @@
 //! Data columns of a user's own: numbers made of a judged completion.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ impl DataColumn {
 /// Puts those of `wanted` that are data columns of a user's own in place.
 pub(crate) fn fill(
     x: &mut Experience,
-    wanted: &[Column],
+    wanted: &BTreeSet<Column>,
     columns: &[DataColumn],
     groups: &[Group],
     step: u64,

@@ -46,7 +46,8 @@ pub struct Run {
 }
 
 /// What a run must be given back to go on as if it had never stopped: counters, of each role weights, moments and the
-/// optimiser's step count, and rollouts that are not trained on yet. (Random numbers are keyed by the step, so they have no state; the reference is a role.)
+/// optimiser's step count, and rollouts that are not trained on yet. (Random numbers are keyed by the step, so they have no
+/// state; the reference is a role.)
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingState {
     /// The step that comes next.
@@ -147,10 +148,14 @@ impl Run {
         }
     }
 
+    /// Every column that credit and objective read.
+    pub(crate) fn reads(&self) -> BTreeSet<Column> {
+        self.credit.reads().into_iter().chain(self.objective.reads()).collect()
+    }
+
     /// The columns that come from further rollouts.
-    pub(crate) fn continued(&self) -> impl Iterator<Item = Column> {
-        let reads: BTreeSet<Column> = self.credit.reads().into_iter().chain(self.objective.reads()).collect();
-        reads.into_iter().filter(|column| matches!(column.source(), Source::Continued(_)))
+    pub(crate) fn continued(&self) -> impl Iterator<Item = Column> + use<> {
+        self.reads().into_iter().filter(|column| matches!(column.source(), Source::Continued(_)))
     }
 
     /// The problems of a step: the next of the epoch, and what each leaves open drawn from a stream of its own.

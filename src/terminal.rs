@@ -15,7 +15,6 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::experiment::Progress;
 use crate::record::StepRecord;
-use crate::train::Seconds;
 
 pub use grid::Grid;
 
@@ -133,7 +132,7 @@ impl Bars {
         }
         if let Some(Current { bar, seen, .. }) = &mut self.current {
             if let Progress::Step { record, .. } = progress {
-                *seen = (seen.0 + 1, seen.1 + seconds(record));
+                *seen = (seen.0 + 1, seen.1 + record.seconds.wall());
                 let left = (total - done.min(total)) as f64 * seen.1 / seen.0 as f64;
                 bar.set_message(message(record, left, self.width));
             }
@@ -172,18 +171,12 @@ fn message(record: &StepRecord, left: f64, width: usize) -> String {
     if width < 60 {
         return right;
     }
-    let tokens = record.trajectories as f64 * record.length / seconds(record).max(f64::MIN_POSITIVE);
+    let tokens = record.trajectories as f64 * record.length / record.seconds.wall().max(f64::MIN_POSITIVE);
     let pace = format!("{} tokens/s left {}", short(tokens), clock(left));
     match width < 100 {
         true => format!("{right} {pace}"),
         false => format!("reward {:.3} right {right} {pace}", record.reward),
     }
-}
-
-/// Wall time of a step.
-fn seconds(record: &StepRecord) -> f64 {
-    let Seconds { sample, judge, fill, update, .. } = record.seconds;
-    sample + judge + fill + update
 }
 
 /// A number of at most four characters, up to 10^12.
@@ -211,6 +204,7 @@ mod tests {
     use indicatif::{InMemoryTerm, TermLike};
 
     use super::*;
+    use crate::train::Seconds;
 
     #[test]
     fn bars_fit_the_terminal() {

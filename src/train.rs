@@ -71,6 +71,13 @@ pub struct Seconds {
     pub ahead: f64,
 }
 
+impl Seconds {
+    /// Wall time of the step.
+    pub fn wall(&self) -> f64 {
+        self.sample + self.judge + self.fill + self.update
+    }
+}
+
 fn is_zero(seconds: &f64) -> bool {
     *seconds == 0.0
 }
@@ -152,7 +159,7 @@ fn spend(run: &mut Run, rollouts: usize, learnt: &Learnt, took: Seconds) {
     run.spent.updates += learnt.losses.len() as u64;
     run.spent.tokens += learnt.tokens as u64;
     if matches!(run.settings.train.budget, Budget::Seconds(_)) {
-        run.spent.seconds += took.sample + took.judge + took.fill + took.update;
+        run.spent.seconds += took.wall();
     }
 }
 
@@ -166,8 +173,7 @@ fn credited(
 ) -> Result<Experience> {
     let at = run.step as u64;
     let mut full = experience(groups, at)?;
-    let reads: Vec<Column> = run.credit.reads().into_iter().chain(run.objective.reads()).collect();
-    columns::fill(&mut full, &reads, &run.columns, groups, at)?;
+    columns::fill(&mut full, &run.reads(), &run.columns, groups, at)?;
     run.continued().zip(continued).try_for_each(|(column, values)| full.set(column, values))?;
     run.roles.fill(&mut full, &run.credit.reads(), sequences)?;
     columns::check_finite(&full, at)?;

@@ -87,6 +87,17 @@ fn metrics(folder: &Path) -> Vec<Value> {
     text.lines().map(without_time).collect()
 }
 
+/// Stops a run after its third step, and goes on with it.
+fn in_two_parts(experiment: &Experiment) {
+    let stop = Stop::default();
+    let mut watch = |progress: Progress<'_>| match progress {
+        Progress::Step { record, .. } if record.step == 2 => stop.ask(),
+        _ => {}
+    };
+    experiment.clone().stopped_by(stop.clone()).run_watched(&mut watch).unwrap_err();
+    experiment.resume(&mut |_| {}).unwrap();
+}
+
 #[test]
 fn whole_algorithms_learn_on_a_server() {
     let serving = served();
@@ -139,14 +150,7 @@ fn rollouts_are_drawn_while_the_server_trains() {
     }
     let mean = |records: &[Value]| records.iter().map(|r| r["pass_rate"].as_f64().unwrap()).sum::<f64>() / 5.0;
     assert!(mean(&records[35..]) > 0.9, "it learns from them: {:.2}", mean(&records[35..]));
-    let stop = Stop::default();
-    let mut watch = |progress: Progress<'_>| match progress {
-        Progress::Step { record, .. } if record.step == 2 => stop.ask(),
-        _ => {}
-    };
-    let parted = experiment.clone().record_in(&parts);
-    parted.clone().stopped_by(stop.clone()).run_watched(&mut watch).unwrap_err();
-    parted.resume(&mut |_| {}).unwrap();
+    in_two_parts(&experiment.record_in(&parts));
     assert_eq!(metrics(&parts), records);
 }
 
@@ -157,14 +161,7 @@ fn a_run_that_is_stopped_goes_on_from_what_the_server_keeps() {
         let experiment = experiment(&serving.url(), algorithm, &["train.steps=6"]);
         let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(algorithm.replace('/', "-")).join(name));
         experiment.clone().record_in(&whole).run().unwrap();
-        let stop = Stop::default();
-        let mut watch = |progress: Progress<'_>| match progress {
-            Progress::Step { record, .. } if record.step == 2 => stop.ask(),
-            _ => {}
-        };
-        let parts_of = experiment.clone().record_in(&parts);
-        parts_of.clone().stopped_by(stop.clone()).run_watched(&mut watch).unwrap_err();
-        parts_of.resume(&mut |_| {}).unwrap();
+        in_two_parts(&experiment.record_in(&parts));
         assert_eq!(metrics(&parts), metrics(&whole), "{algorithm}");
     }
 }

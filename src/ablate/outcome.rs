@@ -62,10 +62,7 @@ fn curve(records: &[StepRecord], matched: Matched) -> Vec<(f64, f64)> {
         Matched::Updates => record.updates as f64,
         Matched::Rollouts => (record.trajectories + record.ungraded + record.failed) as f64,
         Matched::Tokens => record.trained_tokens as f64,
-        Matched::Seconds => {
-            let took = record.seconds;
-            took.sample + took.judge + took.fill + took.update
-        }
+        Matched::Seconds => record.seconds.wall(),
     };
     let mut spent = 0.0;
     let point = |record: &StepRecord| {

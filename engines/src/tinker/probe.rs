@@ -5,18 +5,18 @@
 //! `-(rate / epsilon) * <grad logp, gradient>`, and the gradient that a server makes of some cotangents can be compared with that of
 //! others: it must change sign with them, grow with them, and add up over tokens and sequences.
 
+mod drawn;
 mod older;
 mod response;
 
 use std::fmt;
 use std::sync::Arc;
 
-use oreal_models::{
-    Completion, Error, Key, Model, Optimiser, Request, Result, Sampling, Sequence, Signal, Token, Want,
-};
+use oreal_models::{Error, Model, Optimiser, Result, Sequence, Signal, Token, Want};
 
 use super::model::{Carrier, Remote, RemoteSettings};
 use super::service::Service;
+use drawn::Drawn;
 pub use older::Older;
 use older::older;
 use response::Responses;
@@ -90,12 +90,6 @@ const ROUNDING: f64 = 0.02;
 
 /// Only tokens below this number are read.
 const FEW: usize = 12;
-
-/// Completions that are drawn to compare log-probabilities.
-const DRAWN: u64 = 8;
-
-/// Tokens of each of them.
-const LENGTH: usize = 8;
 
 /// Asks everything, with models of its own, which are then unloaded. The service is told whether the server knows calls by their
 /// number.
@@ -202,40 +196,15 @@ fn lengths(model: &Remote, settings: &RemoteSettings) -> Result<Finding> {
     Ok(Finding { question: "sequences of unequal lengths in one call".to_owned(), answer, meaning })
 }
 
-/// A completion up to its first token that no tokenizer has; `None` where that is the first.
-fn known(mut drawn: Completion, vocabulary: usize) -> Option<Completion> {
-    let count = drawn.tokens.iter().take_while(|token| (**token as usize) < vocabulary).count();
-    drawn.tokens.truncate(count);
-    drawn.sampled_logp.iter_mut().for_each(|logps| logps.truncate(count));
-    (count > 0).then_some(drawn)
-}
-
 fn logps(model: &Remote, batch: &[Sequence<'_>]) -> Result<Vec<f64>> {
     Ok(model.read(batch, &want())?.0.remove(&Signal::Logp).unwrap_or_default())
 }
 
 /// Whether the log-probabilities of completions are those that the trainer has for them, and what they mean at another temperature.
 fn samples(model: &Remote, settings: &RemoteSettings) -> Result<Vec<Finding>> {
-    let prompt = tokens(3, 4, settings.vocabulary);
-    let mut found = Vec::new();
-    for temperature in [1.0, 0.5] {
-        let key = |sample| Key { seed: 0, step: 0, prompt: 0, sample };
-        let requests: Vec<Request<'_>> = (0..DRAWN).map(|i| Request { prompt: &prompt, key: key(i) }).collect();
-        let how =
-            Sampling { temperature, max_tokens: LENGTH, vocabulary: Some(settings.vocabulary), ..Sampling::default() };
-        let drawn: Vec<Completion> = model
-            .draw_as_reported(&requests, &how)?
-            .into_iter()
-            .filter_map(|drawn| known(drawn, settings.vocabulary))
-            .collect();
-        let batch: Vec<Sequence<'_>> =
-            drawn.iter().map(|drawn| Sequence { prompt: &prompt, completion: &drawn.tokens }).collect();
-        let read = if batch.is_empty() { Vec::new() } else { logps(model, &batch)? };
-        let reported: Option<Vec<Vec<f64>>> = drawn.iter().map(|drawn| drawn.sampled_logp.clone()).collect();
-        let reported = reported.filter(|_| !batch.is_empty()).map(|all| all.concat());
-        found.push(sampled(temperature, reported.map(|reported| largest(&read, &reported))));
-    }
-    Ok(found)
+    let finding =
+        |temperature| Ok(sampled(temperature, Drawn::of(model, settings, 0, temperature)?.apart_from(model)?));
+    [1.0, 0.5].into_iter().map(finding).collect()
 }
 
 fn sampled(temperature: f64, far: Option<f64>) -> Finding {

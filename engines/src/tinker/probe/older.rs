@@ -1,9 +1,10 @@
 //! Whether completions can be drawn from weights that a model had before: what drawing while it trains needs.
 
-use oreal_models::{Completion, Key, Model, Request, Result, Sampling, Sequence, Signals};
+use oreal_models::{Model, Result, Signals};
 use serde::{Deserialize, Serialize};
 
-use super::{DRAWN, Finding, LENGTH, Meaning, ROUNDING, known, largest, logps, tokens, want};
+use super::drawn::Drawn;
+use super::{Finding, Meaning, ROUNDING, largest, logps, want};
 use crate::tinker::model::{Remote, RemoteSettings};
 
 /// Until when completions of older weights can be drawn.
@@ -35,42 +36,6 @@ const APART: f64 = 0.5;
 /// How often a model is moved until its weights can be told apart from those before.
 const TRIES: usize = 16;
 
-/// What was drawn, against two sets of weights.
-struct Drawn {
-    prompt: Vec<u32>,
-    completions: Vec<Completion>,
-}
-
-impl Drawn {
-    /// Completions of one model, drawn with keys of this seed.
-    fn of(model: &Remote, settings: &RemoteSettings, seed: u64) -> Result<Drawn> {
-        let prompt = tokens(5, 4, settings.vocabulary);
-        let key = |sample| Key { seed, step: 0, prompt: 0, sample };
-        let requests: Vec<Request<'_>> = (0..DRAWN).map(|i| Request { prompt: &prompt, key: key(i) }).collect();
-        let how = Sampling { max_tokens: LENGTH, vocabulary: Some(settings.vocabulary), ..Sampling::default() };
-        let drawn = model.draw_as_reported(&requests, &how)?.into_iter();
-        let completions = drawn.filter_map(|drawn| known(drawn, settings.vocabulary)).collect();
-        Ok(Drawn { prompt, completions })
-    }
-
-    fn batch(&self) -> Vec<Sequence<'_>> {
-        let sequence = |drawn| {
-            let Completion { tokens, .. }: &Completion = drawn;
-            Sequence { prompt: &self.prompt, completion: tokens }
-        };
-        self.completions.iter().map(sequence).collect()
-    }
-
-    /// Whether they are of the weights of a model; `None` where the server does not say log-probabilities, or nothing can be compared.
-    fn are_of(&self, model: &Remote) -> Result<Option<bool>> {
-        let reported: Option<Vec<Vec<f64>>> = self.completions.iter().map(|drawn| drawn.sampled_logp.clone()).collect();
-        match reported.filter(|reported| !reported.is_empty()) {
-            Some(reported) => Ok(Some(largest(&logps(model, &self.batch())?, &reported.concat()) < ROUNDING)),
-            None => Ok(None),
-        }
-    }
-}
-
 /// `before` stays as it is, and `moving` has the same weights at first. `rate` is one that moves a log-probability a little.
 pub(super) fn older(
     before: &Remote,
@@ -79,12 +44,14 @@ pub(super) fn older(
     settings: &RemoteSettings,
 ) -> Result<(Older, Finding)> {
     let old = moving.frozen()?;
-    let drawn = Drawn::of(&old, settings, 1)?;
+    let draw = |model: &Remote, seed| Drawn::of(model, settings, seed, 1.0);
+    let of_before = |drawn: Drawn| Ok(drawn.apart_from(before)?.map(|far| far < ROUNDING));
+    let drawn = draw(&old, 1)?;
     let Some(moved) = away(&mut moving, &drawn, rate)? else {
         return Ok(told(Older::Never, "it cannot be told: the weights hardly move"));
     };
     let trains_on = |moving: &Remote| Ok(largest(&logps(moving, &drawn.batch())?, &moved) < ROUNDING);
-    let of_old = Drawn::of(&old, settings, 2)?.are_of(before)?;
+    let of_old = of_before(draw(&old, 2)?)?;
     if !trains_on(&moving)? {
         return Ok(told(Older::Never, "what trains becomes what is drawn from"));
     }
@@ -94,8 +61,8 @@ pub(super) fn older(
         Some(true) => {}
     }
     // Some servers take the newest weights when they are first asked for them.
-    Drawn::of(&moving.frozen()?, settings, 3)?;
-    let still = Drawn::of(&old, settings, 4)?.are_of(before)?;
+    draw(&moving.frozen()?, 3)?;
+    let still = of_before(draw(&old, 4)?)?;
     if !trains_on(&moving)? {
         return Ok(told(Older::Never, "what trains becomes what is drawn from"));
     }
