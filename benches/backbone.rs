@@ -10,7 +10,7 @@ mod sizes;
 use std::time::Duration;
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
-use oreal::models::{Device, Signal, Signals};
+use oreal::models::{Device, Products, Signal, Signals};
 use sizes::{SIZES, Size, want};
 
 fn main() {
@@ -36,7 +36,7 @@ fn read(group: &mut BenchmarkGroup<'_, WallTime>, size: &Size) {
     let data = size.data();
     group.throughput(Throughput::Elements((size.batch * size.length) as u64));
     group.bench_function(size.name, |bencher| {
-        let model = size.model(Device::Cpu);
+        let model = size.model(Device::Cpu, Products::F32);
         bencher.iter(|| model.read(&data.sequences(), &want()).expect("signals"));
     });
 }
@@ -47,7 +47,7 @@ fn step(group: &mut BenchmarkGroup<'_, WallTime>, size: &Size) {
     let cotangents = Signals([(Signal::Logp, vec![cotangent; size.batch * size.length])].into());
     group.throughput(Throughput::Elements((size.batch * size.length) as u64));
     group.bench_function(size.name, |bencher| {
-        let mut model = size.model(Device::Cpu);
+        let mut model = size.model(Device::Cpu, Products::F32);
         bencher.iter(|| {
             let (_, pass) = model.forward(&data.sequences(), &want()).expect("signals");
             pass.backward(&cotangents).expect("a gradient");
@@ -61,7 +61,7 @@ fn sample(group: &mut BenchmarkGroup<'_, WallTime>, size: &Size) {
     let (data, how) = (size.data(), size.sampling());
     group.throughput(Throughput::Elements((size.batch * size.drawn) as u64));
     group.bench_function(size.name, |bencher| {
-        let model = size.model(Device::Cpu);
+        let model = size.model(Device::Cpu, Products::F32);
         bencher.iter(|| model.draw(&data.requests(), &how).expect("completions"));
     });
 }

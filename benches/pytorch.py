@@ -33,7 +33,7 @@ THREADS = 2
 MEMORY_STEPS = 3
 WARM_UP = 2
 PROMPTS, ROLLOUTS = 64, 16
-PARTS = ["step", "sample", "oreal", "memory", "rates"]
+PARTS = ["step", "bf16", "sample", "oreal", "memory", "rates"]
 ROOT = Path(__file__).resolve().parent.parent
 os.environ |= {"RAYON_NUM_THREADS": str(THREADS), "OMP_NUM_THREADS": str(THREADS)}
 
@@ -157,18 +157,23 @@ class PyTorch:
         groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=1e-5, fused=True)
 
-    def step(self) -> dict:
+    def step(self, products: str = "f32") -> dict:
+        """With bf16, products have factors in bf16, while weights, gradient and moments are in f32."""
         start = time.perf_counter()
-        grouped = self.model.layers[0].heads != self.model.layers[0].kv_heads
-        attend = lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
-        logits = self.model(self.inputs, self.rotary[:, : self.inputs.shape[1]], lambda _: attend)
-        logp = logits.log_softmax(-1).gather(-1, self.completions.unsqueeze(-1)).squeeze(-1)
-        loss = -(self.weights * logp).mean()
+        with torch.autocast(torch.get_default_device().type, torch.bfloat16, enabled=products == "bf16"):
+            loss = self.loss()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return {"ms": since(start), "loss": loss.item(), "norm": norm.item()}
+
+    def loss(self) -> Tensor:
+        grouped = self.model.layers[0].heads != self.model.layers[0].kv_heads
+        attend = lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
+        logits = self.model(self.inputs, self.rotary[:, : self.inputs.shape[1]], lambda _: attend)
+        logp = logits.float().log_softmax(-1).gather(-1, self.completions.unsqueeze(-1)).squeeze(-1)
+        return -(self.weights * logp).mean()
 
     def matrices(self) -> int:
         """Weights that every token is multiplied by: all matrices, the embedding only where it is the head."""
@@ -443,6 +448,12 @@ def measure_size(options: argparse.Namespace, size: str, table: Table) -> None:
             table.times.append(pair.row(f"training step, {size}"))
             if "rates" in options.only:
                 table.rates.append(rate_row(f"training step, {size}", "GFLOP/s", pair, theirs.flops(), dense_rate()))
+        if "bf16" in options.only:
+            rounded = lambda: ours.ask("step", size=size, products="bf16")
+            pair = in_turn(options, rounded, lambda: theirs.step("bf16"))
+            table.times.append(pair.row(f"training step in bf16, {size}"))
+            pair = in_turn(options, rounded, lambda: ours.ask("step", size=size))
+            table.times.append(pair.row(f"training step in bf16, {size}, against oreal's in f32"))
         if "sample" in options.only:
             ask = lambda: ours.ask("sample", size=size, temperature=1.0)
             pair = in_turn(options, ask, lambda: theirs.sample(1.0))
@@ -540,7 +551,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--executable", type=Path, help="our side, where it is not to be built by cargo")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda:0 (default: %(default)s)")
     parser.add_argument("--only", type=listed, help=f"{','.join(PARTS)}; rates are of step and sample")
-    parser.add_argument("--sizes", type=listed, default=["A", "B", "C"], help="A,B,C,0.5B,1.5B")
+    parser.add_argument("--sizes", type=listed, default=["A", "B", "C"], help="A,B,C,0.5B-short,0.5B,1.5B,long,words")
     parser.add_argument("--rounds", type=int, default=7, help=f"timed turns, after {WARM_UP} to warm up (%(default)s)")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use oreal::algos::Level;
 use oreal::envs::Problem;
-use oreal::models::{Device, InProcess, Model, Sampling, Signal, Signals, Token};
+use oreal::models::{Device, InProcess, Model, Products, Sampling, Signal, Signals, Token};
 use oreal::rollout::sequences;
 use oreal::text::END;
 use oreal::{Config, Experiment, Run, train};
@@ -28,8 +28,12 @@ use sizes::{Batch, SIZES, Size, want};
 enum Request {
     /// Writes a size's weights as Hugging Face names them, and its batch as `batch.json`.
     Save { size: String, folder: PathBuf },
-    /// A training step of a size.
-    Step { size: String },
+    /// A training step of a size, with products of this precision.
+    Step {
+        size: String,
+        #[serde(default)]
+        products: Products,
+    },
     /// Draws the completions of a size; at temperature 0 the most likely ones.
     Sample { size: String, temperature: f64 },
     /// Warms a policy up with these settings (`section.key=value`) and writes it with its tokenizer; then one step of
@@ -46,9 +50,9 @@ fn main() {
     let mut subjects = Subjects { device, made: BTreeMap::new() };
     while let Some(line) = line() {
         answer(&match serde_json::from_str(&line).expect("a request") {
-            Request::Save { size, folder } => subjects.of(size).save(&folder),
-            Request::Step { size } => subjects.of(size).step(),
-            Request::Sample { size, temperature } => subjects.of(size).sample(temperature),
+            Request::Save { size, folder } => subjects.of(size, Products::F32).save(&folder),
+            Request::Step { size, products } => subjects.of(size, products).step(),
+            Request::Sample { size, temperature } => subjects.of(size, Products::F32).sample(temperature),
             Request::Train { set, folder } => return training(&set, &folder),
             Request::Memory {} => json!({ "mb": peak_memory() }),
         });
@@ -58,13 +62,13 @@ fn main() {
 /// Each made when it is first asked for.
 struct Subjects {
     device: Device,
-    made: BTreeMap<String, Subject>,
+    made: BTreeMap<(String, Option<&'static str>), Subject>,
 }
 
 impl Subjects {
-    fn of(&mut self, size: String) -> &mut Subject {
+    fn of(&mut self, size: String, products: Products) -> &mut Subject {
         let device = self.device;
-        self.made.entry(size).or_insert_with_key(|size| Subject::new(size, device))
+        self.made.entry((size, products.unit())).or_insert_with_key(|(size, _)| Subject::new(size, device, products))
     }
 }
 
@@ -78,11 +82,11 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(name: &str, device: Device) -> Subject {
+    fn new(name: &str, device: Device, products: Products) -> Subject {
         let size = SIZES.iter().find(|size| size.name == name).expect("a known size");
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let weights = (0..size.batch * size.length).map(|_| rng.random_range(-0.5..1.5)).collect();
-        Subject { size, model: size.model(device), data: size.data(), weights }
+        Subject { size, model: size.model(device, products), data: size.data(), weights }
     }
 
     fn save(&self, folder: &Path) -> Value {

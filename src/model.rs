@@ -54,10 +54,11 @@ pub(crate) fn sizes_of(path: &str) -> Result<TransformerConfig> {
     TransformerConfig::read(&folder).map_err(Error::model("model"))
 }
 
-/// Refuses sizes that make no transformer, by key, and checkpoints of roles that do not read the policy's tokens.
+/// Refuses sizes that make no transformer, by key, what cannot compute it here, and checkpoints of roles that do not read the policy's tokens.
 pub(crate) fn check(settings: &Settings, vocabulary: usize) -> Result<()> {
     let Some(config) = sizes(settings, vocabulary)? else { return Ok(()) };
     config.validate()?;
+    runtime(settings)?;
     for (role, start) in &settings.roles {
         if let Some(path) = start.start.checkpoint() {
             let found = sizes_of(path)?.vocab_size;
@@ -149,7 +150,7 @@ pub(crate) fn files(path: &str) -> Result<BTreeMap<String, (u64, u64)>> {
 }
 
 fn runtime(settings: &Settings) -> Result<Runtime> {
-    Ok(Runtime::new(settings.model.engine(), settings.device)?)
+    Ok(Runtime::new(settings.model.engine(), settings.device)?.with_products(settings.model.train_products())?)
 }
 
 /// A number of a role's own, made of its name.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::budget::Spent;
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::error::{Error, Result};
 use crate::evaluate::PassRate;
 use crate::folder::Held;
@@ -205,7 +205,7 @@ pub(crate) fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -
     json!({
         "versions": { "oreal": env!("CARGO_PKG_VERSION"), "dfdx": "0.13.0" },
         "machine": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH },
-        "device": { "name": run.settings.device, "products": run.settings.device.products() },
+        "device": device(&run.settings),
         "seed": run.settings.seed,
         "settings": run.settings,
         "env": said(env, &run.env),
@@ -221,6 +221,15 @@ pub(crate) fn manifest(config: Option<&Config>, notices: &[String], run: &Run) -
         "parameters": parameters,
         "places": places,
     })
+}
+
+/// Where roles that learn are computed, and what they multiply: bf16 is rounded by a unit of the processor.
+fn device(settings: &Settings) -> Value {
+    let products = settings.model.train_products();
+    match products.unit() {
+        Some(unit) => json!({ "name": settings.device, "products": products, "unit": unit }),
+        None => json!({ "name": settings.device, "products": settings.device.products() }),
+    }
 }
 
 pub(crate) fn pretty(value: &impl Serialize) -> Result<Vec<u8>> {

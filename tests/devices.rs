@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use oreal::models::{Device, Head, Optimiser, Runtime, Sequence, Signal, Want};
+use oreal::models::{Device, Head, Optimiser, Products, Runtime, Sequence, Signal, Want};
 use oreal::{Config, Experiment};
 use serde_json::Value;
 
@@ -15,7 +15,11 @@ fn devices() -> Vec<Device> {
 }
 
 fn experiment(algorithm: &str, device: Device) -> Experiment {
-    let settings = [
+    experiment_with(algorithm, device, &[])
+}
+
+fn experiment_with(algorithm: &str, device: Device, more: &[&str]) -> Experiment {
+    let mut settings = vec![
         format!("algorithm.name={algorithm}"),
         format!("device=\"{device}\""),
         "env.name=addition".to_owned(),
@@ -29,6 +33,7 @@ fn experiment(algorithm: &str, device: Device) -> Experiment {
         "train.micro_batch=10".to_owned(),
         "evaluation.completions=20".to_owned(),
     ];
+    settings.extend(more.iter().map(|setting| setting.to_string()));
     Experiment::from_config(Config::from_toml("", "settings", &settings).unwrap())
 }
 
@@ -79,4 +84,31 @@ fn a_policy_says_the_same_on_every_device() {
             }
         }
     }
+}
+
+/// Roles that learn can multiply in bf16: the run differs, and its manifest says so. Where that cannot be, it is refused by key.
+#[test]
+fn products_in_bf16_train() {
+    let bf16 = "model.train_products=bf16";
+    let refused = |more: &[&str]| experiment_with("ppo", Device::Cpu, more).run().unwrap_err().to_string();
+    let message = refused(&[bf16, "model.engine=stock"]);
+    assert!(message.contains("model.train_products: the engine stock has no products in bf16"), "{message}");
+    if Products::Bf16.unit().is_none() {
+        let message = refused(&[bf16]);
+        assert!(message.contains("model.train_products: this processor has neither"), "{message}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, more: &[&str]| {
+        let folder = folder.path().join(name);
+        experiment_with("ppo", Device::Cpu, more).record_in(&folder).run().unwrap();
+        let weights =
+            ["policy", "critic"].map(|role| std::fs::read(folder.join(role).join("model.safetensors")).unwrap());
+        (json(&folder.join("manifest.json"))["device"].clone(), weights)
+    };
+    let ((exact, weights), (rounded, others)) = (run("f32", &["model.train_products=f32"]), run("bf16", &[bf16]));
+    assert!(exact["products"] == "f32" && exact.get("unit").is_none(), "{exact}");
+    assert!(rounded["products"] == "bf16" && rounded["unit"] == Products::Bf16.unit().unwrap(), "{rounded}");
+    assert!(weights[0] != others[0] && weights[1] != others[1], "the same weights");
+    assert!(run("again", &[bf16]).1 == others, "the same run twice");
 }

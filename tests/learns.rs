@@ -45,6 +45,7 @@ fn every_algorithm_solves_the_bandit_on_a_transformer() {
         num_attention_heads: 2,
         num_key_value_heads: 1,
         intermediate_size: 32,
+        train_products: Default::default(),
         engine: None,
     };
     for (name, preset, algorithm) in BuiltIn::all() {

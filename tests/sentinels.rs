@@ -172,6 +172,7 @@ fn parameters_without_a_gradient_are_named() {
         num_attention_heads: 2,
         num_key_value_heads: 1,
         intermediate_size: 16,
+        train_products: Default::default(),
         engine: None,
     };
     let run = found(env, Rloo::default(), |s| {

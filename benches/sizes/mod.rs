@@ -1,8 +1,8 @@
 //! The sizes of transformer that speed is measured at, each with its batch.
 
 use oreal::models::{
-    Device, Family, Head, Key, Model, Optimiser, Request, RopeScaling, Runtime, Sampling, Sequence, Signal, Token,
-    TransformerConfig, Want,
+    Device, Family, Head, Key, Model, Optimiser, Products, Request, RopeScaling, Runtime, Sampling, Sequence, Signal,
+    Token, TransformerConfig, Want,
 };
 
 /// A transformer, and the batch it is measured on: completions of equal length, every one behind a prompt of one token.
@@ -24,13 +24,22 @@ pub struct Size {
     pub drawn: usize,
 }
 
-/// Three that a CPU trains, and those of Qwen2.5.
-pub const SIZES: [Size; 5] = [
+/// Three that a CPU trains, those of Qwen2.5, the smaller of them with few tokens, and what is long or has many tokens to choose from.
+pub const SIZES: [Size; 8] = [
     Size { vocab: 32, hidden: 64, layers: 2, wide: 128, batch: 256, length: 24, drawn: 24, ..B }.named("A"),
     B,
     Size { vocab: 4096, hidden: 512, layers: 8, wide: 1408, batch: 4, length: 256, ..B }.with_heads(8, 8).named("C"),
     Size { hidden: 896, layers: 24, wide: 4864, ..QWEN }.with_heads(14, 2).named("0.5B"),
     Size { hidden: 1536, layers: 28, wide: 8960, ..QWEN }.with_heads(12, 2).named("1.5B"),
+    Size { hidden: 896, layers: 24, wide: 4864, batch: 4, length: 256, drawn: 16, ..QWEN }
+        .with_heads(14, 2)
+        .named("0.5B-short"),
+    Size { vocab: 64, hidden: 512, layers: 2, wide: 1408, batch: 2, length: 2048, drawn: 16, ..B }
+        .with_heads(8, 8)
+        .named("long"),
+    Size { vocab: 151_936, hidden: 256, layers: 1, wide: 704, batch: 4, length: 128, drawn: 16, ..B }
+        .with_heads(4, 4)
+        .named("words"),
 ];
 
 const B: Size = Size {
@@ -64,7 +73,7 @@ impl Size {
         Size { heads, kv_heads, ..self }
     }
 
-    pub fn model(&self, device: Device) -> Box<dyn Model> {
+    pub fn model(&self, device: Device, products: Products) -> Box<dyn Model> {
         let config = TransformerConfig {
             family: Family::Qwen2,
             vocab_size: self.vocab,
@@ -79,7 +88,7 @@ impl Size {
             rms_norm_eps: 1e-6,
             tie_word_embeddings: self.tied,
         };
-        let runtime = Runtime::new(None, device);
+        let runtime = Runtime::new(None, device).and_then(|runtime| runtime.with_products(products));
         let model = runtime.and_then(|runtime| runtime.create(config, Head::Vocabulary, &Optimiser::default(), 0));
         model.unwrap_or_else(|problem| panic!("{}: {problem}", self.name))
     }

@@ -3,6 +3,8 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
 
+use crate::process;
+
 /// Most unused buffers that are kept.
 const WAITING: usize = 64;
 
@@ -71,7 +73,7 @@ impl<E: Pooled> Buffers<E> {
         let best = (0..waiting.len()).filter(fits).min_by_key(|i| waiting[*i].len());
         let numbers = best.map(|i| waiting.swap_remove(i));
         drop(waiting);
-        let numbers = numbers.unwrap_or_else(|| vec![E::default(); length + spare]);
+        let numbers = numbers.unwrap_or_else(|| process::zeros(length + spare));
         let start = numbers.as_ptr().align_offset(LINE).min(spare);
         let mut buffer = Buffer { numbers, start, length };
         if cfg!(test) {

@@ -12,7 +12,8 @@ use crate::data::Head;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::optim::Optimiser;
-use crate::transformer::{Backend, Cpu, Fused, Hardware, Stock, Transformer};
+use crate::products::Products;
+use crate::transformer::{Backend, Cpu, Fused, Hardware, Stock, Transformer, Unit};
 
 /// What computes a transformer: written as `fused` or `stock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,7 @@ pub enum Engine {
 pub struct Runtime {
     engine: Engine,
     device: Device,
+    products: Products,
 }
 
 impl Engine {
@@ -68,7 +70,20 @@ impl Runtime {
                 format!("fused runs on the cpu only: choose engine = \"stock\" on {device}, or device = \"cpu\"");
             return Err(Error::setting("model", "engine", problem));
         }
-        Ok(Self { engine, device })
+        Ok(Self { engine, device, products: Products::F32 })
+    }
+
+    /// The same with products of this precision: see [`Transformer::set_products`].
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for bf16 with another engine than fused, or on a processor without it.
+    pub fn with_products(self, products: Products) -> Result<Self> {
+        if products == Products::Bf16 && self.engine != Engine::Fused {
+            let problem = "the engine stock has no products in bf16: write \"f32\", or choose engine = \"fused\"";
+            return Err(Error::setting("model", "train_products", problem));
+        }
+        Unit::of(products, "train_products")?;
+        Ok(Self { products, ..self })
     }
 
     /// What computes.
@@ -93,11 +108,16 @@ impl Runtime {
 
     fn build(&self, source: impl Source) -> Result<Box<dyn Model>> {
         match (self.engine, self.device) {
-            (Engine::Fused, Device::Cpu) => source.model::<Fused>(Cpu::open(0)?),
-            (Engine::Stock, Device::Cpu) => source.model::<Stock<Cpu>>(Cpu::open(0)?),
+            (Engine::Fused, Device::Cpu) => {
+                let mut model = source.model::<Fused>(Cpu::open(0)?)?;
+                model.set_products(self.products)?;
+                Ok(Box::new(model))
+            }
+            (Engine::Stock, Device::Cpu) => Ok(Box::new(source.model::<Stock<Cpu>>(Cpu::open(0)?)?)),
             #[cfg(feature = "dfdx-cuda")]
             (Engine::Stock, Device::Cuda(number)) => {
-                source.model::<Stock<crate::transformer::Cuda>>(crate::transformer::Cuda::open(number)?)
+                let device = crate::transformer::Cuda::open(number)?;
+                Ok(Box::new(source.model::<Stock<crate::transformer::Cuda>>(device)?))
             }
             // Excluded by `new`.
             (_, device) => Err(Error::NotBuilt { device: device.to_string() }),
@@ -107,7 +127,7 @@ impl Runtime {
 
 /// Where a transformer's weights come from.
 trait Source {
-    fn model<O: Backend<f32>>(self, device: O::Device) -> Result<Box<dyn Model>>;
+    fn model<O: Backend<f32>>(self, device: O::Device) -> Result<Transformer<f32, O>>;
 }
 
 struct Fresh<'a> {
@@ -118,9 +138,9 @@ struct Fresh<'a> {
 }
 
 impl Source for Fresh<'_> {
-    fn model<O: Backend<f32>>(self, device: O::Device) -> Result<Box<dyn Model>> {
+    fn model<O: Backend<f32>>(self, device: O::Device) -> Result<Transformer<f32, O>> {
         let Self { config, head, optimiser, seed } = self;
-        Ok(Box::new(Transformer::<f32, O>::new_on(device, config, head, optimiser, seed)?))
+        Transformer::new_on(device, config, head, optimiser, seed)
     }
 }
 
@@ -131,8 +151,8 @@ struct Saved<'a> {
 }
 
 impl Source for Saved<'_> {
-    fn model<O: Backend<f32>>(self, device: O::Device) -> Result<Box<dyn Model>> {
-        Ok(Box::new(Transformer::<f32, O>::load_on(device, self.path, self.head, self.optimiser)?))
+    fn model<O: Backend<f32>>(self, device: O::Device) -> Result<Transformer<f32, O>> {
+        Transformer::load_on(device, self.path, self.head, self.optimiser)
     }
 }
 

@@ -15,7 +15,7 @@ mod state;
 use std::path::Path;
 use std::sync::Arc;
 
-use dfdx::prelude::Tape;
+use dfdx::prelude::{Device, Tape};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
@@ -37,9 +37,11 @@ use crate::contract::{Model, Pass};
 use crate::data::{Completion, Head, Request, Sampling, Sequence, Signal, Signals, Token, Want};
 use crate::error::{Error, Result};
 use crate::optim::Optimiser;
+use crate::products::Products;
 use crate::real::Real;
 use crate::state::ModelState;
-use ops::Causal;
+pub(crate) use ops::Unit;
+use ops::{Causal, Numerics, Readable};
 
 /// A way to run a transformer: its arithmetic, drawing from it, and what it takes of a device's memory.
 pub trait Backend<E: Real>: Ops<E> + Decode<E> + Memory<E> {}
@@ -67,6 +69,8 @@ pub struct Transformer<E: Real = f32, O: Ops<E> = Fused> {
     optimiser: Optimiser,
     steps: u64,
     logits_at_once: usize,
+    /// What multiplies by weights, in bf16; `None` for the type of the numbers.
+    unit: Option<Unit>,
 }
 
 impl<E: Real, O: Ops<E>> Transformer<E, O> {
@@ -158,7 +162,8 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
             moments: vec![None; count],
             optimiser: *optimiser,
             steps: 0,
-            logits_at_once: readout::LOGITS,
+            logits_at_once: O::LOGITS,
+            unit: None,
             device,
         })
     }
@@ -186,14 +191,18 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
 
     /// Last hidden states, normalised: one row per token.
     fn trunk<T: Tape<E, O::Device>>(&self, tokens: &[Token], how: &Arc<Causal<E>>) -> Result<Matrix<E, O::Device, T>> {
-        let epsilon = self.config.rms_norm_eps;
+        let numerics = self.numerics();
         let mut x = O::embedding::<T>(&self.weights[0], tokens)?;
         for layer in 0..self.config.num_hidden_layers {
             let LayerWeights { attention, feed_forward } = self.layer(layer);
             x = O::attention(x, attention, how)?;
-            x = O::feed_forward(x, feed_forward, epsilon)?;
+            x = O::feed_forward(x, feed_forward, numerics)?;
         }
-        O::rms_norm(x, &self.weights[self.trunk_len() - 1], epsilon)
+        O::rms_norm(x, &self.weights[self.trunk_len() - 1], numerics.epsilon)
+    }
+
+    fn numerics(&self) -> Numerics {
+        Numerics { epsilon: self.config.rms_norm_eps, unit: self.unit }
     }
 
     fn layer(&self, layer: usize) -> LayerWeights<&Matrix<E, O::Device>> {
@@ -209,6 +218,21 @@ impl<E: Real, O: Ops<E>> Transformer<E, O> {
     /// Index of the head's weight: the last one, or the embedding where it is tied.
     fn head_index(&self) -> usize {
         if self.weights.len() > self.trunk_len() { self.trunk_len() } else { 0 }
+    }
+}
+
+impl<E: Readable> Transformer<E, Fused>
+where
+    Cpu: Device<E>,
+{
+    /// Chooses what is multiplied by weights from now on: in forward and backward passes, in reading and drawing. Weights,
+    /// gradients, moments and everything else stay in the type of the model's numbers, and so do forks.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for [`Products::Bf16`] on a processor without them.
+    pub fn set_products(&mut self, products: Products) -> Result<()> {
+        self.unit = Unit::of(products, "train_products")?;
+        Ok(())
     }
 }
 

@@ -31,6 +31,9 @@ pub enum ModelSettings {
         /// Width of the feed-forward block.
         #[serde(default = "defaults::intermediate_size")]
         intermediate_size: usize,
+        /// Precision of the products of all roles that start from these sizes, on the CPU.
+        #[serde(default, skip_serializing_if = "is_default")]
+        train_products: Products,
         /// The code that computes it; the device's own choice where not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         engine: Option<Engine>,
@@ -43,6 +46,9 @@ pub enum ModelSettings {
         /// Precision of the products of roles that do not learn, on the CPU.
         #[serde(default)]
         products: Products,
+        /// Precision of the products of roles that learn, on the CPU: forward and backward passes, reading and drawing.
+        #[serde(default, skip_serializing_if = "is_default")]
+        train_products: Products,
         /// The code that computes it; the device's own choice where not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         engine: Option<Engine>,
@@ -170,6 +176,16 @@ impl ModelSettings {
         }
     }
 
+    /// Precision of the products of roles that learn.
+    pub(crate) fn train_products(&self) -> Products {
+        match self {
+            ModelSettings::Table {} | ModelSettings::Tinker(_) => Products::default(),
+            ModelSettings::Transformer { train_products, .. } | ModelSettings::Checkpoint { train_products, .. } => {
+                *train_products
+            }
+        }
+    }
+
     /// Folder or name of the checkpoint.
     pub(crate) fn checkpoint(&self) -> Option<&str> {
         match self {
@@ -188,6 +204,7 @@ impl Default for ModelSettings {
             num_attention_heads: defaults::heads(),
             num_key_value_heads: defaults::kv_heads(),
             intermediate_size: defaults::intermediate_size(),
+            train_products: Products::default(),
             engine: None,
         }
     }
@@ -212,8 +229,8 @@ pub struct TextSettings {
     pub arguments: Table,
 }
 
-fn is_default(family: &Family) -> bool {
-    *family == Family::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 mod defaults {

@@ -1,7 +1,7 @@
 //! Where completions come from.
 
 use oreal_algos::Role;
-use oreal_models::{Completion, Ending, Head, InProcess, Key, Model, Request, Sampler, Sampling, Token};
+use oreal_models::{Completion, Ending, Head, InProcess, Key, Model, Products, Request, Sampler, Sampling, Token};
 use serde_json::{Value, json};
 
 use super::settings::EvalSettings;
@@ -116,7 +116,8 @@ impl Local {
     /// # Errors
     /// A checkpoint or a tokenizer that cannot be read, a device that is not there.
     pub fn open(path: &str, settings: &EvalSettings) -> Result<Local> {
-        let how = ModelSettings::Checkpoint { path: path.to_owned(), products: settings.products, engine: None };
+        let (products, train_products) = (settings.products, Products::default());
+        let how = ModelSettings::Checkpoint { path: path.to_owned(), products, train_products, engine: None };
         let renderer = renderer::of(&how, &settings.text, None)?;
         let how = Settings { model: how, device: settings.device, ..Settings::default() };
         let model = model::to_read(&how, path, Head::Vocabulary, Role::POLICY)?;

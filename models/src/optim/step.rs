@@ -5,6 +5,8 @@ use rayon::prelude::*;
 use super::{Clip, Decayed, Optimiser};
 use crate::error::{Error, Result};
 use crate::real::Real;
+use crate::reduce::sum;
+use crate::vectors::vectorised;
 
 /// Running moments of one parameter; empty until the first step.
 #[derive(Clone, Debug, Default)]
@@ -122,13 +124,18 @@ impl Factors {
             Self::AdamW { scale, keep, take, shrink, rate, unbias, epsilon } => {
                 let [scale, shrink, rate, unbias, epsilon] = [scale, shrink, rate, unbias, epsilon].map(E::of);
                 let (keep, take) = (keep.map(E::of), take.map(E::of));
-                let moments = first.iter_mut().zip(second);
-                for ((x, g), (m, v)) in values.iter_mut().zip(gradient).zip(moments) {
-                    let g = *g * scale;
-                    *m = keep[0] * *m + take[0] * g;
-                    *v = keep[1] * *v + take[1] * g * g;
-                    *x = shrink * *x - rate * *m / ((*v * unbias).sqrt() + epsilon);
-                }
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        let moments = first.iter_mut().zip(second);
+                        for ((x, g), (m, v)) in values.iter_mut().zip(gradient).zip(moments) {
+                            let g = *g * scale;
+                            *m = keep[0] * *m + take[0] * g;
+                            *v = keep[1] * *v + take[1] * g * g;
+                            *x = shrink * *x - rate * *m / ((*v * unbias).sqrt() + epsilon);
+                        }
+                    },
+                );
             }
         }
     }
@@ -148,7 +155,12 @@ pub(crate) fn check_step(rate: f64, gradient_norm: Option<f64>) -> Result<f64> {
 
 /// Sum of squares in a fixed order, whatever the number of threads.
 pub(crate) fn squares<E: Real>(gradient: &[E]) -> f64 {
-    let squares = |chunk: &[E]| chunk.iter().map(|g| g.wide() * g.wide()).sum::<f64>();
+    let squares = |chunk: &[E]| {
+        vectorised(
+            #[inline(always)]
+            || sum(chunk.len(), |i| chunk[i].wide() * chunk[i].wide()),
+        )
+    };
     let parts: Vec<f64> = gradient.par_chunks(CHUNK).map(squares).collect();
     parts.iter().sum()
 }

@@ -63,10 +63,7 @@ impl Frozen {
     /// # Errors
     /// As [`Transformer::load`]; and [`Error::Setting`] for [`Products::Bf16`] on a processor without them.
     pub fn open(path: &Path, head: Head, products: Products) -> Result<Self> {
-        let unit = match products {
-            Products::F32 => None,
-            Products::Bf16 => Some(Unit::find()?),
-        };
+        let unit = Unit::of(products, "products")?;
         let checkpoint = Checkpoint::open(path)?;
         let parameters = checkpoint.config().parameters(head);
         let weights = parameters.par_iter().map(|parameter| match checkpoint.half(parameter)? {

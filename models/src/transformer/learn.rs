@@ -126,7 +126,7 @@ impl<E: Real, O: Backend<E>> Transformer<E, O> {
             heads: self.config.num_attention_heads,
             kv_heads: self.config.num_key_value_heads,
             head_dim: self.config.head_dim(),
-            epsilon: self.config.rms_norm_eps,
+            numerics: self.numerics(),
             rotary: Rotary::new(packed.longest(), &self.config.rotary_frequencies()),
         });
         O::rows(self.trunk(&packed.tokens, &how)?, &packed.read)

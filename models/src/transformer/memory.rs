@@ -3,8 +3,7 @@
 use dfdx::prelude::{Cpu, Device};
 
 use super::hardware::Hardware;
-use super::ops::{Fused, Ops, Stock};
-use super::readout::LOGITS;
+use super::ops::{Fused, Ops, Readable, Stock};
 use super::{Config, Transformer};
 use crate::data::Head;
 use crate::error::{Error, Result};
@@ -18,7 +17,7 @@ pub trait Memory<E: Real>: Ops<E> {
     fn needs(model: &Transformer<E, Self>, lengths: &[usize]) -> usize;
 }
 
-impl<E: Real> Memory<E> for Fused
+impl<E: Readable> Memory<E> for Fused
 where
     Cpu: Device<E>,
 {
@@ -64,10 +63,10 @@ impl Config {
         let [query, kv] = [self.query_width(), self.kv_width()].map(|size| size as f64);
         let kept = layers * (2.0 * hidden + 2.0 * query + 2.0 * kv + heads + 2.0 * wide);
         let for_a_moment = 6.0 * hidden + 4.0 * query + 4.0 * kv + 4.0 * wide;
-        let logits = (read * vocabulary).min(LOGITS as f64 + vocabulary);
+        let logits = (read * vocabulary).min(<Fused as Ops<f32>>::LOGITS as f64 + vocabulary);
         // The weights of the largest matmul, once more in the order they are read in.
         let copy = (vocabulary * hidden).max(2.0 * hidden * wide);
-        4.0 * (tokens * (kept + for_a_moment) + 2.0 * logits + copy)
+        4.0 * (tokens * (kept + for_a_moment) + logits + copy)
     }
 }
 
@@ -75,7 +74,7 @@ impl Config {
     /// About how many bytes the same takes in stock operations, which recompute half a layer in the backward pass, for so
     /// many sequences of so many tokens each.
     pub fn recomputed_pass_bytes(&self, sequences: usize, tokens: usize) -> f64 {
-        4.0 * needs(self, LOGITS, &vec![tokens; sequences]) as f64
+        4.0 * needs(self, <Stock<Cpu> as Ops<f32>>::LOGITS, &vec![tokens; sequences]) as f64
     }
 }
 

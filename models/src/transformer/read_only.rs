@@ -59,7 +59,7 @@ impl<'a, E: Readable> ReadOnly<'a, E> {
         Cpu: Device<E>,
     {
         let weights = model.weights.iter().map(|weight| Numbers::Wide(Fused::host(weight))).collect();
-        Self { config: &model.config, head: model.head, weights, unit: None }
+        Self { config: &model.config, head: model.head, weights, unit: model.unit }
     }
 
     pub(super) fn layer(&self, layer: usize) -> LayerWeights<&Numbers<'a, E>> {

@@ -6,16 +6,13 @@ use crate::architecture::Packed;
 use crate::data::{Head, Want};
 use crate::real::Real;
 
-/// Most logits that exist at once; tests set fewer.
-pub(super) const LOGITS: usize = 1 << 25;
-
 impl<E: Real, O: Ops<E>> Transformer<E, O> {
     pub(super) fn readout<'a>(&self, packed: &'a Packed, want: &Want) -> Readout<'a> {
         let kind = match self.head {
             Head::Scalar => Kind::Scalar,
             Head::Vocabulary => Kind::Vocabulary { targets: &packed.targets, temperature: want.temperature },
         };
-        Readout { kind, at_once: self.logits_at_once }
+        Readout { kind, unit: self.unit, at_once: self.logits_at_once }
     }
 }
 
@@ -68,7 +65,7 @@ mod tests {
                 let gradient: Vec<f64> = model.gradient().flat_map(|(_, g)| g).collect();
                 (seen, gradient)
             };
-            let (whole, parts) = (run(LOGITS), run(10));
+            let (whole, parts) = (run(O::LOGITS), run(10));
             for (signal, column) in &whole.0.0 {
                 for (a, b) in column.iter().zip(&parts.0.0[signal]) {
                     assert!((a - b).abs() < 1e-14, "{signal:?}: {a} and {b}");

@@ -6,6 +6,7 @@ mod files;
 mod frozen;
 mod golden;
 mod gradients;
+mod products;
 mod sampling;
 mod saving;
 mod training;

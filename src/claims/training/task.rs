@@ -45,6 +45,7 @@ pub fn experiment(size: &Size, seed: u64, algorithm: Box<dyn Algorithm>) -> Expe
             num_attention_heads: 2,
             num_key_value_heads: 2,
             intermediate_size: 64,
+            train_products: Default::default(),
             engine: None,
         };
         (s.warm_up.steps, s.warm_up.batch, s.warm_up.error_rate, s.warm_up.rate) = (size.warm_up, 64, 0.4, 5e-3);

@@ -2,7 +2,7 @@
 
 use crate::real::Real;
 use crate::transformer::Config;
-use crate::transformer::ops::{Left, Norm, Onto, Out, Right, Rotary, padded, product, scale, softmax_rows};
+use crate::transformer::ops::{Columns, Left, Norm, Onto, Right, Rotary, padded, product, scale, softmax_rows};
 
 /// Keys and values by layer and key head, padded to whole SIMD vectors, written in place.
 pub(super) struct Cache<E> {
@@ -80,12 +80,12 @@ impl<E: Real> Cache<E> {
             values[position * wide..][..dim].copy_from_slice(&v[head * dim..][..dim]);
             let queries = Left::rows(&q[head * group * dim..], dim);
             let right = Right::rows(keys, self.room);
-            product(Out { numbers: scores, stride: long }, Onto::Zero, queries, right, (group, dim, long));
+            product(Columns::new(scores, long, (group, long)), Onto::Zero, queries, right, dim);
             let out = &mut out[head * group * dim..][..group * dim];
             softmax_rows(scores, (long, count), scale);
             let right = Right::rows(values, wide);
-            let to = Out { numbers: &mut *mixed, stride: wide };
-            product(to, Onto::Zero, Left::rows(scores, long), right, (group, count, wide));
+            let to = Columns::new(mixed, wide, (group, wide));
+            product(to, Onto::Zero, Left::rows(scores, long), right, count);
             for (out, mixed) in out.chunks_exact_mut(dim).zip(mixed.chunks_exact(wide)) {
                 out.copy_from_slice(&mixed[..dim]);
             }

@@ -36,13 +36,13 @@ impl<'a, E: Readable> Factor<'a, E> {
     ) -> Self {
         let panels = || {
             let wide = weights.map(Numbers::wide);
-            Kind::Panels(Panels::transposed(&wide.each_ref().map(|numbers| &**numbers), inputs))
+            Kind::Panels(Panels::transposed(&wide.each_ref().map(|numbers| &**numbers), inputs, unit))
         };
         let half = weights.iter().map(|w| if let Numbers::Half(x) = w { Some(*x) } else { None });
         let wide = weights.iter().map(|w| if let Numbers::Wide(x) = w { Some(&**x) } else { None });
         let stored = match layout {
-            Layout::Panels if unit.is_none() => panels(),
-            _ => match (half.collect::<Option<Vec<_>>>(), wide.collect::<Option<Vec<_>>>()) {
+            Layout::Panels => panels(),
+            Layout::InPlace => match (half.collect::<Option<Vec<_>>>(), wide.collect::<Option<Vec<_>>>()) {
                 (Some(half), _) => Kind::Half(Weights::new(&half, inputs)),
                 (_, Some(wide)) => Kind::Wide(Weights::new(&wide, inputs)),
                 _ => panels(),

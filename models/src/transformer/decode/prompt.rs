@@ -3,7 +3,7 @@
 use super::cache::Cache;
 use super::forward::Team;
 use crate::real::Real;
-use crate::transformer::ops::{Columns, Left, Norm, Onto, Out, Right, Rotary, padded, product, scale, softmax};
+use crate::transformer::ops::{Columns, Left, Norm, Onto, Right, Rotary, padded, product, scale, softmax};
 use crate::vectors::vectorised;
 
 /// Tokens whose scores are computed together.
@@ -85,18 +85,17 @@ impl<E: Real> Head<'_, E> {
                 for first in (0..count).step_by(STRIP) {
                     let end = (first + STRIP).min(count);
                     let left = Left { numbers: &queries.numbers[first * queries.row..], ..queries };
-                    let to = Out { numbers: &mut scores, stride: long };
-                    let size = (end - first, dim, padded(seen + end));
-                    product(to, Onto::Zero, left, Right::rows(self.keys, room), size);
+                    let to = Columns::new(&mut scores, long, (end - first, padded(seen + end)));
+                    product(to, Onto::Zero, left, Right::rows(self.keys, room), dim);
                     let mut shares = [E::ZERO; STRIP];
                     for (i, scores) in scores.chunks_exact_mut(long).take(end - first).enumerate() {
                         let known = seen + first + i + 1;
                         (_, shares[i]) = softmax(&mut scores[..known], scale);
                         scores[known..seen + end].fill(E::ZERO);
                     }
-                    let to = Out { numbers: &mut mixed, stride: wide };
-                    let size = (end - first, seen + end, wide);
-                    product(to, Onto::Zero, Left::rows(&scores, long), Right::rows(self.values, wide), size);
+                    let (to, right) =
+                        (Columns::new(&mut mixed, wide, (end - first, wide)), Right::rows(self.values, wide));
+                    product(to, Onto::Zero, Left::rows(&scores, long), right, seen + end);
                     for (i, mixed) in mixed.chunks_exact(wide).take(end - first).enumerate() {
                         let out = &mut self.out.row(first + i)[column..][..dim];
                         out.iter_mut().zip(mixed).for_each(|(out, x)| *out = *x * shares[i]);

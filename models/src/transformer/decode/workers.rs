@@ -38,7 +38,7 @@ pub(in crate::transformer) fn draw<E: Readable>(
 /// Who computes a model of this size.
 pub(super) fn team<E: Readable>(model: &ReadOnly<'_, E>) -> Team {
     let numbers = model.weights.iter().map(Numbers::count).sum::<usize>();
-    if numbers * size_of::<E>() <= CACHED && model.unit.is_none() { Team::Alone } else { Team::Together }
+    if numbers * size_of::<E>() <= CACHED { Team::Alone } else { Team::Together }
 }
 
 pub(super) fn draw_by<E: Readable>(

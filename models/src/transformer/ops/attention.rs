@@ -19,11 +19,12 @@ pub(crate) use rotary::Rotary;
 use enter::{Enter, EnterSums};
 
 use super::gradients::take;
-use super::panels::{Factor, OuterProducts, Panels};
-use super::product::{Left, Onto, padded};
+use super::outer_products::{Factor, OuterProducts};
+use super::panels::Panels;
+use super::product::{Left, Onto, Readable, padded};
 use super::raw::{matrix, slice};
 use super::rms_norm::Norm;
-use super::{Matrix, ROWS, add_up, filled_up};
+use super::{Matrix, Numerics, add_up, filled_up, rows_at_once};
 use crate::architecture::AttentionWeights;
 use crate::buffers::{Buffer, Scratch};
 use crate::real::Real;
@@ -42,8 +43,8 @@ pub struct Causal<E> {
     pub head_dim: usize,
     /// Cosines and sines of the positions.
     pub rotary: Rotary<E>,
-    /// Of the normalisation before the projections.
-    pub epsilon: f64,
+    /// How its normalisations and products are computed.
+    pub numerics: Numerics,
 }
 
 /// `1 / sqrt(head_dim)`: the score of a query and a key is their dot product times this.
@@ -127,7 +128,7 @@ impl<E: Real> Causal<E> {
 }
 
 /// The attention of a layer.
-pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
+pub(super) fn fused<E: Readable, T: Tape<E, Cpu>>(
     x: Matrix<E, Cpu, T>,
     weights: AttentionWeights<&Matrix<E, Cpu>>,
     how: &Arc<Causal<E>>,
@@ -155,24 +156,25 @@ struct Kept<E: Real> {
     log_sums: Buffer<E>,
 }
 
-fn forward<E: Real>(
+fn forward<E: Readable>(
     x: &Matrix<E, Cpu>,
     weights: &AttentionWeights<&Matrix<E, Cpu>>,
     how: &Causal<E>,
 ) -> (Vec<E>, Kept<E>) {
     let AttentionWeights { norm, q, k, v, biases, head_norms: _, o } = weights;
     let (rows, hidden) = *x.shape();
+    let at_once = rows_at_once(rows);
     let (stride, [at_k, _, all]) = (padded(hidden), how.offsets());
     let (parts, width) = (how.parts().collect::<Vec<_>>(), how.group() * how.head_dim);
     let [mut qkv, mut mixed, mut log_sums] =
         [all, how.heads * how.head_dim, how.heads].map(|width| E::buffers().take(rows * width));
     let mut out = slice(x).to_vec();
-    let norm = Norm::new(slice(norm), how.epsilon);
-    let enter = Panels::transposed(&[slice(q), slice(k), slice(v)], hidden);
-    let leave = Panels::transposed(&[slice(o)], how.heads * how.head_dim);
+    let norm = Norm::new(slice(norm), how.numerics.epsilon);
+    let enter = Panels::transposed(&[slice(q), slice(k), slice(v)], hidden, how.numerics.unit);
+    let leave = Panels::transposed(&[slice(o)], how.heads * how.head_dim, how.numerics.unit);
     let bias = biases.map(|biases| biases.into_iter().flat_map(|bias| filled_up(slice(bias))).collect::<Vec<E>>());
-    let norms = head_norms(weights, how.epsilon);
-    qkv.par_chunks_mut(ROWS * all).zip(out.par_chunks(ROWS * hidden)).for_each(|(qkv, x)| {
+    let norms = head_norms(weights, how.numerics.epsilon);
+    qkv.par_chunks_mut(at_once * all).zip(out.par_chunks(at_once * hidden)).for_each(|(qkv, x)| {
         let mut read = E::buffers().take(x.len() / hidden * stride);
         norm.forward((&mut read, stride), (x, hidden));
         let start = start_from(bias.as_deref(), qkv);
@@ -182,9 +184,9 @@ fn forward<E: Real>(
     outputs.zip(&parts).for_each_init(Scratch::new, |scratch, (out, part)| {
         kernel::forward(how, &how.inputs(&qkv, part, norms), out, scratch);
     });
-    out.par_chunks_mut(ROWS * hidden).enumerate().for_each(|(i, out)| {
+    out.par_chunks_mut(at_once * hidden).enumerate().for_each(|(i, out)| {
         let mut read = E::buffers().take(out.len() / hidden * at_k);
-        how.gather((&mut read, at_k, 0), i * ROWS, &mixed, width);
+        how.gather((&mut read, at_k, 0), i * at_once, &mixed, width);
         leave.add_to(out, hidden, Left::rows(&read, at_k));
     });
     (out, Kept { qkv, mixed, log_sums })
@@ -203,7 +205,7 @@ fn head_norms<'a, E: Real>(weights: &AttentionWeights<&'a Matrix<E, Cpu>>, epsil
 }
 
 /// From the gradient of the output to those of the input and of the weights.
-fn backward<E: Real>(
+fn backward<E: Readable>(
     g: &mut Gradients<E, Cpu>,
     (x, d_out): (&Matrix<E, Cpu>, Vec<E>),
     weights: &AttentionWeights<&Matrix<E, Cpu>>,
@@ -212,19 +214,20 @@ fn backward<E: Real>(
 ) -> Result<(), CpuError> {
     let AttentionWeights { norm, q, k, v, biases, head_norms: _, o } = *weights;
     let (rows, hidden) = *x.shape();
+    let at_once = rows_at_once(rows);
     let (stride, [at_k, at_v, all]) = (padded(hidden), how.offsets());
     let mut d_x = take(g.get_or_alloc_mut(x))?;
     let [mut d_mixed, mut by_row] = [at_k; 2].map(|width| E::buffers().take(rows * width));
-    let leave = Panels::stacked(&[slice(o)], how.heads * how.head_dim);
-    let tasks = d_mixed.par_chunks_mut(ROWS * at_k).zip(by_row.par_chunks_mut(ROWS * at_k));
-    tasks.zip(d_out.par_chunks(ROWS * hidden)).enumerate().for_each(|(i, ((d_mixed, by_row), d_out))| {
+    let leave = Panels::stacked(&[slice(o)], how.heads * how.head_dim, how.numerics.unit);
+    let tasks = d_mixed.par_chunks_mut(at_once * at_k).zip(by_row.par_chunks_mut(at_once * at_k));
+    tasks.zip(d_out.par_chunks(at_once * hidden)).enumerate().for_each(|(i, ((d_mixed, by_row), d_out))| {
         leave.apply(d_mixed, Onto::Zero, Left::rows(d_out, hidden));
-        how.gather((by_row, at_k, 0), i * ROWS, &kept.mixed, how.group() * how.head_dim);
+        how.gather((by_row, at_k, 0), i * at_once, &kept.mixed, how.group() * how.head_dim);
     });
-    let head_norms = head_norms(weights, how.epsilon);
+    let head_norms = head_norms(weights, how.numerics.epsilon);
     let by_part = through_heads(how, &d_mixed, &mut kept, head_norms);
     let enter = Enter {
-        norm: Norm::new(slice(norm), how.epsilon),
+        norm: Norm::new(slice(norm), how.numerics.epsilon),
         head_norms: head_norms.map(|norms| (norms, &*kept.qkv)),
         x: slice(x),
         panels: &[slice(q), slice(k), slice(v)],
@@ -239,13 +242,13 @@ fn backward<E: Real>(
             add_up(g.get_or_alloc_mut(norm)?, d_norm);
         }
     }
-    let products = OuterProducts::of(Factor { numbers: &read, stride, first: 0 }, hidden);
+    let products = OuterProducts::of(Factor { numbers: &read, stride, first: 0 }, hidden, how.numerics.unit);
     for (weight, first) in [(q, 0), (k, at_k), (v, at_v)] {
         products.add(g.get_or_alloc_mut(weight)?, Factor { numbers: &d_qkv, stride: all, first });
     }
     let left = Factor { numbers: &d_out, stride: hidden, first: 0 };
     let right = Factor { numbers: &by_row, stride: at_k, first: 0 };
-    OuterProducts::of(right, how.heads * how.head_dim).add(g.get_or_alloc_mut(o)?, left);
+    OuterProducts::of(right, how.heads * how.head_dim, how.numerics.unit).add(g.get_or_alloc_mut(o)?, left);
     **g.get_or_alloc_mut(x)? = d_x;
     Ok(())
 }

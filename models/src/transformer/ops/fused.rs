@@ -6,25 +6,30 @@ use std::sync::Arc;
 use dfdx::prelude::{Cpu, CpuError, Device, Gradients, OwnedTape, Tape};
 
 use super::head::Outputs;
-use super::{Causal, Matrix, Ops, Readout, add_up, attention, embedding, feed_forward, gradients, head, raw, rms_norm};
+use super::{
+    Causal, Matrix, Numerics, Ops, Readable, Readout, add_up, attention, embedding, feed_forward, gradients, head, raw,
+    rms_norm,
+};
 use crate::architecture::AttentionWeights;
 use crate::data::Token;
 use crate::error::Result;
 use crate::head::TokenOutput;
 use crate::optim::{self, Dimensions, OptimiserStep};
-use crate::real::Real;
+use crate::process;
 use crate::transformer::hardware::Hardware;
 
 /// This crate's own kernels, each with its derivative; on the CPU.
 #[derive(Clone, Copy, Debug)]
 pub struct Fused;
 
-impl<E: Real> Ops<E> for Fused
+impl<E: Readable> Ops<E> for Fused
 where
     Cpu: Device<E>,
 {
     type Device = Cpu;
     type Outputs = Outputs<E>;
+
+    const LOGITS: usize = 1 << 28;
 
     fn embedding<T: Tape<E, Cpu>>(table: &Matrix<E, Cpu>, tokens: &[Token]) -> Result<Matrix<E, Cpu, T>> {
         Ok(embedding::fused(table, tokens))
@@ -41,9 +46,9 @@ where
     fn feed_forward<T: Tape<E, Cpu>>(
         x: Matrix<E, Cpu, T>,
         weights: [&Matrix<E, Cpu>; 4],
-        epsilon: f64,
+        numerics: Numerics,
     ) -> Result<Matrix<E, Cpu, T>> {
-        Ok(feed_forward::fused(x, weights, epsilon))
+        Ok(feed_forward::fused(x, weights, numerics))
     }
 
     fn rms_norm<T: Tape<E, Cpu>>(
@@ -84,7 +89,7 @@ where
     }
 
     fn zeros(device: &Cpu, shape: (usize, usize)) -> Result<Matrix<E, Cpu>> {
-        Ok(raw::matrix(device, vec![E::ZERO; shape.0 * shape.1], shape))
+        Ok(raw::matrix(device, process::zeros(shape.0 * shape.1), shape))
     }
 
     fn host(x: &Matrix<E, Cpu>) -> Cow<'_, [E]> {

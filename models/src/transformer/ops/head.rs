@@ -4,12 +4,14 @@
 use dfdx::prelude::{Cpu, HasShape};
 use rayon::prelude::*;
 
-use super::panels::{Factor, OuterProducts, Panels};
-use super::product::Left;
+use super::outer_products::{Factor, OuterProducts};
+use super::panels::Panels;
+use super::product::{Columns, Left, Readable, Unit};
 use super::raw::{matrix, slice};
-use super::{Kind, Matrix, ROWS, Readout};
+use super::{Kind, Matrix, Readout, rows_at_once};
 use crate::head::{Softmax, TokenOutput};
-use crate::real::Real;
+use crate::process;
+use crate::vectors::LANES;
 
 /// What the head keeps for the backward pass: one softmax for each row, and the logits if they fit in one chunk.
 pub struct Outputs<E> {
@@ -17,12 +19,16 @@ pub struct Outputs<E> {
     kept: Option<Vec<E>>,
 }
 
-pub(super) fn readout<E: Real>(x: &[E], weight: &Matrix<E, Cpu>, how: &Readout<'_>) -> (Vec<TokenOutput>, Outputs<E>) {
+pub(super) fn readout<E: Readable>(
+    x: &[E],
+    weight: &Matrix<E, Cpu>,
+    how: &Readout<'_>,
+) -> (Vec<TokenOutput>, Outputs<E>) {
     let (outputs, inputs) = *weight.shape();
     let (mut kept, mut softmaxes) = (None, Vec::new());
     let mut rows = Vec::with_capacity(x.len() / inputs);
     for (first, chunk) in chunks(x, inputs, how.rows(outputs)) {
-        let numbers = project(chunk, weight);
+        let numbers = project(chunk, weight, how.unit);
         match how.kind {
             Kind::Scalar => rows.extend(numbers.iter().map(|x| TokenOutput { logp: x.wide(), entropy: 0.0 })),
             Kind::Vocabulary { targets, temperature } => {
@@ -41,7 +47,7 @@ pub(super) fn readout<E: Real>(x: &[E], weight: &Matrix<E, Cpu>, how: &Readout<'
 }
 
 /// Gradients of `x` and of the weight, in closed form.
-pub(super) fn readout_back<E: Real>(
+pub(super) fn readout_back<E: Readable>(
     Outputs { softmaxes, mut kept }: Outputs<E>,
     x: &Matrix<E, Cpu>,
     weight: &Matrix<E, Cpu>,
@@ -49,9 +55,9 @@ pub(super) fn readout_back<E: Real>(
     cotangents: &[TokenOutput],
 ) -> [Matrix<E, Cpu>; 2] {
     let (outputs, inputs) = *weight.shape();
-    let (mut d_x, mut d_weight) = (Vec::new(), vec![E::ZERO; outputs * inputs]);
+    let (mut d_x, mut d_weight) = (Vec::new(), process::zeros(outputs * inputs));
     for (first, chunk) in chunks(slice(x), inputs, how.rows(outputs)) {
-        let mut d = kept.take().unwrap_or_else(|| project(chunk, weight));
+        let mut d = kept.take().unwrap_or_else(|| project(chunk, weight, how.unit));
         let cotangents = &cotangents[first..];
         match how.kind {
             Kind::Scalar => d.iter_mut().zip(cotangents).for_each(|(d, cotangent)| *d = E::of(cotangent.logp)),
@@ -59,7 +65,7 @@ pub(super) fn readout_back<E: Real>(
                 softmaxes[first + i].vjp(logits, targets[first + i] as usize, cotangents[i]);
             }),
         }
-        let d_chunk = project_back(&d, chunk, weight, &mut d_weight);
+        let d_chunk = project_back(&d, chunk, weight, &mut d_weight, how.unit);
         if d_x.is_empty() { d_x = d_chunk } else { d_x.extend(d_chunk) }
     }
     let device = weight.device();
@@ -71,23 +77,50 @@ fn chunks<E>(x: &[E], width: usize, rows: usize) -> impl Iterator<Item = (usize,
     x.chunks(rows * width).enumerate().map(move |(i, chunk)| (i * rows, chunk))
 }
 
-fn project<E: Real>(x: &[E], weight: &Matrix<E, Cpu>) -> Vec<E> {
-    let (outputs, inputs) = *weight.shape();
-    let panels = Panels::transposed(&[slice(weight)], inputs);
-    by_rows(&panels, (x, inputs), outputs)
-}
-
-fn project_back<E: Real>(d_out: &[E], x: &[E], weight: &Matrix<E, Cpu>, d_weight: &mut [E]) -> Vec<E> {
-    let (outputs, inputs) = *weight.shape();
-    let left = Factor { numbers: d_out, stride: outputs, first: 0 };
-    OuterProducts::of(Factor { numbers: x, stride: inputs, first: 0 }, inputs).add(d_weight, left);
-    let panels = Panels::stacked(&[slice(weight)], inputs);
-    by_rows(&panels, (d_out, outputs), inputs)
-}
-
-fn by_rows<E: Real>(panels: &Panels<E>, (x, depth): (&[E], usize), width: usize) -> Vec<E> {
-    let mut out = vec![E::ZERO; x.len() / depth * width];
-    let tasks = out.par_chunks_mut(ROWS * width).zip(x.par_chunks(ROWS * depth));
-    tasks.for_each(|(out, x)| panels.add_to(out, width, Left::rows(x, depth)));
+/// The output, `[rows, outputs]`. Threads share the rows of a small weight, and the outputs of a large one, of which each packs what
+/// stays in its cache.
+fn project<E: Readable>(x: &[E], weight: &Matrix<E, Cpu>, unit: Option<Unit>) -> Vec<E> {
+    let ((outputs, inputs), weight) = (*weight.shape(), slice(weight));
+    let rows = x.len() / inputs;
+    let at_once = rows_at_once(rows);
+    let mut out: Vec<E> = process::zeros(rows * outputs);
+    if weight.len() <= STRIP {
+        let panels = Panels::transposed(&[weight], inputs, unit);
+        let tasks = out.par_chunks_mut(at_once * outputs).zip(x.par_chunks(at_once * inputs));
+        tasks.for_each(|(out, x)| panels.add_to(out, outputs, Left::rows(x, inputs)));
+    } else {
+        let wide = (STRIP / inputs).next_multiple_of(LANES);
+        let strips = weight.par_chunks(wide * inputs).zip(Columns::new(&mut out, outputs, (rows, outputs)).split(wide));
+        strips.for_each(|(weight, out)| {
+            Panels::transposed(&[weight], inputs, unit).write(out, Left::rows(x, inputs));
+        });
+    }
     out
 }
+
+/// The gradient of `x`, while that of the weight is added to `d_weight`.
+fn project_back<E: Readable>(
+    d_out: &[E],
+    x: &[E],
+    weight: &Matrix<E, Cpu>,
+    d_weight: &mut [E],
+    unit: Option<Unit>,
+) -> Vec<E> {
+    let ((outputs, inputs), weight) = (*weight.shape(), slice(weight));
+    let left = Factor { numbers: d_out, stride: outputs, first: 0 };
+    OuterProducts::of(Factor { numbers: x, stride: inputs, first: 0 }, inputs, unit).add(d_weight, left);
+    let mut d_x: Vec<E> = process::zeros(x.len());
+    let at_once = rows_at_once(x.len() / inputs);
+    for (block, weight) in weight.chunks(BLOCK * inputs).enumerate() {
+        let panels = Panels::stacked(&[weight], inputs, unit);
+        let tasks = d_x.par_chunks_mut(at_once * inputs).zip(d_out.par_chunks(at_once * outputs));
+        tasks.for_each(|(d_x, d_out)| panels.add_to(d_x, inputs, Left::rows(&d_out[block * BLOCK..], outputs)));
+    }
+    d_x
+}
+
+/// Weights that are packed at a time: they stay in the second cache.
+const STRIP: usize = 1 << 18;
+
+/// Outputs whose weights are packed at a time in the backward pass, for all rows.
+const BLOCK: usize = 1 << 11;

@@ -2,9 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::ROWS;
-use super::panels::{Factor, OuterProducts, Panels};
+use super::outer_products::{Factor, OuterProducts};
+use super::panels::Panels;
 use super::product::{Left, Onto};
+use super::rows_at_once;
 use crate::buffers::{Buffer, Pooled};
 
 /// `out = x weightsᵀ`. Sizes are multiples of 16.
@@ -31,16 +32,18 @@ impl Linear {
 
     /// The output, `[rows, outputs]`.
     pub fn forward(&mut self) -> &[f32] {
-        let panels = Panels::transposed(&[&self.weights], self.inputs);
-        let tasks = self.out.par_chunks_mut(ROWS * self.outputs).zip(self.x.par_chunks(ROWS * self.inputs));
+        let panels = Panels::transposed(&[&self.weights], self.inputs, None);
+        let at_once = rows_at_once(self.x.len() / self.inputs);
+        let tasks = self.out.par_chunks_mut(at_once * self.outputs).zip(self.x.par_chunks(at_once * self.inputs));
         tasks.for_each(|(out, x)| panels.apply(out, Onto::Zero, Left::rows(x, self.inputs)));
         &self.out
     }
 
     /// The gradient of `x`, where the output is that of itself: it is written over `x`.
     pub fn input_gradient(&mut self) -> &[f32] {
-        let panels = Panels::stacked(&[&self.weights], self.inputs);
-        let tasks = self.x.par_chunks_mut(ROWS * self.inputs).zip(self.out.par_chunks(ROWS * self.outputs));
+        let panels = Panels::stacked(&[&self.weights], self.inputs, None);
+        let at_once = rows_at_once(self.x.len() / self.inputs);
+        let tasks = self.x.par_chunks_mut(at_once * self.inputs).zip(self.out.par_chunks(at_once * self.outputs));
         tasks.for_each(|(x, out)| panels.apply(x, Onto::Zero, Left::rows(out, self.outputs)));
         &self.x
     }
@@ -49,7 +52,7 @@ impl Linear {
     pub fn weight_gradient(&mut self) -> &[f32] {
         let left = Factor { numbers: &self.out, stride: self.outputs, first: 0 };
         let right = Factor { numbers: &self.x, stride: self.inputs, first: 0 };
-        OuterProducts::of(right, self.inputs).add(&mut self.weights, left);
+        OuterProducts::of(right, self.inputs, None).add(&mut self.weights, left);
         &self.weights
     }
 }

@@ -8,6 +8,7 @@ mod fused;
 mod gradients;
 mod head;
 mod linear;
+mod outer_products;
 mod panels;
 mod product;
 mod raw;
@@ -27,7 +28,7 @@ pub use fused::Fused;
 pub use linear::Linear;
 pub(crate) use panels::Panels;
 pub use product::Readable;
-pub(crate) use product::{Bf16, Columns, Left, Onto, Out, Right, Unit, Weights, padded, product};
+pub(crate) use product::{Bf16, Columns, Left, Onto, Right, Unit, Weights, padded, product};
 pub(crate) use rms_norm::Norm;
 pub use stock::Stock;
 pub(crate) use swiglu::forward as gated;
@@ -39,7 +40,7 @@ use crate::error::Result;
 use crate::head::TokenOutput;
 use crate::optim::{Dimensions, OptimiserStep};
 use crate::real::Real;
-use crate::vectors::vectorised;
+use crate::vectors::{LANES, vectorised};
 
 /// Activations with one row for each token, weights of `[out, in]`, or norms and biases of `[1, n]`.
 pub type Matrix<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
@@ -52,6 +53,9 @@ pub trait Ops<E: Real>: Clone + Debug + 'static {
     type Device: Device<E> + Hardware;
     /// What the head keeps for the backward pass.
     type Outputs;
+
+    /// Most logits that exist at once: fewer are computed a second time in the backward pass.
+    const LOGITS: usize;
 
     /// Row `tokens[i]` of the table, for each `i`.
     fn embedding<T: Tape<E, Self::Device>>(
@@ -71,7 +75,7 @@ pub trait Ops<E: Real>: Clone + Debug + 'static {
     fn feed_forward<T: Tape<E, Self::Device>>(
         x: Matrix<E, Self::Device, T>,
         weights: [&Matrix<E, Self::Device>; 4],
-        epsilon: f64,
+        numerics: Numerics,
     ) -> Result<Matrix<E, Self::Device, T>>;
 
     /// `x / sqrt(mean(x²) + epsilon) * w`, row by row.
@@ -143,10 +147,21 @@ pub trait Ops<E: Real>: Clone + Debug + 'static {
     ) -> Result<()>;
 }
 
+/// How the halves of a layer are computed.
+#[derive(Clone, Copy, Debug)]
+pub struct Numerics {
+    /// Of the normalisations.
+    pub(super) epsilon: f64,
+    /// What multiplies by weights, in bf16; `None` for the type of the numbers.
+    pub(super) unit: Option<Unit>,
+}
+
 /// What a head computes for a row of hidden states.
 #[derive(Clone, Copy, Debug)]
 pub struct Readout<'a> {
     pub(super) kind: Kind<'a>,
+    /// As [`Numerics::unit`].
+    pub(super) unit: Option<Unit>,
     /// Most logits that exist at once.
     pub(super) at_once: usize,
 }
@@ -166,8 +181,14 @@ impl Readout<'_> {
     }
 }
 
-/// Rows in a chunk of every operation. Sums over rows are taken within chunks first, then over chunks in order.
+/// Most rows in a chunk.
 const ROWS: usize = 128;
+
+/// Rows in a chunk of every operation on so many rows: a thread takes a chunk at a time. Sums over rows are taken within chunks first,
+/// then over chunks in order.
+fn rows_at_once(rows: usize) -> usize {
+    rows.div_ceil(8).next_multiple_of(LANES).min(ROWS)
+}
 
 /// `sum += x`, up to the length of the shorter.
 fn add_up<E: Real>(sum: &mut [E], x: &[E]) {

@@ -1,39 +1,41 @@
 //! The right factor of a large matmul, copied into the order in which it is read.
 
-use std::cell::OnceCell;
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use super::add_up;
-use super::product::{Left, Onto, Out, Place, Right, padded, product};
+use super::product::{Columns, HalfPanels, Left, Onto, Place, Readable, Right, Unit, product};
 use crate::buffers::Buffer;
-use crate::real::Real;
 use crate::vectors::LANES;
 
-/// A matrix of `[depth, columns]`, stored as panels of `[depth, LANES]`.
-pub(crate) struct Panels<E: Real> {
-    numbers: Buffer<E>,
+/// A matrix of `[depth, columns]`, stored for many rows of a left factor.
+pub(crate) struct Panels<E: Readable> {
+    stored: Stored<E>,
     depth: usize,
     /// Padding included.
     columns: usize,
 }
 
-impl<E: Real> Panels<E> {
-    /// The transposes of weights of `[outputs, inputs]`, side by side, the outputs of each padded.
-    pub(crate) fn transposed(weights: &[&[E]], inputs: usize) -> Self {
-        let mut rows: Vec<&[E]> = Vec::new();
-        for weight in weights {
-            rows.extend(weight.chunks_exact(inputs));
-            rows.resize(rows.len().next_multiple_of(LANES), &[]);
-        }
-        Self::filled(inputs, rows.len(), Gaps::of(&rows, rows.len()), |first, panel| {
-            transpose(&rows[first..], panel, inputs)
-        })
+enum Stored<E: Readable> {
+    /// Panels of `[depth, LANES]`.
+    Wide(Buffer<E>),
+    /// Rounded to bf16.
+    Half(HalfPanels),
+}
+
+impl<E: Readable> Panels<E> {
+    /// The transposes of weights of `[outputs, inputs]`, side by side, the outputs of each padded. Both factors are rounded to bf16
+    /// where there is a unit for it.
+    pub(crate) fn transposed(weights: &[&[E]], inputs: usize, unit: Option<Unit>) -> Self {
+        let blocks: Vec<&[E]> = weights.iter().flat_map(|weight| weight.chunks(LANES * inputs)).collect();
+        let stored = match unit {
+            Some(unit) => Stored::Half(HalfPanels::transposed(unit, &blocks, inputs)),
+            None => Stored::Wide(transposed(&blocks, inputs)),
+        };
+        Self { stored, depth: inputs, columns: blocks.len() * LANES }
     }
 
     /// Matrices of `[depth, columns]`, stacked, the depth of each padded if there are several.
-    pub(crate) fn stacked(matrices: &[&[E]], columns: usize) -> Self {
+    pub(crate) fn stacked(matrices: &[&[E]], columns: usize, unit: Option<Unit>) -> Self {
         let mut rows: Vec<&[E]> = Vec::new();
         for matrix in matrices {
             rows.extend(matrix.chunks_exact(columns));
@@ -41,30 +43,17 @@ impl<E: Real> Panels<E> {
                 rows.resize(rows.len().next_multiple_of(LANES), &[]);
             }
         }
-        Self::of_rows(&rows, columns)
+        Self::of_rows(&rows, columns, unit)
     }
 
     /// Rows with this number of columns; an empty row stands for zeros.
-    fn of_rows(rows: &[&[E]], columns: usize) -> Self {
-        Self::filled(rows.len(), padded(columns), Gaps::of(rows, columns), |first, panel| {
-            for (to, from) in panel.chunks_exact_mut(LANES).zip(rows) {
-                let from = from.get(first..).unwrap_or_default();
-                let width = from.len().min(LANES);
-                to[..width].copy_from_slice(&from[..width]);
-            }
-        })
-    }
-
-    /// `fill` writes one panel, given its first column.
-    fn filled(depth: usize, columns: usize, gaps: Gaps, fill: impl Fn(usize, &mut [E]) + Send + Sync) -> Self {
-        let mut numbers = E::buffers().take(columns * depth);
-        numbers.par_chunks_mut(LANES * depth).enumerate().for_each(|(i, panel)| {
-            if gaps == Gaps::Zero {
-                panel.fill(E::ZERO);
-            }
-            fill(i * LANES, panel);
-        });
-        Self { numbers, depth, columns }
+    pub(super) fn of_rows(rows: &[&[E]], columns: usize, unit: Option<Unit>) -> Self {
+        let (depth, count) = (rows.len(), columns.div_ceil(LANES));
+        let stored = match unit {
+            Some(unit) => Stored::Half(HalfPanels::of_rows(unit, rows, columns)),
+            None => Stored::Wide(of_rows(rows, columns)),
+        };
+        Self { stored, depth, columns: count * LANES }
     }
 
     /// Padding included.
@@ -74,38 +63,42 @@ impl<E: Real> Panels<E> {
 
     /// `out = start + left self` on the calling thread; `out` is `[rows, columns]`.
     pub(crate) fn apply(&self, out: &mut [E], start: Onto, left: Left<'_, E>) {
-        self.apply_some(0..self.depth, out, start, left);
+        self.apply_to(Columns::new(out, self.columns, (out.len() / self.columns, self.columns)), start, left);
     }
 
-    /// The same, with only some terms of the sums; `left` begins with the first of them.
-    fn apply_some(&self, terms: Range<usize>, out: &mut [E], start: Onto, left: Left<'_, E>) {
-        let size = (out.len() / self.columns, terms.len(), self.columns);
-        let numbers = &self.numbers[terms.start * LANES..];
-        let right = Right { numbers, stride: LANES, panel: LANES * self.depth, place: Place::Cache };
-        product(Out { numbers: out, stride: self.columns }, start, left, right, size);
+    fn apply_to(&self, out: Columns<'_, E>, start: Onto, left: Left<'_, E>) {
+        match &self.stored {
+            Stored::Wide(numbers) => product(out, start, left, self.right(numbers, Place::Cache), self.depth),
+            Stored::Half(panels) => panels.apply(out, start, left),
+        }
+    }
+
+    /// `out = left self` on the calling thread, where `out` may lack the padding.
+    pub(super) fn write(&self, mut out: Columns<'_, E>, left: Left<'_, E>) {
+        if out.width() == self.columns {
+            return self.apply_to(out, Onto::Zero, left);
+        }
+        let mut wide = E::buffers().take(out.rows() * self.columns);
+        self.apply(&mut wide, Onto::Zero, left);
+        for (row, wide) in wide.chunks_exact(self.columns).enumerate() {
+            let out = out.row(row);
+            out.copy_from_slice(&wide[..out.len()]);
+        }
     }
 
     /// As [`Panels::apply`], with the columns shared among threads: for few rows, where reading the panels takes the
     /// time.
     pub(crate) fn apply_by_columns(&self, out: &mut [E], start: Onto, left: Left<'_, E>) {
         let rows = out.len() / self.columns;
-        let mut parts = E::buffers().take(rows * self.columns);
-        let tasks = parts.par_chunks_mut(rows * TASK).zip(self.numbers.par_chunks(TASK * self.depth));
-        let before = &*out;
-        tasks.enumerate().for_each(|(task, (part, numbers))| {
-            let columns = part.len() / rows;
-            if start == Onto::Out {
-                for (part, out) in part.chunks_exact_mut(columns).zip(before.chunks_exact(self.columns)) {
-                    part.copy_from_slice(&out[task * TASK..][..columns]);
-                }
-            }
-            let right = Right { numbers, stride: LANES, panel: LANES * self.depth, place: Place::Memory };
-            product(Out { numbers: part, stride: columns }, start, left, right, (rows, self.depth, columns));
-        });
-        for (task, part) in parts.chunks(rows * TASK).enumerate() {
-            let columns = part.len() / rows;
-            for (out, part) in out.chunks_exact_mut(self.columns).zip(part.chunks_exact(columns)) {
-                out[task * TASK..][..columns].copy_from_slice(part);
+        let parts = Columns::new(out, self.columns, (rows, self.columns)).split(TASK);
+        let tasks = parts.into_par_iter().enumerate().map(|(i, out)| (i * TASK, out));
+        match &self.stored {
+            Stored::Wide(numbers) => tasks.for_each(|(first, out)| {
+                product(out, start, left, self.right(&numbers[first * self.depth..], Place::Memory), self.depth);
+            }),
+            Stored::Half(panels) => {
+                let left = panels.left(left, rows);
+                tasks.for_each(|(first, mut out)| panels.multiply(&mut out, first, start, &left));
             }
         }
     }
@@ -121,136 +114,90 @@ impl<E: Real> Panels<E> {
             add_up(out, wide);
         }
     }
-}
 
-/// Whether panels have padding, which must be set to zero.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Gaps {
-    Zero,
-    None,
-}
-
-impl Gaps {
-    fn of<E>(rows: &[&[E]], columns: usize) -> Self {
-        let some = !columns.is_multiple_of(LANES) || rows.iter().any(|row| row.is_empty());
-        if some { Self::Zero } else { Self::None }
-    }
-}
-
-/// A factor of [`OuterProducts`]: the columns from `first` on, of rows of `stride`.
-#[derive(Clone, Copy)]
-pub(super) struct Factor<'a, E> {
-    pub(super) numbers: &'a [E],
-    pub(super) stride: usize,
-    pub(super) first: usize,
-}
-
-impl<'a, E> Factor<'a, E> {
-    fn rows(self, from: usize, count: usize) -> impl Iterator<Item = &'a [E]> {
-        self.numbers[from * self.stride..].chunks_exact(self.stride).map(move |row| &row[self.first..]).take(count)
-    }
-}
-
-/// The rows of a right factor in products `out += leftᵀ right`: sums over many rows, in an order that does not depend on the number
-/// of threads. Several left factors share what is packed of it.
-pub(super) struct OuterProducts<'a, E: Real> {
-    right: Factor<'a, E>,
-    columns: usize,
-    packed: OnceCell<Panels<E>>,
-}
-
-impl<'a, E: Real> OuterProducts<'a, E> {
-    /// Of the first `columns` of the right factor.
-    pub(super) fn of(right: Factor<'a, E>, columns: usize) -> Self {
-        Self { right, columns, packed: OnceCell::new() }
-    }
-
-    /// Adds the product to `out`, `[columns of left, columns of right]`.
-    pub(super) fn add(&self, out: &mut [E], left: Factor<'_, E>) {
-        if out.len() <= FEW && self.right.stride.is_multiple_of(LANES) {
-            self.add_parts(out, left);
-        } else {
-            self.add_blocks(out, left);
+    /// `out = left self` on the calling thread, where the left factor is the transpose of rows far apart, given from a term on. They
+    /// are copied, some terms at a time.
+    pub(super) fn apply_transposed<'a>(&self, out: &mut [E], left_from: impl Fn(usize) -> Left<'a, E>) {
+        let count = out.len() / self.columns;
+        match &self.stored {
+            Stored::Half(panels) => {
+                let out = Columns::new(out, self.columns, (count, self.columns));
+                panels.apply(out, Onto::Zero, left_from(0));
+            }
+            Stored::Wide(numbers) => {
+                let mut near = E::buffers().take(DEPTH * count);
+                for from in (0..self.depth).step_by(DEPTH) {
+                    let terms = (self.depth - from).min(DEPTH);
+                    let left = left_from(from);
+                    for (near, row) in near.chunks_exact_mut(count).zip(left.numbers.chunks(left.step)).take(terms) {
+                        near.copy_from_slice(&row[..count]);
+                    }
+                    let start = if from == 0 { Onto::Zero } else { Onto::Out };
+                    let out = Columns::new(out, self.columns, (count, self.columns));
+                    let right = self.right(&numbers[from * LANES..], Place::Cache);
+                    product(out, start, Left::columns(&near, count), right, terms);
+                }
+            }
         }
     }
 
-    /// Threads share the terms of the sums.
-    fn add_parts(&self, out: &mut [E], left: Factor<'_, E>) {
-        let (columns, rows, depth) = (self.columns, out.len() / self.columns, left.numbers.len() / left.stride);
-        let parts = (0..depth.div_ceil(PART)).into_par_iter().map(|i| i * PART..depth.min((i + 1) * PART));
-        let right = self.right;
-        let sums: Vec<Buffer<E>> = parts
-            .map(|part| {
-                let mut sum = E::buffers().take(rows * padded(columns));
-                let to = Out { numbers: &mut sum, stride: padded(columns) };
-                let size = (rows, part.len(), padded(columns));
-                let at = |factor: Factor<'_, E>| part.start * factor.stride + factor.first;
-                let right = Right::rows(&right.numbers[at(right)..], right.stride);
-                product(to, Onto::Zero, Left::columns(&left.numbers[at(left)..], left.stride), right, size);
-                sum
-            })
-            .collect();
-        sums.iter().for_each(|sum| add_rows(out, sum, columns));
-    }
-
-    /// Threads share the entries.
-    fn add_blocks(&self, out: &mut [E], left: Factor<'_, E>) {
-        let (columns, rows, depth) = (self.columns, out.len() / self.columns, left.numbers.len() / left.stride);
-        let right = self.packed.get_or_init(|| {
-            let rows: Vec<&[E]> = self.right.rows(0, depth).map(|row| &row[..columns]).collect();
-            Panels::of_rows(&rows, columns)
-        });
-        let near = SUMS / right.columns / TILE * TILE;
-        let at_once = rows.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(TILE).min(near.max(TILE));
-        out.par_chunks_mut(at_once * columns).enumerate().for_each(|(block, out)| {
-            let first = block * at_once;
-            let some = first..first + out.len() / columns;
-            let mut sum = E::buffers().take(some.len() * right.columns);
-            let mut near = E::buffers().take(DEPTH * some.len());
-            for from in (0..depth).step_by(DEPTH) {
-                let terms = (depth - from).min(DEPTH);
-                for (near, row) in near.chunks_exact_mut(some.len()).zip(left.rows(from, terms)) {
-                    near.copy_from_slice(&row[some.clone()]);
-                }
-                let start = if from == 0 { Onto::Zero } else { Onto::Out };
-                right.apply_some(from..from + terms, &mut sum, start, Left::columns(&near, some.len()));
-            }
-            add_rows(out, &sum, columns);
-        });
+    fn right<'a>(&self, numbers: &'a [E], place: Place) -> Right<'a, E> {
+        Right { numbers, stride: LANES, panel: LANES * self.depth, place }
     }
 }
 
 /// Columns of one task in [`Panels::apply_by_columns`].
 const TASK: usize = 64;
 
-/// A multiple of the rows that the kernel takes at once.
-const TILE: usize = 12;
-
-/// Size of a result up to which threads share the terms of the sums instead of the entries.
-const FEW: usize = 1 << 16;
-
-/// Terms in one thread's share of such a sum.
-const PART: usize = 512;
-
-/// Most sums of one task, so that they stay in the second cache while their terms come.
-const SUMS: usize = 1 << 17;
-
 /// Terms of a sum whose left factor is copied at a time.
 const DEPTH: usize = 512;
 
-/// `out += sum`, where only the rows of `sum` are padded.
-fn add_rows<E: Real>(out: &mut [E], sum: &[E], columns: usize) {
-    for (out, sum) in out.chunks_exact_mut(columns).zip(sum.chunks_exact(padded(columns))) {
-        add_up(out, sum);
-    }
+/// Panels that are filled together from a row, so that memory is read in longer pieces.
+const TOGETHER: usize = 8;
+
+/// Panels of the rows of a matrix; an empty row stands for zeros.
+fn of_rows<E: Readable>(rows: &[&[E]], columns: usize) -> Buffer<E> {
+    let long = LANES * rows.len();
+    let mut numbers = E::buffers().take(columns.div_ceil(LANES) * long);
+    numbers.par_chunks_mut(TOGETHER * long).enumerate().for_each(|(i, panels)| {
+        for (k, row) in rows.iter().enumerate() {
+            let row = row.get(i * TOGETHER * LANES..).unwrap_or_default();
+            for (i, panel) in panels.chunks_exact_mut(long).enumerate() {
+                let (to, from) = (&mut panel[k * LANES..][..LANES], row.get(i * LANES..).unwrap_or_default());
+                if let Some(from) = from.first_chunk::<LANES>() {
+                    to.copy_from_slice(from);
+                } else {
+                    to.fill(E::ZERO);
+                    to[..from.len()].copy_from_slice(from);
+                }
+            }
+        }
+    });
+    numbers
 }
 
-/// Copies rows to the columns of a panel, in blocks that stay in the cache.
-fn transpose<E: Real>(rows: &[&[E]], panel: &mut [E], inputs: usize) {
-    const AT_ONCE: usize = 16;
-    for first in (0..inputs).step_by(AT_ONCE) {
-        let end = (first + AT_ONCE).min(inputs);
-        for (output, row) in rows.iter().take(LANES).enumerate().filter(|(_, row)| !row.is_empty()) {
+/// Panels whose columns are the rows of blocks, 16 of them each.
+fn transposed<E: Readable>(blocks: &[&[E]], inputs: usize) -> Buffer<E> {
+    let mut numbers = E::buffers().take(blocks.len() * LANES * inputs);
+    let tasks = numbers.par_chunks_mut(LANES * inputs).zip(blocks);
+    tasks.for_each(|(panel, block)| transpose(block, panel, inputs));
+    numbers
+}
+
+/// Copies at most 16 rows to the columns of a panel; columns without a row are zero.
+fn transpose<E: Readable>(rows: &[E], panel: &mut [E], inputs: usize) {
+    let whole = rows.len() == LANES * inputs;
+    let [along, _] = E::along();
+    let fast = if whole && along == LANES { inputs / LANES * LANES } else { 0 };
+    for first in (0..fast).step_by(LANES) {
+        E::transpose(&mut panel[first * LANES..], LANES, &rows[first..], inputs);
+    }
+    for first in (fast..inputs).step_by(LANES) {
+        let end = (first + LANES).min(inputs);
+        if !whole {
+            panel[first * LANES..end * LANES].fill(E::ZERO);
+        }
+        for (output, row) in rows.chunks_exact(inputs).enumerate() {
             for (input, x) in (first..end).zip(&row[first..end]) {
                 panel[input * LANES + output] = *x;
             }

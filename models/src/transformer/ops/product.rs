@@ -18,7 +18,7 @@ use crate::real::Real;
 use crate::vectors::LANES;
 use ahead::Ahead;
 pub(crate) use columns::Columns;
-pub(crate) use half::Unit;
+pub(crate) use half::{HalfPanels, Unit};
 pub use weights::Readable;
 pub(crate) use weights::{Bf16, Weights};
 
@@ -82,12 +82,6 @@ impl<'a, E> Right<'a, E> {
     }
 }
 
-/// The result: `[rows, stride]`, of which the first columns are written.
-pub(crate) struct Out<'a, E> {
-    pub(crate) numbers: &'a mut [E],
-    pub(crate) stride: usize,
-}
-
 impl<'a, E> Left<'a, E> {
     /// Rows that lie `stride` apart.
     pub(crate) fn rows(numbers: &'a [E], stride: usize) -> Self {
@@ -109,21 +103,13 @@ pub(crate) enum Onto {
     Out,
 }
 
-/// `out[r, c] = start + sum over k of left[r, k] right[k, c]`, with the size `(rows, depth, columns)`.
-pub(crate) fn product<E: Real>(
-    out: Out<'_, E>,
-    start: Onto,
-    left: Left<'_, E>,
-    right: Right<'_, E>,
-    (rows, depth, columns): (usize, usize, usize),
-) {
-    let out = Columns::new(out.numbers, out.stride, (rows, columns));
-    let mut nothing = Ahead::NONE;
-    product_to(out, start, left, right, depth, &mut nothing);
+/// `out[r, c] = start + sum over k of left[r, k] right[k, c]`, with so many terms.
+pub(crate) fn product<E: Real>(out: Columns<'_, E>, start: Onto, left: Left<'_, E>, right: Right<'_, E>, depth: usize) {
+    product_asking(out, start, left, right, depth, &mut { Ahead::NONE });
 }
 
-/// As [`product`], to all of these columns, while what is read next is asked for.
-fn product_to<E: Real>(
+/// As [`product`], while what is read next is asked for.
+fn product_asking<E: Real>(
     out: Columns<'_, E>,
     start: Onto,
     left: Left<'_, E>,
@@ -289,8 +275,7 @@ mod tests {
                 let run = |left| {
                     let mut out = before.clone();
                     let right = Right::rows(&b, stride);
-                    let to = Out { numbers: &mut out, stride: out_stride };
-                    product(to, start, left, right, (rows, depth, columns));
+                    product(Columns::new(&mut out, out_stride, (rows, columns)), start, left, right, depth);
                     out
                 };
                 let found = run(Left::rows(&a, row));
@@ -324,9 +309,8 @@ mod tests {
         let run = |a: &[f32]| {
             let rows = a.len() / depth;
             let mut out = vec![0.0; rows * columns];
-            let to = Out { numbers: &mut out, stride: columns };
-            let right = Right::rows(&b, columns);
-            product(to, Onto::Zero, Left::rows(a, depth), right, (rows, depth, columns));
+            let (to, right) = (Columns::new(&mut out, columns, (rows, columns)), Right::rows(&b, columns));
+            product(to, Onto::Zero, Left::rows(a, depth), right, depth);
             out
         };
         let all = run(&a);

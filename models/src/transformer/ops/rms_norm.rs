@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::gradients::take;
 use super::raw::{matrix, slice};
-use super::{Matrix, ROWS, add_up};
+use super::{Matrix, add_up, rows_at_once};
 use crate::real::Real;
 use crate::reduce::sum;
 use crate::vectors::vectorised;
@@ -17,9 +17,10 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
 ) -> Matrix<E, Cpu, T> {
     let (x, mut tape) = x.split_tape();
     let (rows, width) = *x.shape();
+    let at_once = rows_at_once(rows);
     let norm = Norm::new(slice(weight), epsilon);
     let mut out = vec![E::ZERO; rows * width];
-    let tasks = out.par_chunks_mut(ROWS * width).zip(slice(&x).par_chunks(ROWS * width));
+    let tasks = out.par_chunks_mut(at_once * width).zip(slice(&x).par_chunks(at_once * width));
     tasks.for_each(|(out, x)| norm.forward((out, width), (x, width)));
     let out = matrix(x.device(), out, (rows, width));
     if T::OWNS_TAPE {
@@ -27,8 +28,8 @@ pub(super) fn fused<E: Real, T: Tape<E, Cpu>>(
         tape.add_backward_op(move |g| {
             let (d_out, mut d_x) = (take(g.get_or_alloc_mut(&ghost))?, take(g.get_or_alloc_mut(&x))?);
             let norm = Norm::new(slice(&weight), epsilon);
-            let inputs = slice(&x).par_chunks(ROWS * width).zip(d_out.par_chunks(ROWS * width));
-            let parts = d_x.par_chunks_mut(ROWS * width).zip(inputs).map(|(d_x, (x, d_out))| {
+            let inputs = slice(&x).par_chunks(at_once * width).zip(d_out.par_chunks(at_once * width));
+            let parts = d_x.par_chunks_mut(at_once * width).zip(inputs).map(|(d_x, (x, d_out))| {
                 let mut d_weight = vec![E::ZERO; width];
                 norm.backward(d_x, &mut d_weight, x, (d_out, width));
                 d_weight

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::{Backward, Device, Gradients, HasShape, OwnedTape, SumTo, Tape, TryAdd, TryMul};
 
-use super::{Causal, Matrix, Ops, Readout};
+use super::{Causal, Matrix, Numerics, Ops, Readout};
 use crate::architecture::AttentionWeights;
 use crate::data::Token;
 use crate::error::Result;
@@ -32,6 +32,8 @@ impl<E: Real, D: Device<E> + Hardware> Ops<E> for Stock<D> {
     type Device = D;
     type Outputs = ();
 
+    const LOGITS: usize = 1 << 25;
+
     fn embedding<T: Tape<E, D>>(table: &Matrix<E, D>, tokens: &[Token]) -> Result<Matrix<E, D, T>> {
         let tokens = tokens.iter().map(|&token| token as usize).collect();
         gather(table.retaped::<T>(), tokens).map_err(D::error)
@@ -48,9 +50,10 @@ impl<E: Real, D: Device<E> + Hardware> Ops<E> for Stock<D> {
     fn feed_forward<T: Tape<E, D>>(
         x: Matrix<E, D, T>,
         weights: [&Matrix<E, D>; 4],
-        epsilon: f64,
+        numerics: Numerics,
     ) -> Result<Matrix<E, D, T>> {
-        recomputed(layer::FeedForward { epsilon, weights: weights.map(Clone::clone) }, x).map_err(D::error)
+        recomputed(layer::FeedForward { epsilon: numerics.epsilon, weights: weights.map(Clone::clone) }, x)
+            .map_err(D::error)
     }
 
     fn rms_norm<T: Tape<E, D>>(x: Matrix<E, D, T>, weight: &Matrix<E, D>, epsilon: f64) -> Result<Matrix<E, D, T>> {

@@ -9,6 +9,8 @@ use rand::{RngExt, SeedableRng};
 use super::*;
 use crate::architecture::Family;
 
+const NUMERICS: Numerics = Numerics { epsilon: 1e-3, unit: None };
+
 type Taped<E> = Matrix<E, Cpu, OwnedTape<E, Cpu>>;
 type Operation<'a, E> = &'a dyn Fn(&[Matrix<E, Cpu>]) -> Taped<E>;
 
@@ -57,7 +59,7 @@ where
     x.leaky_trace()
 }
 
-fn all<E: Real>(tolerance: f64)
+fn all<E: Readable>(tolerance: f64)
 where
     Cpu: Device<E>,
 {
@@ -78,8 +80,8 @@ where
         compare::<E>(
             &shapes,
             tolerance,
-            &|x| Stock::feed_forward(trace(&x[0]), [&x[1], &x[2], &x[3], &x[4]], 1e-3).unwrap(),
-            &|x| feed_forward::fused(trace(&x[0]), [&x[1], &x[2], &x[3], &x[4]], 1e-3),
+            &|x| Stock::feed_forward(trace(&x[0]), [&x[1], &x[2], &x[3], &x[4]], NUMERICS).unwrap(),
+            &|x| feed_forward::fused(trace(&x[0]), [&x[1], &x[2], &x[3], &x[4]], NUMERICS),
         );
     }
     for family in Family::ALL {
@@ -93,7 +95,7 @@ where
     }
 }
 
-fn attention_halves<E: Real>(
+fn attention_halves<E: Readable>(
     tolerance: f64,
     family: Family,
     (heads, kv_heads, head_dim, hidden): (usize, usize, usize, usize),
@@ -104,7 +106,7 @@ fn attention_halves<E: Real>(
     let rows = starts[starts.len() - 1];
     let frequencies: Vec<f64> = (0..head_dim / 2).map(|i| 0.7f64.powi(i as i32)).collect();
     let rotary = Rotary::new(200, &frequencies);
-    let how = Arc::new(Causal { starts, heads, kv_heads, head_dim, rotary, epsilon: 1e-3 });
+    let how = Arc::new(Causal { starts, heads, kv_heads, head_dim, rotary, numerics: NUMERICS });
     let (wide, narrow) = (heads * head_dim, kv_heads * head_dim);
     // The number of each weight in the list of inputs.
     let numbers = AttentionWeights {
@@ -137,7 +139,7 @@ fn computing_again_changes_nothing() {
         &shapes,
         1e-15,
         &|x| stock::feed_forward(trace(&x[0]), weights(x).each_ref(), 1e-3).unwrap(),
-        &|x| Stock::feed_forward(trace(&x[0]), weights(x).each_ref(), 1e-3).unwrap(),
+        &|x| Stock::feed_forward(trace(&x[0]), weights(x).each_ref(), NUMERICS).unwrap(),
     );
 }
 

@@ -4,11 +4,10 @@ use rayon::prelude::*;
 
 use super::Causal;
 use crate::buffers::Buffer;
-use crate::real::Real;
 use crate::transformer::ops::panels::Panels;
-use crate::transformer::ops::product::{Left, Onto, padded};
+use crate::transformer::ops::product::{Left, Onto, Readable, padded};
 use crate::transformer::ops::rms_norm::Norm;
-use crate::transformer::ops::{ROWS, add_up};
+use crate::transformer::ops::{add_up, rows_at_once};
 
 /// The normalisation, the projections, and the normalisations of queries and keys.
 pub(super) struct Enter<'a, E> {
@@ -26,7 +25,7 @@ pub(super) struct EnterSums<E> {
     pub(super) head_norms: [Vec<E>; 2],
 }
 
-impl<E: Real> Enter<'_, E> {
+impl<E: Readable> Enter<'_, E> {
     /// Adds to the gradient of the input. Returns that of queries, keys and values as rows, the normalised input, and
     /// the sums of each chunk of rows.
     pub(super) fn backward(
@@ -38,17 +37,19 @@ impl<E: Real> Enter<'_, E> {
     ) -> (Buffer<E>, Buffer<E>, Vec<EnterSums<E>>) {
         let (hidden, [at_k, at_v, all]) = (self.norm.width(), how.offsets());
         let (stride, rows) = (padded(hidden), self.x.len() / hidden);
+        let at_once = rows_at_once(rows);
         let widths = [how.group() * how.head_dim, how.head_dim, how.head_dim];
         let [mut d_qkv, mut read] = [all, stride].map(|width| E::buffers().take(rows * width));
-        let panels = Panels::stacked(self.panels, hidden);
-        let slopes = d_x.par_chunks_mut(ROWS * hidden).zip(d_out.par_chunks(ROWS * hidden));
-        let inputs = self.x.par_chunks(ROWS * hidden);
-        let tasks = d_qkv.par_chunks_mut(ROWS * all).zip(read.par_chunks_mut(ROWS * stride)).zip(slopes.zip(inputs));
+        let panels = Panels::stacked(self.panels, hidden, how.numerics.unit);
+        let slopes = d_x.par_chunks_mut(at_once * hidden).zip(d_out.par_chunks(at_once * hidden));
+        let inputs = self.x.par_chunks(at_once * hidden);
+        let tasks =
+            d_qkv.par_chunks_mut(at_once * all).zip(read.par_chunks_mut(at_once * stride)).zip(slopes.zip(inputs));
         let sums = tasks.enumerate().map(|(i, ((d_qkv, read), ((d_x, d_out), x)))| {
             for (part, (at, width)) in by_part.iter().zip([0, at_k, at_v].into_iter().zip(widths)) {
-                how.gather((&mut *d_qkv, all, at), i * ROWS, part, width);
+                how.gather((&mut *d_qkv, all, at), i * at_once, part, width);
             }
-            let d_head_norms = self.through_head_norms(how, i * ROWS, d_qkv);
+            let d_head_norms = self.through_head_norms(how, i * at_once, d_qkv);
             self.norm.forward((&mut *read, stride), (x, hidden));
             let mut d_read = E::buffers().take(read.len());
             panels.apply(&mut d_read, Onto::Zero, Left::rows(d_qkv, all));

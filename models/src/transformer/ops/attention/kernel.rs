@@ -7,7 +7,7 @@ use super::Causal;
 use crate::buffers::Scratch;
 use crate::real::Real;
 use crate::reduce::{maximum, sum};
-use crate::transformer::ops::product::{Left, Onto, Out, Right, padded, product};
+use crate::transformer::ops::product::{Columns, Left, Onto, Right, padded, product};
 use crate::transformer::ops::rms_norm::Norm;
 use crate::vectors::{copy, vectorised};
 
@@ -70,18 +70,15 @@ pub(super) fn forward<E: Real>(
                 rotated(how, q, (x.q, head * dim), q_norm);
                 for first in (0..rows).step_by(STRIP) {
                     let end = (first + STRIP).min(rows);
-                    let size = (end - first, dim, padded(end));
-                    let right = Right::rows(keys, long);
-                    let to = Out { numbers: scores, stride: long };
-                    product(to, Onto::Zero, Left::rows(&q[first * wide..], wide), right, size);
+                    let to = Columns::new(scores, long, (end - first, padded(end)));
+                    product(to, Onto::Zero, Left::rows(&q[first * wide..], wide), Right::rows(keys, long), dim);
                     for (i, scores) in scores.chunks_exact_mut(long).take(end - first).enumerate() {
                         let row = first + i;
                         (log_sums[row * group + head], shares[i]) = softmax(&mut scores[..=row], how.scale());
                         scores[row + 1..end].fill(E::ZERO);
                     }
-                    let right = Right::rows(values, wide);
-                    let to = Out { numbers: mixed, stride: wide };
-                    product(to, Onto::Zero, Left::rows(scores, long), right, (end - first, end, wide));
+                    let to = Columns::new(mixed, wide, (end - first, wide));
+                    product(to, Onto::Zero, Left::rows(scores, long), Right::rows(values, wide), end);
                     for (i, mixed) in mixed.chunks_exact(wide).take(end - first).enumerate() {
                         let out = &mut out[((first + i) * group + head) * dim..][..dim];
                         out.iter_mut().zip(mixed).for_each(|(out, x)| *out = *x * shares[i]);
@@ -131,11 +128,10 @@ pub(super) fn backward<E: Real>(
                     for first in (block..block_end).step_by(STRIP) {
                         let end = (first + STRIP).min(rows);
                         let (p, ds) = (&mut p[(first - block) * long..], &mut ds[(first - block) * long..]);
-                        let size = (end - first, dim, padded(end));
+                        let size = (end - first, padded(end));
                         for (out, left, right) in [(&mut *p, &*q, &*keys), (&mut *ds, &*d_out, &*values)] {
-                            let right = Right::rows(right, long);
-                            let to = Out { numbers: out, stride: long };
-                            product(to, Onto::Zero, Left::rows(&left[first * wide..], wide), right, size);
+                            let (to, left) = (Columns::new(out, long, size), Left::rows(&left[first * wide..], wide));
+                            product(to, Onto::Zero, left, Right::rows(right, long), dim);
                         }
                         let strip = p.chunks_exact_mut(long).zip(ds.chunks_exact_mut(long));
                         for (row, (p, ds)) in (first..end).zip(strip) {
@@ -143,19 +139,16 @@ pub(super) fn backward<E: Real>(
                             p[row + 1..block_end].fill(E::ZERO);
                             ds[row + 1..block_end].fill(E::ZERO);
                         }
-                        let right = Right::rows(k, wide);
-                        let to = Out { numbers: d_queries, stride: wide };
-                        product(to, Onto::Zero, Left::rows(ds, long), right, (end - first, end, wide));
+                        let to = Columns::new(d_queries, wide, (end - first, wide));
+                        product(to, Onto::Zero, Left::rows(ds, long), Right::rows(k, wide), end);
                         for (row, d) in (first..end).zip(d_queries.chunks_exact_mut(wide)) {
                             how.rotary.rotate_back(&mut d[..dim], row);
                             copy(&mut d_q[(row * group + head) * dim..][..dim], &d[..dim]);
                         }
                     }
-                    let size = (block_end, block_end - block, wide);
                     for (out, left, right) in [(&mut *d_keys, &*ds, &*q), (&mut *d_values, &*p, &*d_out)] {
-                        let (to, right) =
-                            (Out { numbers: out, stride: wide }, Right::rows(&right[block * wide..], wide));
-                        product(to, Onto::Out, Left::columns(left, long), right, size);
+                        let (to, right) = (Columns::new(out, wide, (block_end, wide)), &right[block * wide..]);
+                        product(to, Onto::Out, Left::columns(left, long), Right::rows(right, wide), block_end - block);
                     }
                 }
             }

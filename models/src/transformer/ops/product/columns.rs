@@ -39,6 +39,18 @@ impl<'a, E> Columns<'a, E> {
         (Self { width, ..self }, right)
     }
 
+    /// So many columns each time, fewer at the end.
+    pub(crate) fn split(self, width: usize) -> Vec<Self> {
+        let (mut parts, mut rest) = (Vec::new(), self);
+        while rest.width > width {
+            let (part, more) = rest.split_at(width);
+            parts.push(part);
+            rest = more;
+        }
+        parts.push(rest);
+        parts
+    }
+
     /// A shorter borrow of some rows.
     pub(crate) fn some(&mut self, from: usize, rows: usize) -> Columns<'_, E> {
         assert!(from <= self.rows && rows <= self.rows - from, "rows {from} to {from} + {rows}");

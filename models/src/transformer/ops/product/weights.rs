@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::ahead::Ahead;
 use super::half::Narrow;
 use super::transpose::{self, SIDE};
-use super::{BETWEEN, Columns, Left, Onto, Right, TILE_ROWS, padded, product_to};
+use super::{BETWEEN, Columns, Left, Onto, Right, TILE_ROWS, padded, product_asking};
 use crate::real::Real;
 
 /// A bf16, the upper half of an `f32`, as it lies in a file: little-endian, at any address.
@@ -41,10 +41,10 @@ pub trait Readable: Real + Narrow {
         [0; 2]
     }
 
-    /// Transposes some numbers of each of 16 rows, which are `inputs` apart, to rows of [`WIDE`].
-    fn transpose(_to: &mut [Self], _from: &[Self], _inputs: usize) {}
+    /// Transposes some numbers of each of 16 rows, which are `inputs` apart, to rows that are `stride` apart.
+    fn transpose(_to: &mut [Self], _stride: usize, _from: &[Self], _inputs: usize) {}
 
-    /// The same from bf16.
+    /// The same from bf16, to rows of [`WIDE`].
     fn widen(_to: &mut [Self], _from: &[Bf16], _inputs: usize) {}
 }
 
@@ -64,8 +64,8 @@ impl Readable for f32 {
         if transpose::available() { [SIDE, 2 * SIDE] } else { [0; 2] }
     }
 
-    fn transpose(to: &mut [f32], from: &[Self], inputs: usize) {
-        transpose::square(to, WIDE, from, inputs);
+    fn transpose(to: &mut [f32], stride: usize, from: &[Self], inputs: usize) {
+        transpose::square(to, stride, from, inputs);
     }
 
     fn widen(to: &mut [f32], from: &[Bf16], inputs: usize) {
@@ -96,7 +96,7 @@ impl<E: Readable> Stored<E> for E {
     }
 
     fn transpose(to: &mut [E], from: &[Self], inputs: usize) {
-        E::transpose(to, from, inputs);
+        E::transpose(to, WIDE, from, inputs);
     }
 }
 
@@ -165,7 +165,7 @@ impl<'a, S: Copy + Send + Sync> Weights<'a, S> {
                     for (columns, strip) in &mut *tasks {
                         strip.transpose(&mut near[..terms * WIDE], first, self.inputs, &mut ahead);
                         let out = columns.some(row, ROWS.min(rows - row));
-                        product_to(out, start, left, Right::rows(near, WIDE), terms, &mut ahead);
+                        product_asking(out, start, left, Right::rows(near, WIDE), terms, &mut ahead);
                     }
                 }
             }
@@ -243,7 +243,7 @@ mod tests {
                 outputs.iter().map(|n| random(n * inputs).into_iter().map(&of).collect()).collect();
             let wide: Vec<Vec<E>> =
                 stored.iter().map(|matrix| matrix.iter().map(|x| Stored::<E>::widen(*x)).collect()).collect();
-            let panels = Panels::transposed(&wide.iter().map(Vec::as_slice).collect::<Vec<_>>(), inputs);
+            let panels = Panels::transposed(&wide.iter().map(Vec::as_slice).collect::<Vec<_>>(), inputs, None);
             let weights = Weights::new(&stored.iter().map(Vec::as_slice).collect::<Vec<_>>(), inputs);
             assert_eq!(weights.columns(), panels.columns());
             let left: Vec<E> = random(rows * (inputs + 1)).into_iter().map(|x| E::of(x.into())).collect();

@@ -21,10 +21,10 @@ pub(super) struct Attention<E: Real, D: Device<E>> {
 impl<E: Real, D: Device<E>> Block<E, D> for Attention<E, D> {
     fn run<T: Tape<E, D>>(&self, x: Matrix<E, D, T>) -> Result<Matrix<E, D, T>, D::Err> {
         let (how, weights) = (&self.how, self.weights.each_ref());
-        let read = rms_norm(x.retaped::<T>(), weights.norm, how.epsilon)?;
+        let read = rms_norm(x.retaped::<T>(), weights.norm, how.numerics.epsilon)?;
         let [mut q, mut k, v] = project(read, &weights)?;
         if let Some([q_norm, k_norm]) = weights.head_norms {
-            (q, k) = (head_norm(q, q_norm, how.epsilon)?, head_norm(k, k_norm, how.epsilon)?);
+            (q, k) = (head_norm(q, q_norm, how.numerics.epsilon)?, head_norm(k, k_norm, how.numerics.epsilon)?);
         }
         x.try_add(linear(attend([q, k, v], how)?, weights.o, None)?)
     }
