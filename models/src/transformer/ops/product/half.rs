@@ -1,9 +1,12 @@
 //! Products of factors that are rounded to bf16, with sums in `f32`: by the tiles of AMX, or by AVX512-BF16.
 //!
-//! A product is taken in squares of 16 outputs x 16 rows, each the sum over steps of 32 inputs. Each entry of the
-//! result is one sum in a fixed order, so it does not depend on what else is computed, nor on the number of threads.
-//! How the processor rounds within a step is its own: AMX and AVX512-BF16 differ in the last bits. Both take numbers
-//! below 1.2e-38 as zero.
+//! A product is taken in squares of 16 x 16, each the sum over steps of 32 terms ([`tiles`] has the order of the factors). Each entry
+//! of the result is one sum in a fixed order, so it does not depend on what else is computed, nor on the number of threads, nor on
+//! which factor comes first. How the processor rounds within a step is its own: AMX and AVX512-BF16 differ in the last bits. Both take
+//! numbers below 1.2e-38 as zero.
+//!
+//! [`panels`] round a right factor once for many rows, as training does; [`weights`] round it as it is used, for few rows or for
+//! weights that are bf16 already.
 
 mod amx;
 mod dot;
@@ -16,13 +19,13 @@ use crate::error::{Error, Result};
 use crate::products::Products;
 pub(crate) use panels::HalfPanels;
 
-/// Outputs, and rows of the left factor, of a square.
+/// Vectors of each factor in a square.
 const SIDE: usize = 16;
 
-/// Inputs of a step.
+/// Terms of a step.
 const STEP: usize = 32;
 
-/// Numbers of a factor in one step: 16 rows or outputs, 32 inputs.
+/// Numbers of a factor in one step: 16 vectors, 32 terms.
 const TILE: usize = SIDE * STEP;
 
 /// What multiplies bf16 on this processor.
@@ -63,14 +66,15 @@ impl Unit {
         }
     }
 
-    /// The products of two times 16 outputs with one or two times 16 rows, `squares[2 * rows + outputs]`. Each of
-    /// `outputs` and `rows` holds a tile for each step; `rows` may be the same twice.
-    fn squares(self, squares: &mut [[f32; SIDE * SIDE]; 4], outputs: [&[u16]; 2], rows: [&[u16]; 2]) {
+    /// The products of two times 16 vectors with two times 16 others: `squares[2 * j + i]` is that of `left[i]` with `right[j]`,
+    /// `[left, right]`. Both have a tile for each step, of the orders [`Vectors`](tiles::Order) and `Pairs`, and each may be the same
+    /// twice.
+    fn squares(self, squares: &mut [[f32; SIDE * SIDE]; 4], left: [&[u16]; 2], right: [&[u16]; 2]) {
         match self {
-            Self::Tiles => amx::squares(squares, outputs.map(amx::Outputs::tiles), rows),
+            Self::Tiles => amx::squares(squares, left.map(amx::Outputs::tiles), right),
             Self::Dots => {
                 for (i, square) in squares.iter_mut().enumerate() {
-                    dot::square(square, outputs[i % 2], rows[i / 2]);
+                    dot::square(square, left[i % 2], right[i / 2]);
                 }
             }
         }
