@@ -54,7 +54,8 @@ pub(crate) fn sizes_of(path: &str) -> Result<TransformerConfig> {
     TransformerConfig::read(&folder).map_err(Error::model("model"))
 }
 
-/// Refuses sizes that make no transformer, by key, what cannot compute it here, and checkpoints of roles that do not read the policy's tokens.
+/// Refuses sizes that make no transformer, by key, what cannot compute it here, and checkpoints of roles that do not read
+/// the policy's tokens.
 pub(crate) fn check(settings: &Settings, vocabulary: usize) -> Result<()> {
     let Some(config) = sizes(settings, vocabulary)? else { return Ok(()) };
     config.validate()?;

@@ -28,7 +28,7 @@ const LARGE: usize = 1 << 22;
 
 /// Asks the system for large pages under numbers that were allocated but not yet touched: a page fault then comes every 2 MiB instead
 /// of every 4 KiB. Elsewhere than on Linux, and for few numbers, it does nothing.
-pub(crate) fn on_large_pages<E>(numbers: &mut [E]) {
+fn on_large_pages<E>(numbers: &mut [E]) {
     #[cfg(target_os = "linux")]
     if size_of_val(numbers) >= LARGE {
         /// Advice of `madvise(2)`.

@@ -21,7 +21,7 @@ use enter::{Enter, EnterSums};
 use super::gradients::take;
 use super::outer_products::{Factor, OuterProducts};
 use super::panels::Panels;
-use super::product::{Left, Onto, Readable, padded};
+use super::product::{Columns, Left, Onto, Readable, padded};
 use super::raw::{matrix, slice};
 use super::rms_norm::Norm;
 use super::{Matrix, Numerics, add_up, filled_up, rows_at_once};
@@ -187,7 +187,7 @@ fn forward<E: Readable>(
     out.par_chunks_mut(at_once * hidden).enumerate().for_each(|(i, out)| {
         let mut read = E::buffers().take(out.len() / hidden * at_k);
         how.gather((&mut read, at_k, 0), i * at_once, &mixed, width);
-        leave.add_to(out, hidden, Left::rows(&read, at_k));
+        leave.add_to(Columns::all(out, hidden), Left::rows(&read, at_k));
     });
     (out, Kept { qkv, mixed, log_sums })
 }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::gradients::take;
 use super::outer_products::{Factor, OuterProducts};
 use super::panels::Panels;
-use super::product::{Left, Onto, Readable, padded};
+use super::product::{Columns, Left, Onto, Readable, padded};
 use super::raw::{matrix, slice};
 use super::rms_norm::Norm;
 use super::{Matrix, Numerics, add_up, rows_at_once, swiglu};
@@ -54,7 +54,7 @@ fn forward<E: Readable>(
         norm.forward((&mut read, stride), (x, hidden));
         enter.apply(gate_up, Onto::Zero, Left::rows(&read, stride));
         swiglu::forward(&mut units, gate_up, wide);
-        leave.add_to(x, hidden, Left::rows(&units, wide));
+        leave.add_to(Columns::all(x, hidden), Left::rows(&units, wide));
     });
     (out, gate_up)
 }

@@ -87,12 +87,12 @@ fn project<E: Readable>(x: &[E], weight: &Matrix<E, Cpu>, unit: Option<Unit>) ->
     if weight.len() <= STRIP {
         let panels = Panels::transposed(&[weight], inputs, unit);
         let tasks = out.par_chunks_mut(at_once * outputs).zip(x.par_chunks(at_once * inputs));
-        tasks.for_each(|(out, x)| panels.add_to(out, outputs, Left::rows(x, inputs)));
+        tasks.for_each(|(out, x)| panels.add_to(Columns::all(out, outputs), Left::rows(x, inputs)));
     } else {
         let wide = (STRIP / inputs).next_multiple_of(LANES);
-        let strips = weight.par_chunks(wide * inputs).zip(Columns::new(&mut out, outputs, (rows, outputs)).split(wide));
+        let strips = weight.par_chunks(wide * inputs).zip(Columns::all(&mut out, outputs).split(wide));
         strips.for_each(|(weight, out)| {
-            Panels::transposed(&[weight], inputs, unit).write(out, Left::rows(x, inputs));
+            Panels::transposed(&[weight], inputs, unit).add_to(out, Left::rows(x, inputs));
         });
     }
     out
@@ -114,7 +114,9 @@ fn project_back<E: Readable>(
     for (block, weight) in weight.chunks(BLOCK * inputs).enumerate() {
         let panels = Panels::stacked(&[weight], inputs, unit);
         let tasks = d_x.par_chunks_mut(at_once * inputs).zip(d_out.par_chunks(at_once * outputs));
-        tasks.for_each(|(d_x, d_out)| panels.add_to(d_x, inputs, Left::rows(&d_out[block * BLOCK..], outputs)));
+        tasks.for_each(|(d_x, d_out)| {
+            panels.add_to(Columns::all(d_x, inputs), Left::rows(&d_out[block * BLOCK..], outputs));
+        });
     }
     d_x
 }

@@ -63,7 +63,7 @@ impl<E: Readable> Panels<E> {
 
     /// `out = start + left self` on the calling thread; `out` is `[rows, columns]`.
     pub(crate) fn apply(&self, out: &mut [E], start: Onto, left: Left<'_, E>) {
-        self.apply_to(Columns::new(out, self.columns, (out.len() / self.columns, self.columns)), start, left);
+        self.apply_to(Columns::all(out, self.columns), start, left);
     }
 
     fn apply_to(&self, out: Columns<'_, E>, start: Onto, left: Left<'_, E>) {
@@ -73,24 +73,11 @@ impl<E: Readable> Panels<E> {
         }
     }
 
-    /// `out = left self` on the calling thread, where `out` may lack the padding.
-    pub(super) fn write(&self, mut out: Columns<'_, E>, left: Left<'_, E>) {
-        if out.width() == self.columns {
-            return self.apply_to(out, Onto::Zero, left);
-        }
-        let mut wide = E::buffers().take(out.rows() * self.columns);
-        self.apply(&mut wide, Onto::Zero, left);
-        for (row, wide) in wide.chunks_exact(self.columns).enumerate() {
-            let out = out.row(row);
-            out.copy_from_slice(&wide[..out.len()]);
-        }
-    }
-
     /// As [`Panels::apply`], with the columns shared among threads: for few rows, where reading the panels takes the
     /// time.
     pub(crate) fn apply_by_columns(&self, out: &mut [E], start: Onto, left: Left<'_, E>) {
         let rows = out.len() / self.columns;
-        let parts = Columns::new(out, self.columns, (rows, self.columns)).split(TASK);
+        let parts = Columns::all(out, self.columns).split(TASK);
         let tasks = parts.into_par_iter().enumerate().map(|(i, out)| (i * TASK, out));
         match &self.stored {
             Stored::Wide(numbers) => tasks.for_each(|(first, out)| {
@@ -103,15 +90,15 @@ impl<E: Readable> Panels<E> {
         }
     }
 
-    /// `out += left self`, with `out` of `[rows, width]`, not padded.
-    pub(crate) fn add_to(&self, out: &mut [E], width: usize, left: Left<'_, E>) {
-        if width == self.columns {
-            return self.apply(out, Onto::Out, left);
+    /// `out += left self` on the calling thread, where `out` may lack the padding.
+    pub(super) fn add_to(&self, mut out: Columns<'_, E>, left: Left<'_, E>) {
+        if out.width() == self.columns {
+            return self.apply_to(out, Onto::Out, left);
         }
-        let mut wide = E::buffers().take(out.len() / width * self.columns);
+        let mut wide = E::buffers().take(out.rows() * self.columns);
         self.apply(&mut wide, Onto::Zero, left);
-        for (out, wide) in out.chunks_exact_mut(width).zip(wide.chunks_exact(self.columns)) {
-            add_up(out, wide);
+        for (row, wide) in wide.chunks_exact(self.columns).enumerate() {
+            add_up(out.row(row), wide);
         }
     }
 
@@ -121,8 +108,7 @@ impl<E: Readable> Panels<E> {
         let count = out.len() / self.columns;
         match &self.stored {
             Stored::Half(panels) => {
-                let out = Columns::new(out, self.columns, (count, self.columns));
-                panels.apply(out, Onto::Zero, left_from(0));
+                panels.apply(Columns::all(out, self.columns), Onto::Zero, left_from(0));
             }
             Stored::Wide(numbers) => {
                 let mut near = E::buffers().take(DEPTH * count);
@@ -133,7 +119,7 @@ impl<E: Readable> Panels<E> {
                         near.copy_from_slice(&row[..count]);
                     }
                     let start = if from == 0 { Onto::Zero } else { Onto::Out };
-                    let out = Columns::new(out, self.columns, (count, self.columns));
+                    let out = Columns::all(out, self.columns);
                     let right = self.right(&numbers[from * LANES..], Place::Cache);
                     product(out, start, Left::columns(&near, count), right, terms);
                 }

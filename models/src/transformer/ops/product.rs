@@ -105,7 +105,8 @@ pub(crate) enum Onto {
 
 /// `out[r, c] = start + sum over k of left[r, k] right[k, c]`, with so many terms.
 pub(crate) fn product<E: Real>(out: Columns<'_, E>, start: Onto, left: Left<'_, E>, right: Right<'_, E>, depth: usize) {
-    product_asking(out, start, left, right, depth, &mut { Ahead::NONE });
+    let mut nothing = Ahead::NONE;
+    product_asking(out, start, left, right, depth, &mut nothing);
 }
 
 /// As [`product`], while what is read next is asked for.

@@ -23,6 +23,12 @@ impl<'a, E> Columns<'a, E> {
         Self { first: numbers.as_mut_ptr(), rows, stride, width, matrix: PhantomData }
     }
 
+    /// All columns of a matrix.
+    pub(crate) fn all(numbers: &'a mut [E], width: usize) -> Self {
+        let rows = numbers.len() / width;
+        Self::new(numbers, width, (rows, width))
+    }
+
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }

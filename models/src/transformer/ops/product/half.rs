@@ -15,8 +15,10 @@ mod tiles;
 mod weights;
 
 use super::weights::Bf16;
+use super::{Columns, Onto};
 use crate::error::{Error, Result};
 use crate::products::Products;
+use crate::real::Real;
 pub(crate) use panels::HalfPanels;
 
 /// Vectors of each factor in a square.
@@ -77,6 +79,19 @@ impl Unit {
                     dot::square(square, left[i % 2], right[i / 2]);
                 }
             }
+        }
+    }
+}
+
+/// Writes a square, `[rows, columns]`, to the columns from `at.1` on of the rows from `at.0` on.
+#[inline(always)]
+fn write<E: Real>(out: &mut Columns<'_, E>, at: (usize, usize), start: Onto, square: &[f32; SIDE * SIDE]) {
+    let last = SIDE.min(out.rows() - at.0);
+    for (row, square) in (at.0..at.0 + last).zip(square.as_chunks::<SIDE>().0) {
+        let out = &mut out.row(row)[at.1..][..SIDE];
+        match start {
+            Onto::Zero => out.iter_mut().zip(square).for_each(|(out, x)| *out = E::of((*x).into())),
+            Onto::Out => out.iter_mut().zip(square).for_each(|(out, x)| *out += E::of((*x).into())),
         }
     }
 }

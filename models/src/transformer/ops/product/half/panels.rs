@@ -2,7 +2,7 @@
 
 use super::super::{Columns, Left, Onto};
 use super::tiles::{Order, Tiles};
-use super::{Narrow, SIDE, Unit};
+use super::{Narrow, SIDE, Unit, write};
 use crate::real::Real;
 use crate::vectors::vectorised;
 
@@ -64,19 +64,6 @@ impl HalfPanels {
 
 /// A left factor, rounded to bf16.
 pub(crate) struct LeftTiles(Tiles);
-
-/// Writes a square, `[rows, columns]`, to the columns from `at.1` on of the rows from `at.0` on.
-#[inline(always)]
-fn write<E: Real>(out: &mut Columns<'_, E>, at: (usize, usize), start: Onto, square: &[f32; SIDE * SIDE]) {
-    let last = SIDE.min(out.rows() - at.0);
-    for (row, square) in (at.0..at.0 + last).zip(square.as_chunks::<SIDE>().0) {
-        let out = &mut out.row(row)[at.1..][..SIDE];
-        match start {
-            Onto::Zero => out.iter_mut().zip(square).for_each(|(out, x)| *out = E::of((*x).into())),
-            Onto::Out => out.iter_mut().zip(square).for_each(|(out, x)| *out += E::of((*x).into())),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -28,7 +28,7 @@ pub(super) enum Order {
 
 /// A factor: for each 16 vectors, a tile for each step of 32 terms.
 pub(super) struct Tiles {
-    pub(super) numbers: Buffer<u16>,
+    numbers: Buffer<u16>,
     /// Numbers of each 16 vectors.
     pub(super) long: usize,
 }

@@ -7,7 +7,7 @@ use super::super::ahead::Ahead;
 use super::super::weights::{Bf16, Strip, WIDE};
 use super::super::{Columns, Left, Onto, Weights, transpose};
 use super::tiles::{Order, Tiles, fill};
-use super::{Narrow, SIDE, STEP, Unit, amx};
+use super::{Narrow, SIDE, STEP, Unit, amx, write};
 use crate::buffers::Pooled;
 use crate::real::Real;
 
@@ -49,21 +49,25 @@ impl<S: Narrow> Strip<'_, S> {
 }
 
 /// Adds the products of some outputs with the rows of a left factor to `out`. `squares` is called for each two times 16 outputs
-/// and each one or two times 16 rows, as [`Unit::squares`].
+/// and each one or two times 16 rows, as [`Unit::squares`]: its squares are `[outputs, rows]`.
 fn multiply<E: Real>(
     rows: &Tiles,
     out: &mut Columns<'_, E>,
     start: Onto,
     mut squares: impl FnMut(usize, &mut [[f32; SIDE * SIDE]; 4], [&[u16]; 2]),
 ) {
-    let mut found = [[0.0; SIDE * SIDE]; 4];
+    let (mut found, mut by_row) = ([[0.0; SIDE * SIDE]; 4], [0.0; SIDE * SIDE]);
     let count = rows.count();
     for first in (0..count).step_by(2) {
         let both = [first, (first + 1).min(count - 1)];
         for i in 0..out.width().div_ceil(2 * SIDE) {
             squares(i, &mut found, both.map(|which| rows.get(which)));
             for (j, square) in found.iter().enumerate().take(2 * (both[1] - first + 1)) {
-                write(out, ((first + j / 2) * SIDE, (2 * i + j % 2) * SIDE), start, square);
+                let column = (2 * i + j % 2) * SIDE;
+                if column < out.width() {
+                    transpose::square(&mut by_row, SIDE, square, SIDE);
+                    write(out, ((first + j / 2) * SIDE, column), start, &by_row);
+                }
             }
         }
     }
@@ -77,23 +81,6 @@ fn fill_strip<S: Narrow>(near: &mut [u16], strip: &Strip<'_, S>, inputs: usize) 
     for (i, tiles) in near.chunks_exact_mut(long).enumerate().take(2 * pairs) {
         let rows = &strip.rows[(i * SIDE * inputs).min(strip.rows.len())..];
         fill(tiles, Order::Vectors, |row| rows.chunks_exact(inputs).nth(row).unwrap_or_default(), || ahead.ask());
-    }
-}
-
-/// Adds a square, `[outputs, rows]`, to the columns from `at.1` on of the rows from `at.0` on.
-fn write<E: Real>(out: &mut Columns<'_, E>, at: (usize, usize), start: Onto, square: &[f32; SIDE * SIDE]) {
-    if at.1 >= out.width() {
-        return;
-    }
-    let mut by_row = [0.0; SIDE * SIDE];
-    transpose::square(&mut by_row, SIDE, square, SIDE);
-    let last = SIDE.min(out.rows() - at.0);
-    for (row, square) in (at.0..at.0 + last).zip(by_row.as_chunks::<SIDE>().0) {
-        let out = &mut out.row(row)[at.1..][..SIDE];
-        match start {
-            Onto::Zero => out.iter_mut().zip(square).for_each(|(out, x)| *out = E::of((*x).into())),
-            Onto::Out => out.iter_mut().zip(square).for_each(|(out, x)| *out += E::of((*x).into())),
-        }
     }
 }
 
